@@ -1,0 +1,1 @@
+"""The Affective Multimodal Transformer: networks, decoding, checkpoints."""

@@ -1,0 +1,1 @@
+"""The local service: HTTP, OSC, jobs, inbox and web console."""

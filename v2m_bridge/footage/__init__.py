@@ -1,0 +1,1 @@
+"""What the footage shows, second by second, measured from the source media."""

@@ -1,0 +1,53 @@
+"""The features of a film: one row a second, as the published networks expect them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+SEMANTIC_SIZE = 768
+"""Length of a CLIP ViT-L/14@336 image feature."""
+
+
+@dataclass(frozen=True)
+class Onset:
+    """A sudden movement in the picture: ``seconds`` on the timeline, ``strength`` 0..1."""
+
+    seconds: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class FootageFeatures:
+    """Features of T = ceil(duration_s) seconds; row t describes ``[t, t + 1)`` of the timeline.
+
+    Attributes:
+        motion: [T] mean absolute RGB difference of adjacent frames, 0..255.
+        scene_offset: [T] seconds since the last cut, 0 at the cut (from the edit, so always present).
+        semantic: [T, 768] CLIP image features, not normalised; zeros where absent.
+        emotion: [T, 6] probabilities in the order of ``music.emotions.EMOTIONS``; zeros where absent.
+        motion_present, semantic_present, emotion_present: [T] whether the row was measured.
+        onsets: sudden movements, for accents and soft hits.
+        warnings: what could not be measured, one sentence each.
+    """
+
+    duration_s: float
+    motion: FloatArray
+    scene_offset: FloatArray
+    semantic: FloatArray
+    emotion: FloatArray
+    motion_present: BoolArray
+    semantic_present: BoolArray
+    emotion_present: BoolArray
+    onsets: tuple[Onset, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """T, the number of rows."""
+        return len(self.motion)

@@ -1,0 +1,1 @@
+"""Every other program: modules of ``read_*`` and ``write_*`` functions."""

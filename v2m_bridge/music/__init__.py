@@ -1,0 +1,1 @@
+"""Chords, keys, emotions, voicing and arrangement."""

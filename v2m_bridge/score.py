@@ -1,0 +1,84 @@
+"""The finished score: what every writer writes and every host reads (``v2m.score/1``)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from v2m_bridge.sync.document import FitDocument
+from v2m_bridge.timeline.document import TimelineDocument
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class ChordDocument(_Document):
+    """One chord; ``label`` is Harte's (``A:min7``), ``symbol`` the musician's (``Am7``)."""
+
+    label: str
+    symbol: str
+    start_beat: float
+    end_beat: float
+    start_s: float
+    end_s: float
+    probability: float | None
+    on_cut: bool = False
+
+
+class PartDocument(_Document):
+    """One track; a note is ``[start_beat, length_beats, pitch, velocity]``, a control ``[beat, number, value]``."""
+
+    name: str
+    role: str
+    channel: int
+    program: int
+    notes: tuple[tuple[float, float, int, int], ...]
+    controls: tuple[tuple[float, int, int], ...] = ()
+
+
+class DynamicsDocument(_Document):
+    """Predicted note density (notes a second) and loudness (linear RMS) from ``beat`` on."""
+
+    beat: float
+    seconds: float
+    note_density: float
+    loudness: float
+
+
+class SecondDocument(_Document):
+    """What was measured in one second of the film; None where it is absent."""
+
+    motion: float | None
+    emotion: tuple[float, ...] | None
+
+
+class OptionsDocument(_Document):
+    """The options that were really used."""
+
+    tempo: float | Literal["auto"] = "auto"
+    key: str | None = None
+    mood: str | None = None
+    affect: float = 1.0
+    seed: int = 0
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+
+class Score(_Document):
+    """``v2m.score/1``. Frames count from the start of the timeline, beats quarter notes from there."""
+
+    schema_: Literal["v2m.score/1"] = Field("v2m.score/1", alias="schema")
+    version: str
+    timeline: TimelineDocument
+    fit: FitDocument
+    key: str
+    options: OptionsDocument
+    seed: int
+    checkpoint: str
+    chords: tuple[ChordDocument, ...]
+    parts: tuple[PartDocument, ...]
+    dynamics: tuple[DynamicsDocument, ...] = ()
+    footage: tuple[SecondDocument, ...] = ()
+    warnings: tuple[str, ...] = ()

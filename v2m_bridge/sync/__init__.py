@@ -1,0 +1,1 @@
+"""From hits to a tempo map, and from the tempo map to harmonic slots."""

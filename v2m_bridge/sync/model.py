@@ -1,0 +1,96 @@
+"""What a fit of music to picture is: options, landings, summary, slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from v2m_bridge.timeline.hits import Hit
+from v2m_bridge.timing.tempo import TempoMap
+
+
+class Lands(StrEnum):
+    """Where on the grid a hit falls, within the tolerance."""
+
+    DOWNBEAT = "downbeat"
+    BEAT = "beat"
+    EIGHTH = "eighth"
+    MISS = "miss"
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """Hard limits and wishes of the fit.
+
+    Attributes:
+        bpm: requested tempo in quarter notes a minute, or None to find the one that lands best.
+        tempo_range: largest relative distance from the requested tempo.
+        max_step: largest relative change between neighbouring tempi.
+        tolerance_frames: how far from its beat a hit may lie and still count as landed.
+        eighths: whether hits may land on eighths.
+        min_bpm, max_bpm: search range of ``bpm=None``.
+    """
+
+    bpm: float | None = None
+    tempo_range: float = 0.10
+    max_step: float = 0.06
+    tolerance_frames: float = 0.5
+    eighths: bool = True
+    min_bpm: float = 60.0
+    max_bpm: float = 160.0
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where one hit lands: the nearest grid position and the distance from it in frames (signed, late > 0)."""
+
+    hit: Hit
+    beat: float
+    error_frames: float
+    lands: Lands
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """Figures of a fit; ``constant_*`` are those of the best constant tempo for comparison."""
+
+    hits: int
+    landed: int
+    landed_share: float
+    min_bpm: float
+    max_bpm: float
+    max_step: float
+    constant_bpm: float
+    constant_landed_share: float
+    mean_step: float = 0.0
+    downbeat_share: float = 0.0
+    beat_share: float = 0.0
+    eighth_share: float = 0.0
+    odd_bars: int = 0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A tempo map and how each hit lands on it; ``end_beat`` is the beat at the last frame's end."""
+
+    requested_bpm: float
+    tempo_map: TempoMap
+    landings: tuple[Landing, ...]
+    summary: FitSummary
+    end_beat: float
+    options: FitOptions
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A harmonic slot: whole beats that share one chord, ``[start_beat, end_beat)``.
+
+    ``on_hit`` when it starts on a landed hit.
+    """
+
+    start_beat: float
+    end_beat: float
+    start_s: float
+    end_s: float
+    on_hit: bool

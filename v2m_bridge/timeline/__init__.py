@@ -1,0 +1,1 @@
+"""The edit: shots, cuts, markers, and the hits that the music should land on."""

@@ -1,0 +1,119 @@
+"""The pinned JSON form of a timeline, ``v2m.timeline/1``."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline
+from v2m_bridge.timing.rates import exact_rate, rate_text
+
+
+class Document(BaseModel):
+    """Frozen, and strict about what it writes; extra keys are kept out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ShotDocument(Document):
+    start_frame: int
+    end_frame: int
+    media: str | None
+    media_online: bool
+    source_start_s: float
+    speed: float
+    name: str = ""
+
+
+class CutDocument(Document):
+    frame: int
+    seconds: float
+    kind: CutKind
+    timecode: str = ""
+    span_start_frame: int | None = None
+    span_end_frame: int | None = None
+
+
+class MarkerDocument(Document):
+    frame: int
+    name: str
+    color: str
+    note: str
+    duration_frames: int = 0
+
+
+class TimelineDocument(Document):
+    """``v2m.timeline/1``: frames count from the start of the timeline."""
+
+    schema_: Literal["v2m.timeline/1"] = Field("v2m.timeline/1", alias="schema")
+    name: str
+    rate: str
+    start_frame: int
+    start_timecode: str
+    drop_frame: bool = False
+    duration_frames: int
+    shots: tuple[ShotDocument, ...]
+    cuts: tuple[CutDocument, ...]
+    markers: tuple[MarkerDocument, ...]
+    warnings: tuple[str, ...] = ()
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+def timeline_document(timeline: Timeline) -> TimelineDocument:
+    """The JSON form of ``timeline``."""
+    return TimelineDocument(
+        name=timeline.name,
+        rate=rate_text(timeline.rate),
+        start_frame=timeline.start_frame,
+        start_timecode=timeline.timecode(0),
+        drop_frame=timeline.drop_frame,
+        duration_frames=timeline.duration_frames,
+        shots=tuple(
+            ShotDocument(
+                start_frame=s.start_frame,
+                end_frame=s.end_frame,
+                media=s.media,
+                media_online=s.media_online,
+                source_start_s=s.source_start_s,
+                speed=s.speed,
+                name=s.name,
+            )
+            for s in timeline.shots
+        ),
+        cuts=tuple(_cut_document(timeline, c) for c in timeline.cuts),
+        markers=tuple(
+            MarkerDocument(frame=m.frame, name=m.name, color=m.color, note=m.note, duration_frames=m.duration_frames)
+            for m in timeline.markers
+        ),
+        warnings=timeline.warnings,
+    )
+
+
+def _cut_document(timeline: Timeline, cut: Cut) -> CutDocument:
+    return CutDocument(
+        frame=cut.frame,
+        seconds=timeline.seconds(cut.frame),
+        kind=cut.kind,
+        timecode=timeline.timecode(cut.frame),
+        span_start_frame=cut.span_start_frame,
+        span_end_frame=cut.span_end_frame,
+    )
+
+
+def timeline_from_document(document: TimelineDocument) -> Timeline:
+    """Inverse of :func:`timeline_document`."""
+    rate: Fraction = exact_rate(document.rate)
+    return Timeline(
+        name=document.name,
+        rate=rate,
+        start_frame=document.start_frame,
+        duration_frames=document.duration_frames,
+        drop_frame=document.drop_frame,
+        shots=tuple(Shot(**s.model_dump()) for s in document.shots),
+        cuts=tuple(Cut(c.frame, c.kind, c.span_start_frame, c.span_end_frame) for c in document.cuts),
+        markers=tuple(Marker(m.frame, m.name, m.color, m.note, m.duration_frames) for m in document.markers),
+        warnings=document.warnings,
+    )

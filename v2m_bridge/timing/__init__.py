@@ -1,0 +1,1 @@
+"""Exact rates, timecode and the tempo map (standard library only)."""

@@ -1,0 +1,1 @@
+"""Data set, training, evaluation and baselines."""
