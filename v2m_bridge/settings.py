@@ -11,24 +11,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 STATE_FOLDERS = ("inbox", "outbox", "scores", "cache", "models")
 
 
-class Settings(BaseSettings):
-    """Read from the environment each time; every field has a ``V2M_`` variable."""
-
-    model_config = SettingsConfigDict(env_prefix="V2M_", frozen=True, extra="ignore")
-
-    home: Path = Field(default_factory=lambda: _platform_home())
-    host: str = "127.0.0.1"
-    port: int = 8765
-    osc_port: int = 8766
-    media_roots: tuple[Path, ...] = ()
-    clip_weights: Path | None = None
-
-
 @lru_cache(maxsize=1)
 def _platform_home() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("v2m-bridge", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Read from the environment each time; every field has a ``V2M_`` variable."""
+
+    model_config = SettingsConfigDict(env_prefix="V2M_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=_platform_home)
+    host: str = "127.0.0.1"
+    port: int = 8765
+    osc_port: int = 8766
+    media_roots: tuple[Path, ...] = ()
+    clip_weights: Path | None = None
 
 
 def home() -> Path:
