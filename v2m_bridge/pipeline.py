@@ -69,3 +69,33 @@ def read_source(
         return read_video(source, progress)
     known = " ".join(sorted(EDIT_SUFFIXES | VIDEO_SUFFIXES))
     raise InputError(f"{source.name} is of an unknown kind", f"known: {known}")
+
+
+def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> Score:
+    """Score an edit or a video.
+
+    Args:
+        source: the edit (``EDIT_SUFFIXES``) or video (``VIDEO_SUFFIXES``).
+        options: what the user asks for.
+        engine: networks and folders, reused between calls.
+        progress: told of every stage in ``STAGES``; may raise ``Cancelled``.
+
+    Raises:
+        V2MError: the input cannot be used; nothing was written.
+    """
+    from v2m_bridge.footage.measure import MeasureOptions, measure
+
+    progress("edit", 0.0)
+    timeline = read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress)
+    wishes = Wishes.of(timeline, options)
+    progress("footage", 0.0)
+    features = measure(timeline, MeasureOptions(cache=engine.cache, clip_weights=engine.clip_weights), progress)
+    progress("tempo", 0.0)
+    hits = find_hits(timeline)
+    fit = fit_tempo(hits, timeline.duration_frames, timeline.rate, FitOptions(bpm=wishes.bpm))
+    slots = harmonic_slots(fit, options.harmonic_rhythm_s)
+    progress("chords", 0.0)
+    harmony = harmonise(slots, features, timeline, wishes, engine, progress)
+    progress("parts", 0.0)
+    arrangement = arrange_parts(harmony, fit, wishes)
+    return assemble(timeline, features, fit, harmony, arrangement, wishes, engine)
