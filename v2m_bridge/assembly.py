@@ -110,3 +110,7 @@ def _seconds(features: FootageFeatures) -> tuple[SecondDocument, ...]:
         )
         for t in range(features.length)
     )
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), _ROUND)
