@@ -1,0 +1,52 @@
+"""The door to every edit: one function, dispatched by the file's suffix."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.timeline.model import Timeline
+
+READERS: dict[str, tuple[str, str]] = {
+    ".otio": ("read_otio", "read_otio"),
+}
+"""Suffix -> module of this package and its function, all of one signature; imported when needed."""
+
+
+def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
+    """Read an edit of any supported kind.
+
+    Args:
+        path: ``.otio .otioz .otiod .edl .xml .fcpxml .aaf``.
+        rate: frames per second, for edits that do not say (EDLs).
+        media_roots: folders to search by file name for media that is not where the edit says.
+
+    Raises:
+        InputError: missing, unknown, damaged or empty; one line that names the place.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
+        known = " ".join(READERS)
+        raise InputError(
+            f"{path.name}: {suffix or 'a name without suffix'} is not a kind of edit I know", f"I read {known}"
+        )
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if path.is_dir() and suffix not in (".otiod", ".fcpxmld"):
+        raise InputError(f"{path} is a folder, not an edit")
+    for root in media_roots:
+        if not Path(root).is_dir():
+            raise InputError(f"media root {root} is not a folder")
+    module, function = READERS[suffix]
+    reader = getattr(importlib.import_module(f"v2m_bridge.hosts.{module}"), function)
+    try:
+        timeline: Timeline = reader(path, rate=rate, media_roots=[Path(r) for r in media_roots])
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path.name} is nested too deeply") from error
+    return timeline
