@@ -13,6 +13,7 @@ from v2m_bridge.timeline.model import Timeline
 READERS: dict[str, tuple[str, str]] = {
     ".otio": ("read_otio", "read_otio"),
     ".edl": ("read_edl", "read_edl"),
+    ".xml": ("read_xmeml", "read_xml"),
     ".fcpxml": ("read_fcpxml", "read_fcpxml"),
     ".fcpxmld": ("read_fcpxml", "read_fcpxml"),
 }
