@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -106,7 +107,7 @@ def _is_ramp(graph: Element | None) -> bool:
         when, value = text_at(key, "when"), text_at(key, "value")
         if _NUMBER.fullmatch(when) and _NUMBER.fullmatch(value):
             points.append((Fraction(when), Fraction(value)))
-    slopes = [(v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in zip(points, points[1:], strict=False) if t1 > t0]
+    slopes = [(v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in itertools.pairwise(points) if t1 > t0]
     return bool(slopes) and max(slopes) - min(slopes) > Fraction(1, 50)
 
 
