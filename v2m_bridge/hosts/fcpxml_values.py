@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -91,7 +92,7 @@ class TimeMap:
         """Whether one speed holds over the whole range."""
         speeds = {
             (v1 - v0) / (t1 - t0)
-            for (t0, v0), (t1, v1) in zip(self.points, self.points[1:], strict=False)
+            for (t0, v0), (t1, v1) in itertools.pairwise(self.points)
             if t1 > start_s and t0 < end_s
         }
         return len(speeds) < 2 or max(speeds) - min(speeds) < Fraction(1, 1000)

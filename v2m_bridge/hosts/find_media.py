@@ -18,10 +18,12 @@ class MediaFinder:
     Args:
         folder: the folder of the edit, to which relative paths refer.
         roots: folders to search for files of the same name when the written path does not exist here.
+        confined: relative paths may not leave the folder (a bundle that came from elsewhere).
     """
 
-    def __init__(self, folder: Path, roots: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, roots: Sequence[Path] = (), *, confined: bool = False) -> None:
         self._folder = folder.absolute()
+        self._confined = confined
         self._roots = tuple(roots)
         self._index: dict[str, list[str]] | None = None
         self._stems: dict[str, list[str]] | None = None
@@ -61,7 +63,10 @@ class MediaFinder:
     def _find(self, url: str) -> tuple[str, bool]:
         readings = list(dict.fromkeys(_readings(url)))
         for text in readings:
-            path = text if _is_absolute(text) else os.path.normpath(self._folder / text)
+            relative = not _is_absolute(text)
+            path = os.path.normpath(self._folder / text) if relative else text
+            if relative and self._confined and not Path(path).is_relative_to(self._folder):
+                continue
             if _is_file(path):
                 return path, True
         for text in readings:

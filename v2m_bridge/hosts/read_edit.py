@@ -12,9 +12,13 @@ from v2m_bridge.timeline.model import Timeline
 
 READERS: dict[str, tuple[str, str]] = {
     ".otio": ("read_otio", "read_otio"),
+    ".otioz": ("read_otio_bundle", "read_otioz"),
+    ".otiod": ("read_otio_bundle", "read_otiod"),
     ".edl": ("read_edl", "read_edl"),
+    ".xml": ("read_xmeml", "read_xml"),
     ".fcpxml": ("read_fcpxml", "read_fcpxml"),
     ".fcpxmld": ("read_fcpxml", "read_fcpxml"),
+    ".aaf": ("read_aaf", "read_aaf"),
 }
 """Suffix -> module of this package and its function, all of one signature; imported when needed."""
 
