@@ -1,4 +1,4 @@
-"""What the score should feel like: moods over time, key and mode, tempo, from the options, the markers and the picture."""
+"""What the score should feel like: moods, key and tempo, from the options, the markers and the picture."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY_OF_MOOD = {
     "relaxing": "F major",
     "neutral": "C major",
 }
-"""Where a mood sits when no key was asked for: bright string keys for energy, flat keys for calm, minor for the rest."""
+"""Where a mood sits when no key was asked for: a bright string key for energy, F for calm, minor for the rest."""
 
 
 @dataclass(frozen=True)
