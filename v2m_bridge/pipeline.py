@@ -35,7 +35,7 @@ from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
-    from v2m_bridge.amt.checkpoints import ChordNetwork
+    from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.timeline.model import Timeline
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mxf", ".mts", ".m2ts", ".mpg", ".mpeg"})
