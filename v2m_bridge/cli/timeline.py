@@ -66,15 +66,13 @@ def _show(read: Timeline, console: Console) -> None:
         f"{read.duration_s:.2f} s ({read.duration_frames} frames), {len(read.shots)} shots, {len(read.cuts)} cuts, "
         f"{len(read.markers)} markers" + (f", {offline} shots offline" if offline else "")
     )
-    console.print(_shots(read))
+    console.print(_shots(read, console.width))
     if read.markers:
-        console.print(_markers(read))
+        console.print(_markers(read, console.width))
 
 
-def _shots(read: Timeline) -> Table:
-    from rich.markup import escape
-
-    table = _table("Shots", "Shot>", "Timecode", "Frame>", "Seconds>", "Begins with", "Clip", "From>", "Speed>")
+def _shots(read: Timeline, width: int) -> Table:
+    table = _table("Shots", width, "Shot>", "Timecode", "Frame>", "Seconds>", "Begins", "Clip", "Source>", "Speed>")
     cuts = {cut.frame: cut for cut in read.cuts}
     for number, shot in enumerate(read.shots, start=1):
         table.add_row(
@@ -90,25 +88,36 @@ def _shots(read: Timeline) -> Table:
     return table
 
 
-def _table(title: str, *columns: str) -> Table:
-    """A table without wrapped lines; the clip, marker and note columns give way first. ``>`` means right."""
+TEXT_COLUMNS = ("Clip", "Marker", "Note")
+FIXED_WIDTH = 60
+"""Characters of all other columns of the shot table."""
+
+
+def _table(title: str, width: int, *columns: str) -> Table:
+    """A table of one line a row: names and notes are cut to what the terminal leaves. ``>`` means right."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    room = max(16, width - FIXED_WIDTH)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
         name = column.rstrip(">")
-        right = "right" if column.endswith(">") else "left"
-        fixed = None if name in ("Clip", "Marker", "Note") else (11 if name == "Timecode" else len(name))
-        table.add_column(name, justify=right, no_wrap=True, overflow="ellipsis", min_width=fixed)
+        table.add_column(
+            name,
+            justify="right" if column.endswith(">") else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=room if name in TEXT_COLUMNS else None,
+        )
     return table
 
 
 def _kind(cut: Cut | None) -> str:
+    """The cut's kind, and the frames that a transition takes."""
     if cut is None:
         return ""
     span = (cut.span_end_frame or 0) - (cut.span_start_frame or 0)
-    return f"{cut.kind.value} {span} fr" if span else cut.kind.value
+    return f"{cut.kind.value} {span}" if span else cut.kind.value
 
 
 def _clip(shot: Shot) -> str:
@@ -120,10 +129,10 @@ def _clip(shot: Shot) -> str:
     return name if shot.media_online else f"[yellow]offline:[/yellow] {name}"
 
 
-def _markers(read: Timeline) -> Table:
+def _markers(read: Timeline, width: int) -> Table:
     from rich.markup import escape
 
-    table = _table("Markers", "Timecode", "Frame>", "Colour", "Marker", "Note")
+    table = _table("Markers", width, "Timecode", "Frame>", "Colour", "Marker", "Note")
     for m in read.markers:
         table.add_row(read.timecode(m.frame), str(m.frame), escape(m.color), escape(m.name), escape(m.note))
     return table
