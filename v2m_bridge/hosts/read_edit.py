@@ -12,6 +12,13 @@ from v2m_bridge.timeline.model import Timeline
 
 READERS: dict[str, tuple[str, str]] = {
     ".otio": ("read_otio", "read_otio"),
+    ".otioz": ("read_otio_bundle", "read_otioz"),
+    ".otiod": ("read_otio_bundle", "read_otiod"),
+    ".edl": ("read_edl", "read_edl"),
+    ".xml": ("read_xmeml", "read_xml"),
+    ".fcpxml": ("read_fcpxml", "read_fcpxml"),
+    ".fcpxmld": ("read_fcpxml", "read_fcpxml"),
+    ".aaf": ("read_aaf", "read_aaf"),
 }
 """Suffix -> module of this package and its function, all of one signature; imported when needed."""
 
@@ -36,7 +43,7 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
         )
     if not path.exists():
         raise InputError(f"{path} does not exist")
-    if path.is_dir() and suffix not in (".otiod", ".fcpxmld"):
+    if path.is_dir() and suffix not in (".otiod", ".fcpxmld", ".fcpxml"):
         raise InputError(f"{path} is a folder, not an edit")
     for root in media_roots:
         if not Path(root).is_dir():

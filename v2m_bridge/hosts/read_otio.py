@@ -33,13 +33,17 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     return read_otio_text(path.read_bytes(), path.stem, MediaFinder(path.parent, media_roots), rate)
 
 
-def read_otio_text(data: bytes | str, stem: str, media: MediaFinder, rate: Fraction | None = None) -> Timeline:
-    """Read OTIO JSON; ``stem`` names the edit where it has no name itself."""
+def read_otio_text(
+    data: bytes | str, stem: str, media: MediaFinder, rate: Fraction | None = None, notes: Sequence[str] = ()
+) -> Timeline:
+    """Read OTIO JSON; ``stem`` names the edit where it has no name itself, ``notes`` are warnings to begin with."""
     root = _load(data, stem)
     timeline = _find_timeline(root, stem)
     stack = dict_of(timeline.get("tracks"))
     name = text_of(timeline.get("name")) or stem
     edit = Edit(name=clean(name), rate=_picture_rate(timeline, stack, rate))
+    for note in notes:
+        edit.warn(note)
     if rate is not None and rate != edit.rate:
         edit.warn(f"the edit has its own rate of {edit.rate} frames a second; the given {rate} is not used")
     start = timeline.get("global_start_time")

@@ -26,6 +26,7 @@ class HitDocument(_Document):
     beat: float
     error_frames: float
     lands: Lands
+    reason: str = ""
 
 
 class TempoDocument(_Document):
@@ -82,6 +83,7 @@ def fit_document(fit: Fit) -> FitDocument:
                 beat=x.beat,
                 error_frames=x.error_frames,
                 lands=x.lands,
+                reason=x.reason,
             )
             for x in fit.landings
         ),

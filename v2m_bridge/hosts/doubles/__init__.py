@@ -1,1 +1,1 @@
-"""Stand-ins for other programs, as strict as the programs themselves; tests and the demo run against them."""
+"""Strict stand-ins for other programs: they refuse what the real host would refuse."""
