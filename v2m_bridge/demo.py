@@ -62,9 +62,11 @@ def make_demo(folder: Path, progress: Progress = silent) -> Demo:
     """Synthesise the footage and write the edit into ``folder``, which is created."""
     folder.mkdir(parents=True, exist_ok=True)
     footage = folder / FOOTAGE_NAME
-    shots = synthesise_film(footage, progress=progress)
+    progress("film", 0.0)
+    film = synthesise_film(footage)
+    progress("film", 1.0)
     edit = folder / EDIT_NAME
-    write_edit(edit, [shot.start_frame for shot in shots.shots], shots.duration_frames)
+    write_edit(edit, [0, *(cut.frame for cut in film.cuts)], film.duration_frames)
     return Demo(footage, edit)
 
 
