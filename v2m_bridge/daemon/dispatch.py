@@ -226,9 +226,7 @@ class Dispatcher:
             self._in_flight[job.id] = job
             work = folder.work(job.attempt)
             self._advances[job.id] = Advance("", 0.0, 0.0)
-            process.send(
-                Order(id=job.id, source=job.source, work=str(work), out=str(folder.out), options=job.options)
-            )
+            process.send(Order(id=job.id, source=job.source, work=str(work), out=str(folder.out), options=job.options))
             self._changed(job.id)
 
     def _suspect_in_flight(self) -> bool:

@@ -43,7 +43,9 @@ class FileLock:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise SetupError(f"cannot open {self.path}: {error.strerror}", "set V2M_HOME to a folder of yours") from error
+            raise SetupError(
+                f"cannot open {self.path}: {error.strerror}", "set V2M_HOME to a folder of yours"
+            ) from error
         try:
             _lock(descriptor)
         except OSError:

@@ -48,7 +48,9 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, dict[Labels, float]] = defaultdict(lambda: defaultdict(float))
-        self._histograms: dict[str, list[int]] = {n: [0] * len(BUCKETS_S) for n, (t, _) in HELP.items() if t == "histogram"}
+        self._histograms: dict[str, list[int]] = {
+            n: [0] * len(BUCKETS_S) for n, (t, _) in HELP.items() if t == "histogram"
+        }
         self._sums: dict[str, float] = defaultdict(float)
         self._totals: dict[str, int] = defaultdict(int)
         self._started = time.monotonic()
@@ -93,4 +95,9 @@ class Metrics:
     def _histogram(self, name: str) -> list[str]:
         lines = [f'{name}_bucket{{le="{b:g}"}} {n}' for b, n in zip(BUCKETS_S, self._histograms[name], strict=True)]
         total = self._totals[name]
-        return [*lines, f'{name}_bucket{{le="+Inf"}} {total}', f"{name}_sum {self._sums[name]:g}", f"{name}_count {total}"]
+        return [
+            *lines,
+            f'{name}_bucket{{le="+Inf"}} {total}',
+            f"{name}_sum {self._sums[name]:g}",
+            f"{name}_count {total}",
+        ]

@@ -77,9 +77,7 @@ class Stopped(_Line):
     resident_bytes: int = 0
 
 
-ToWorker = TypeAdapter[SetUp | Order | CancelOrder](
-    Annotated[SetUp | Order | CancelOrder, Field(discriminator="type")]
-)
+ToWorker = TypeAdapter[SetUp | Order | CancelOrder](Annotated[SetUp | Order | CancelOrder, Field(discriminator="type")])
 FromWorker = TypeAdapter[Ready | Progressed | Finished | Stopped](
     Annotated[Ready | Progressed | Finished | Stopped, Field(discriminator="type")]
 )
