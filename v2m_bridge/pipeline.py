@@ -116,9 +116,7 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     """
     progress("edit", 0.0)
     check_options(options)
-    timeline = engine.screen(
-        read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress)
-    )
+    timeline = engine.screen(read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress))
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)

@@ -211,7 +211,10 @@ def _file_routes(router: APIRouter, service: Service) -> None:
 
 
 def _stream_routes(router: APIRouter, service: Service) -> None:
-    stream = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 204: {"description": "Over."}}
+    stream: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        204: {"description": "Over."},
+    }
 
     @router.get("/v1/scores/{job_id}/events", tags=["events"], response_class=Response, responses=stream)
     async def score_events(
@@ -324,4 +327,3 @@ def _choices() -> Choices:
 
     keys = [Key(tonic, minor).name for minor in (False, True) for tonic in range(12)]
     return Choices(moods=list(EMOTIONS), keys=keys, presets=list(PRESETS), parts=[role.value for role in Role])
-

@@ -155,4 +155,3 @@ def _description(app: FastAPI) -> dict[str, Any]:
         schema["security"] = [{"token": []}]
         app.openapi_schema = schema
     return app.openapi_schema
-

@@ -27,9 +27,10 @@ from v2m_bridge.daemon.jobs import (
     new_id,
 )
 from v2m_bridge.daemon.metrics import Metrics
-from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name, tighten
+from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name
 from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.store import JobStore
+from v2m_bridge.daemon.tokens import tighten
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
 
@@ -127,13 +128,13 @@ class Service:
         shutil.rmtree(waiting, ignore_errors=True)
         return job
 
-    def submit_copy(self, path: Path, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
-        """Score a copy of a file, which may then be moved (the inbox)."""
+    def submit_kept(self, path: Path, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+        """Score a file where it lies and keep a copy: the file will be moved away afterwards (the inbox)."""
         _known_kind(path.name)
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
-            kept = adopt(path, folder.source)
-            return self._queue(job_id, kept, path.stem, options, origin, **more)
+            adopt(path, folder.source)
+            return self._queue(job_id, path, path.stem, options, origin, **more)
 
     def submit_again(self, job_id: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
         """Score the source of an earlier job once more.
@@ -143,6 +144,8 @@ class Service:
         """
         earlier = self.store.get(job_id)
         source = Path(earlier.source)
+        if not source.exists():
+            source = self.folder(job_id).source / source.name
         if not source.exists():
             raise InputError(f"{source.name} is not there any more", "choose the edit again")
         if source.is_relative_to(self.folder(job_id).source):
@@ -169,6 +172,8 @@ class Service:
             self.metrics.count("v2m_scores_submitted_total", origin=origin)
             self._changed(job.id)
             self.dispatcher.notify()
+        else:
+            shutil.rmtree(self.folder(job_id).path, ignore_errors=True)
         return job
 
     @contextlib.contextmanager
