@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from v2m_bridge.assembly import assemble
 from v2m_bridge.direction import Direction, direct
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.harmony import Harmony, harmonise
+from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
 from v2m_bridge.hosts.write_job import write_job
@@ -83,15 +86,24 @@ def read_source(
     if source.is_dir() and suffix != ".otiod":
         raise InputError(f"{source} is a folder", "give an edit (.otio, .edl, .xml, .fcpxml, .aaf) or a video file")
     if suffix in EDIT_SUFFIXES:
-        from v2m_bridge.hosts.read_edit import read_edit
-
-        return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=media_roots)
+        with naming(source):
+            return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=media_roots)
     if suffix in VIDEO_SUFFIXES:
-        from v2m_bridge.footage.bare_video import read_video
-
-        return read_video(source, progress)
+        with naming(source):
+            return read_video(source, progress)
     known = " ".join(sorted(EDIT_SUFFIXES | VIDEO_SUFFIXES))
     raise InputError(f"{source.name} is of an unknown kind", f"known: {known}")
+
+
+@contextmanager
+def naming(source: Path) -> Iterator[None]:
+    """Every refusal names the file that it is about."""
+    try:
+        yield
+    except V2MError as error:
+        if source.name not in error.message:
+            error.message = f"{source.name}: {error.message}"
+        raise
 
 
 def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> Score:
