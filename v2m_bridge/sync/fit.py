@@ -164,4 +164,4 @@ def _described(
         0.5 if options.eighths else 1.0,
     )
     summary = summarise(landings, tempo_map, end_beat, constant)
-    return Fit(30 / limits.eighth_s, tempo_map, landings, summary, end_beat, options, warnings)
+    return Fit(options.bpm or 0.0, tempo_map, landings, summary, end_beat, options, warnings)
