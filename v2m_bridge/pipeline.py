@@ -13,6 +13,7 @@ from v2m_bridge.direction import Direction, direct
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
+from v2m_bridge.footage.thumbnails import shot_thumbnails
 from v2m_bridge.harmony import Harmony, harmonise
 from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.staging import staged
@@ -33,6 +34,7 @@ from v2m_bridge.score import Score
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.slots import harmonic_slots
+from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
 
@@ -189,6 +191,10 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
     )
 
 
+def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
+    write_cuesheet(score, path, shot_thumbnails(timeline_from_document(score.timeline)))
+
+
 def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[str, ...]:
     """Write every file of the score into ``out``: all of them or none.
 
@@ -203,7 +209,7 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "score.mid": write_midi,
         "score.rpp": write_rpp,
         "score.v2m": write_job,
-        "cuesheet.html": write_cuesheet,
+        "cuesheet.html": _write_illustrated_cuesheet,
     }
     if score.options.preview:
         from v2m_bridge.hosts.write_preview import write_preview
