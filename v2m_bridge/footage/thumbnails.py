@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def _data_uri(frame: av.VideoFrame) -> str:
     small = frame.reformat(width=width, height=HEIGHT, format="yuvj420p")
     codec = av.CodecContext.create("mjpeg", "w")
     codec.width, codec.height, codec.pix_fmt = width, HEIGHT, "yuvj420p"
-    codec.time_base = frame.time_base
+    codec.time_base = Fraction(1, 25)
     codec.options = {"qmin": str(JPEG_QUALITY), "qmax": str(JPEG_QUALITY)}
     small.pts = 0
     data = b"".join(bytes(packet) for packet in [*codec.encode(small), *codec.encode(None)])
