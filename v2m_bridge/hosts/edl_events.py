@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from v2m_bridge.hosts.edit_assembly import Edit, clean, looks_like_media
 from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.hosts.media_timecode import origin_s
 from v2m_bridge.timeline.model import CutKind
 from v2m_bridge.timeline.sweep import Blend, Piece
 
@@ -59,6 +60,9 @@ def _piece(edit: Edit, event: Event, count: Counter, media: MediaFinder, start: 
     speed = _speed(edit, event, source_out - source_in, end - start)
     first = source_out - 1 if speed < 0 and source_out > source_in else source_in
     name, path, online = _media(event, media)
+    source_s = max(Fraction(0), first / edit.rate)
+    if online and path:
+        source_s -= origin_s(path, source_s, counts_timecode=True)
     return Piece(
         start_frame=start,
         end_frame=end,
@@ -66,7 +70,7 @@ def _piece(edit: Edit, event: Event, count: Counter, media: MediaFinder, start: 
         opaque=event.kind not in ("K", "KO"),
         media=path,
         media_online=online,
-        source_start_s=max(Fraction(0), first / edit.rate),
+        source_start_s=source_s,
         speed=speed,
         name=clean(name),
         take=f"{event.reel}/{name}",
