@@ -13,7 +13,7 @@ from v2m_bridge.hosts.edit_assembly import Edit, assemble, clean, guess_drop_fra
 from v2m_bridge.hosts.find_media import MediaFinder
 from v2m_bridge.hosts.otio_clip import clip_source
 from v2m_bridge.hosts.otio_values import Json, dict_of, list_of, schema, text_of, time_range, time_s
-from v2m_bridge.hosts.otio_walk import Walk, is_video
+from v2m_bridge.hosts.otio_walk import MAX_DEPTH, Walk, is_video
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import MAX_RATE
 
@@ -120,7 +120,7 @@ def _picture_rate(timeline: Json, stack: Json, given: Fraction | None) -> Fracti
 
 
 def _picture_clips(item: Json, depth: int) -> Iterator[Json]:
-    if depth > 8:
+    if depth > MAX_DEPTH:
         return
     for child in list_of(item.get("children")):
         kind = schema(child)
