@@ -1,4 +1,4 @@
--- Score this timeline: hands the current timeline to v2m-bridge and shows the outcome as a marker.
+-- v2m-bridge menu entry. Score this timeline: hands the current timeline to v2m-bridge, shows the outcome as a marker.
 -- Uses only what the menu scripts of every edition have: no io, no require, no print, no window.
 -- It never switches the page, never touches in and out points or render settings.
 local STAMP = { version = "", inbox = "", outbox = "" } -- filled in by "v2m-bridge install resolve"
