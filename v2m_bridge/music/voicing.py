@@ -29,11 +29,11 @@ _SMALLEST_GAP = ((48, 7), (53, 4), (57, 3))
 COST_PER_SEMITONE = 1.0
 COST_LEAP = 0.6
 """Per semitone beyond a major third."""
-COST_PARALLEL = 2.5
+COST_PARALLEL = 4.0
 """Parallel fifths or octaves between two voices, or octaves with the bass."""
 COST_OVERLAP = 1.5
 """A voice moves beyond where its neighbour was."""
-COST_UNRESOLVED = 2.5
+COST_UNRESOLVED = 4.0
 COST_REGISTER = 0.35
 """Per semitone between the mean of the voicing and the wanted one, beyond three."""
 COST_SPREAD = 0.25
