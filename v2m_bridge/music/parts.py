@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -43,7 +44,8 @@ def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
     for index, span in enumerate(plan.spans):
         if span.chord.root is None:
             continue
-        cuts = [b for b in inner if span.start_beat + 1e-3 < b < span.end_beat - 1e-3 and b <= plan.closing_beat + 1e-3]
+        first, stop = bisect_right(inner, span.start_beat + 1e-3), bisect_left(inner, span.end_beat - 1e-3)
+        cuts = [b for b in inner[first:stop] if b <= plan.closing_beat + 1e-3]
         points = [span.start_beat, *cuts, span.end_beat]
         for start, end in itertools.pairwise(points):
             at_end = abs(end - plan.end_beat) < 1e-6
@@ -303,8 +305,10 @@ def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
 
 
 def _crescendo(plan: Plan, beat: float) -> float:
-    ahead = [hit - beat for hit in plan.strong if 0 < hit - beat <= _CRESCENDO_BEATS]
-    return 0.3 * (1 - min(ahead) / _CRESCENDO_BEATS) ** 1.5 if ahead else 0.0
+    hit = plan.next_strong(beat)
+    if hit is None or hit - beat > _CRESCENDO_BEATS:
+        return 0.0
+    return float(0.3 * (1 - (hit - beat) / _CRESCENDO_BEATS) ** 1.5)
 
 
 def _tail_fade(plan: Plan, beat: float) -> float:
