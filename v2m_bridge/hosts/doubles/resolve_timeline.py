@@ -259,7 +259,9 @@ class ItemObject(_Markers):
         return self._model.project.pool.item(media) if media else None
 
     def GetProperty(self, key: str | None = None) -> Any:
-        properties = {} if isinstance(self.spec, Transition) or self._kind == "audio" else dict(_CLIP_PROPERTIES)
+        properties: dict[str, Any] = {}
+        if isinstance(self.spec, Clip) and self._kind == "video":
+            properties = {**_CLIP_PROPERTIES, "Opacity": self.spec.opacity}
         return properties if key is None else properties.get(key)
 
     def GetClipEnabled(self) -> bool:
