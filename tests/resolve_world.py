@@ -83,7 +83,9 @@ class Jobs:
             "chords": [
                 {"symbol": CHORD_SYMBOLS[n % 4], "start_s": float(round(t * rate) / rate)} for n, t in enumerate(times)
             ],
-            "fit": {"hits": [{"frame": frame, "lands": "downbeat"} for frame in cuts] + [{"frame": 5, "lands": "miss"}]},
+            "fit": {
+                "hits": [{"frame": frame, "lands": "downbeat"} for frame in cuts] + [{"frame": 5, "lands": "miss"}]
+            },
         }
 
     def preview(self, job: str, folder: Path) -> bytes:
@@ -139,7 +141,12 @@ class World:
 
 
 def world(
-    tmp_path: Path, edition: Edition, edit: Edit | None, port: int = 1, bring_back: BringBack = BringBack(), **model: Any
+    tmp_path: Path,
+    edition: Edition,
+    edit: Edit | None,
+    port: int = 1,
+    bring_back: BringBack = BringBack(),
+    **model: Any,
 ) -> World:
     """A fresh desk; nothing listens on ``port`` unless :func:`daemon` is entered."""
     home, user = tmp_path / "state", tmp_path / "user"

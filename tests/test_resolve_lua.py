@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-
 from resolve_world import World, film, world
+
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.doubles.resolve import EDITIONS, FREE_20, FREE_21_1, STUDIO_21_1, Edition
 from v2m_bridge.hosts.doubles.resolve_edit import Edit, EditMarker, Track
@@ -172,7 +172,11 @@ def test_a_timeline_without_clips_is_not_sent(tmp_path: Path, edition: Edition, 
 @EVERY_EDITION
 @pytest.mark.parametrize(
     ("state", "words"),
-    [({"project_open": False}, "No project is open"), ({}, "No timeline is open"), ({"modal": True}, "a dialog of Resolve")],
+    [
+        ({"project_open": False}, "No project is open"),
+        ({}, "No timeline is open"),
+        ({"modal": True}, "a dialog of Resolve"),
+    ],
     ids=["no project", "no timeline", "dialog"],
 )
 def test_without_a_timeline_the_message_reaches_the_doctor(

@@ -237,7 +237,11 @@ def test_what_stands_in_the_way_is_said_on_the_timeline(
 @EVERY_PYTHON_EDITION
 @pytest.mark.parametrize(
     ("model", "words"),
-    [({"project_open": False}, "No project is open"), ({}, "No timeline is open"), ({"modal": True}, "a dialog of Resolve")],
+    [
+        ({"project_open": False}, "No project is open"),
+        ({}, "No timeline is open"),
+        ({"modal": True}, "a dialog of Resolve"),
+    ],
     ids=["no project", "no timeline", "dialog"],
 )
 def test_without_a_timeline_console_and_doctor_know(
@@ -282,7 +286,15 @@ def test_it_runs_on_python_3_6_with_the_standard_library_alone() -> None:
     since_3_7 = {"dataclasses", "contextvars", "zoneinfo", "graphlib", "tomllib"}
     assert imported - {"DaVinciResolveScript"} <= set(sys.stdlib_module_names) - since_3_7
     assert "__future__" not in imported
-    newer = {"capture_output", "removeprefix", "removesuffix", "is_relative_to", "missing_ok", "fromisoformat", "isascii"}
+    newer = {
+        "capture_output",
+        "removeprefix",
+        "removesuffix",
+        "is_relative_to",
+        "missing_ok",
+        "fromisoformat",
+        "isascii",
+    }
     names = {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
     names |= {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords if k.arg}
     assert not newer & names

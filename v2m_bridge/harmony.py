@@ -19,7 +19,7 @@ from v2m_bridge.sync.model import Slot
 from v2m_bridge.timeline.model import Timeline
 
 if TYPE_CHECKING:
-    from v2m_bridge.amt.checkpoints import ChordNetwork
+    from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.amt.conditioning import Conditioning
     from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions
 

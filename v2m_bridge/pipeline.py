@@ -16,7 +16,6 @@ from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
 from v2m_bridge.hosts.write_job import write_job
 from v2m_bridge.hosts.write_midi import write_midi
-from v2m_bridge.hosts.write_preview import write_preview
 from v2m_bridge.hosts.write_rpp import write_rpp
 from v2m_bridge.hosts.write_score import write_score
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
@@ -35,7 +34,7 @@ from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
-    from v2m_bridge.amt.checkpoints import ChordNetwork
+    from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.timeline.model import Timeline
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mxf", ".mts", ".m2ts", ".mpg", ".mpeg"})
@@ -66,7 +65,7 @@ class Engine:
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
-        return MeasureOptions(cache=self.cache, clip_weights=self.clip_weights)
+        return MeasureOptions()
 
 
 def read_source(
@@ -195,6 +194,8 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "cuesheet.html": write_cuesheet,
     }
     if score.options.preview:
+        from v2m_bridge.hosts.write_preview import write_preview
+
         writers["preview.wav"] = write_preview
     with staged(out) as folder:
         for done, (name, write) in enumerate(writers.items()):

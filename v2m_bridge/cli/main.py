@@ -12,7 +12,13 @@ from typer.main import get_command
 from v2m_bridge import __version__
 from v2m_bridge.errors import V2MError
 
-COMMAND_MODULES: tuple[str, ...] = ("score", "install", "doctor")
+COMMAND_MODULES: tuple[str, ...] = (
+    "score",
+    "timeline",
+    "demo",
+    "install",
+    "doctor",
+)
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 
 INTERRUPTED = 130

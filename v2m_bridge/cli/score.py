@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def score(
         print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
         return
     print_warnings(result.warnings)
-    _print_summary(result, out, names)
+    print_summary(result, {name: str(out / name) for name in names})
 
 
 def _number(option: str, text: str) -> float:
@@ -106,7 +107,8 @@ def _options(**values: Any) -> ScoreOptions:
         raise InputError(f"--{name} {first['input']!r}: {first['msg'].lower()}") from None
 
 
-def _print_summary(result: Score, out: Path, names: tuple[str, ...]) -> None:
+def print_summary(result: Score, files: Mapping[str, str]) -> None:
+    """What was made, in a composer's words, and where it lies."""
     from rich.console import Console
     from rich.table import Table
 
@@ -124,9 +126,11 @@ def _print_summary(result: Score, out: Path, names: tuple[str, ...]) -> None:
     )
     table.add_row("chords", _chord_line(result))
     table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
-    for name in names:
-        table.add_row("" if name != names[0] else "files", str(out / name))
     Console().print(table)
+    print("files")
+    for path in files.values():
+        # not through rich: a path stays whole, so that it can be clicked and copied
+        print(f"  {path}")
 
 
 def _duration(result: Score) -> str:

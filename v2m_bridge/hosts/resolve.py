@@ -78,11 +78,12 @@ def current_timeline(resolve: Any) -> Any:
     return timeline
 
 
-def read_timeline(timeline: Any, *, media_roots: Sequence[Path] = ()) -> Timeline:
+def read_timeline(timeline: Any, *, project: Any = None, media_roots: Sequence[Path] = ()) -> Timeline:
     """Read a ``Timeline`` object of Resolve's.
 
     Args:
         timeline: the object, as ``current_timeline`` gives it.
+        project: the project that it lies in; before 21 the only way into a timeline that is used as a clip.
         media_roots: folders to search by name for media that is not where Resolve has it.
 
     Raises:
@@ -95,10 +96,17 @@ def read_timeline(timeline: Any, *, media_roots: Sequence[Path] = ()) -> Timelin
         start_frame=int(ask(timeline, "GetStartFrame") or 0),
         drop_frame=drop_frame,
     )
-    walk = _Walk(edit, MediaFinder(Path.cwd(), media_roots))
+    walk = _Walk(edit, MediaFinder(Path.cwd(), media_roots), _timelines(project))
     walk.tracks(timeline, _everything(), 0)
     walk.markers(timeline)
     return assemble(edit)
+
+
+def _timelines(project: Any) -> list[tuple[Any, Any]]:
+    """Every timeline of a project with its place in the media pool."""
+    count = int(ask(project, "GetTimelineCount") or 0)
+    found = [ask(project, "GetTimelineByIndex", index) for index in range(1, count + 1)]
+    return [(ask(timeline, "GetMediaPoolItem"), timeline) for timeline in found if timeline is not None]
 
 
 def frame_rate(timeline: Any) -> tuple[Fraction, bool]:
@@ -146,9 +154,10 @@ class _Place:
 class _Walk:
     """Collects the items of all tracks, nested timelines included, into ``edit``."""
 
-    def __init__(self, edit: Edit, media: MediaFinder) -> None:
+    def __init__(self, edit: Edit, media: MediaFinder, timelines: Sequence[tuple[Any, Any]]) -> None:
         self._edit = edit
         self._media = media
+        self._timelines = timelines
         self._layer = 0
 
     def tracks(self, timeline: Any, window: Window, depth: int) -> None:
@@ -194,7 +203,7 @@ class _Walk:
         opacity = ask(item, "GetProperty", "Opacity")
         if end_s <= begin_s or opacity == 0:
             return
-        take = take_of(item, name, rate, place.length_s, self._edit)
+        take = take_of(item, name, rate, place.length_s, self._edit, self._timelines)
         if take.nested is not None and depth < MAX_DEPTH:
             source = TimeRange(take.start_s, place.length_s * abs(take.speed), rate)
             self._item_markers(item, place, take)

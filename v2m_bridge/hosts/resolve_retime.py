@@ -6,6 +6,7 @@ timeline have the same rate and inclusive when they differ (measured, see ``docs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -43,8 +44,18 @@ class Take:
     known: bool = True
 
 
-def take_of(item: Any, name: str, rate: Fraction, length_s: Fraction, edit: Edit) -> Take:
-    """Read the source of ``item``, which lasts ``length_s`` on a timeline of ``rate``; doubts go to ``edit``."""
+def take_of(
+    item: Any,
+    name: str,
+    rate: Fraction,
+    length_s: Fraction,
+    edit: Edit,
+    timelines: Sequence[tuple[Any, Any]] = (),
+) -> Take:
+    """Read the source of ``item``, which lasts ``length_s`` on a timeline of ``rate``; doubts go to ``edit``.
+
+    ``timelines`` are those of the project, each with its media pool item.
+    """
     media = _get(item, "GetMediaPoolItem")
     if media is None:
         return Take(name, None, rate, known=looks_like_media(name))
@@ -56,7 +67,9 @@ def take_of(item: Any, name: str, rate: Fraction, length_s: Fraction, edit: Edit
         return Take(label, path, media_rate)  # a still lasts as long as it likes
     speed = _speed(item, media_rate, rate, length_s, label, edit)
     start_s = _start_frame(item, speed) / media_rate
-    nested = _get(media, "GetTimeline") if path is None else None
+    nested = None
+    if path is None:
+        nested = _get(media, "GetTimeline") or next((t for own, t in timelines if own == media), None)
     if path is None and nested is None:
         edit.warn(f"{label}: this version of Resolve does not show what is inside; it is taken as one shot")
     return Take(label, path, media_rate, start_s, speed, nested)

@@ -65,6 +65,9 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         "parts": _parts(facts),
         "cuts": "".join(_cut_row(facts, event) for event in facts.events),
         "chords": "".join(_chord_rows(facts)),
+        "emotions": "".join(
+            f'<span class="e" style="color:var(--{name})"><i></i><b>{name}</b></span>' for name in EMOTIONS
+        ),
         "warnings": _warnings([*score.timeline.warnings, *score.fit.warnings, *score.warnings]),
         "colophon": html.escape(
             f"v2m-bridge {score.version} · seed {score.seed} · chords by {score.checkpoint}"

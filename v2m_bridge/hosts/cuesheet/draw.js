@@ -1,8 +1,9 @@
 "use strict";
 // Draws the score as systems, like a page of music: whole bars to a line, every lane on one time axis.
 const score = JSON.parse(document.getElementById("score").textContent);
-const LANES = { ruler: 28, picture: 58, tempo: 30, chords: 28, feeling: 42, dynamics: 42, roll: 128 };
-const GAP = 7;
+const SCREEN = { ruler: 28, picture: 58, tempo: 30, chords: 28, feeling: 42, dynamics: 42, roll: 128, gap: 7 };
+const PAPER = { ruler: 28, picture: 46, tempo: 25, chords: 26, feeling: 34, dynamics: 34, roll: 104, gap: 5 };  // two systems on a page
+let LANES = SCREEN;
 
 const text = (value) => String(value).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const pretty = (symbol) => text(symbol).replace(/^([A-G])b/, "$1♭").replace(/#/g, "♯").replace(/b5/, "♭5");
@@ -52,6 +53,10 @@ const PEAK = {
 };
 const BPM = score.tempo.reduce((r, row) => [Math.min(r[0], row[1]), Math.max(r[1], row[1])], [1e9, 0]);
 
+// A moment that lies this close before a line's end is drawn at the start of the next one: there its downbeat stands.
+const CLOSE = 0.06;
+const here = (s, at) => at >= s.from - CLOSE && (at < s.to - CLOSE || s.to >= score.duration);
+
 function within(rows, from, to, endOf) {
   return rows.filter((row, i) => row[0] < to - 1e-6 && endOf(row, i) > from + 1e-6);
 }
@@ -65,7 +70,7 @@ class System {
   add(markup) { this.out.push(markup); }
   lane(name, height) {
     const top = this.y;
-    this.y += height + GAP;
+    this.y += height + LANES.gap;
     if (this.gutter && name) this.add(`<text class="lane" x="0" y="${num(top + Math.min(height, 30) / 2 + 4)}">${name}</text>`);
     return top;
   }
@@ -91,9 +96,12 @@ function drawRuler(s) {
     if (metre !== before) { s.label(x + 3 + 7 * String(number).length + 5, top + 11, "metre", metre); free = x + 52; }
     before = metre;
   }
-  const step = [1, 2, 5, 10, 15, 30, 60].find((n) => n * s.perSecond >= 96) || 60;
-  for (let at = Math.ceil(s.from / step - 1e-6) * step; at < s.to; at += step) {
-    const x = s.x(at);
+  // Ticks stand on whole seconds of timecode, which at 23.976 are not whole seconds.
+  const rate = score.rate[0] / score.rate[1], second = Math.max(1, Math.round(rate));
+  const step = second * ([1, 2, 5, 10, 15, 30, 60].find((n) => n * s.perSecond >= 96) || 60);
+  for (let frame = Math.ceil((score.start + s.from * rate) / step - 1e-6) * step; ; frame += step) {
+    const at = (frame - score.start) / rate, x = s.x(at);
+    if (at >= s.to) break;
     if (x > s.right - 66) continue;
     s.line(x, top + 22, x, top + 28, "barline");
     s.label(x + 3, top + 25, "tc", timecode(at));
@@ -103,8 +111,8 @@ function drawRuler(s) {
 function drawPicture(s) {
   const top = s.lane("Picture", LANES.picture), clips = [];
   score.shots.forEach(([from, to, name, online, picture], i) => {
-    if (to <= s.from || from >= s.to) return;
-    const x = s.x(from), w = s.x(to) - x;
+    if (to <= s.from + CLOSE || from >= s.to - CLOSE) return;
+    const x = s.x(from <= s.from + CLOSE ? s.from : from), w = s.x(to) - x;
     s.box(x, top, w, LANES.picture, "frame");
     if (picture) {
       clips.push(`<clipPath id="c${s.number}-${i}"><rect x="${num(x)}" y="${top}" width="${num(w)}" height="${LANES.picture}"/></clipPath>`);
@@ -197,7 +205,7 @@ function drawRoll(s) {
     for (const [at, length, pitch, velocity] of part.notes) {
       if (at >= s.to || at + length <= s.from) continue;
       const x = s.x(at), w = Math.max(1.2, s.x(at + length) - x - 0.8);
-      layers[velocity < 60 ? 0 : velocity < 88 ? 1 : 2] += `M${num(x)} ${num(top + h - (pitch - LOW + 1) * unit)}h${num(w)}v${num(Math.max(1.8, unit))}h${num(-w)}z`;
+      layers[velocity < 60 ? 0 : velocity < 88 ? 1 : 2] += `M${num(x)} ${num(top + h - (pitch - LOW + 1) * unit)}h${num(w)}v${num(Math.max(2.2, unit))}h${num(-w)}z`;
     }
     layers.forEach((d, i) => d && s.add(`<path class="n r-${part.role} p${index}" fill-opacity="${[0.5, 0.72, 0.95][i]}" d="${d}"/>`));
   });
@@ -205,16 +213,17 @@ function drawRoll(s) {
 
 function drawEvents(s, pictureTop, bottom) {
   let free = -1e9;
-  for (const [at, kind, lands, must, name, note, tc, position] of within(score.events, s.from, s.to, (e) => e[0] + 1e-3)) {
-    if (at < s.from - 1e-3) continue;
+  for (const [at, kind, lands, must, name, note, tc, position] of score.events) {
+    if (!here(s, at)) continue;
     const x = s.x(at), cls = lands || "none", half = must ? 6 : 4.5, y = pictureTop + LANES.picture + 3;
     s.line(x, pictureTop, x, bottom, `cutline ${cls}${must ? " must" : ""}`);
     s.add(`<path class="mark ${cls}" d="M${num(x)} ${num(y - half)}l${half} ${half}l${-half} ${half}l${-half} ${-half}z"><title>${text([tc, position, name, note, kind].filter(Boolean).join("  "))}</title></path>`);
     const label = name || note;
     if (kind === "marker" && label && x > free) {
-      const w = Math.min(6.4 * label.length + 10, s.right - x);
+      const w = Math.min(6.9 * label.length + 11, s.right - x);
+      if (w < 24) continue;
       s.box(x, pictureTop, w, 16, "ground");
-      s.label(x + 5, pictureTop + 12, "flag", label, w - 6, 6.2);
+      s.label(x + 5, pictureTop + 12, "flag", label, w - 6, 6.9);
       free = x + w;
     }
   }
@@ -226,7 +235,7 @@ function drawSystem(from, to, width, gutter, perSecond, number) {
   const gridTop = s.y, grid = s.out.length;
   const pictureTop = drawPicture(s);
   drawTempo(s); drawChords(s); drawFeeling(s); drawDynamics(s); drawRoll(s);
-  const bottom = s.y - GAP, back = [];
+  const bottom = s.y - LANES.gap, back = [];
   back.push(`<rect class="ground" x="${gutter}" y="${gridTop + LANES.picture}" width="${num(s.right - gutter)}" height="${num(bottom - gridTop - LANES.picture)}"/>`);
   for (const [at] of within(score.bars, from, to, (b) => b[0] + 1e-3)) {
     if (at > from + 1e-3) back.push(`<line class="barline" x1="${num(s.x(at))}" x2="${num(s.x(at))}" y1="${num(gridTop - 26)}" y2="${num(bottom)}"/>`);

@@ -86,6 +86,6 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Home") seek(0);
 });
 addEventListener("resize", () => fit(false));
-addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); render(1040); });
-addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); fit(true); });
+addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); LANES = PAPER; render(1040); });
+addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); LANES = SCREEN; fit(true); });
 fit(true);
