@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def timeline(
     from rich.console import Console
 
     _show(read, Console())
+    sys.stdout.flush()
     print_warnings(read.warnings)
 
 
@@ -89,7 +91,7 @@ def _shots(read: Timeline, width: int) -> Table:
 
 
 TEXT_COLUMNS = ("Clip", "Marker", "Note")
-FIXED_WIDTH = 60
+FIXED_WIDTH = 68
 """Characters of all other columns of the shot table."""
 
 
@@ -107,6 +109,7 @@ def _table(title: str, width: int, *columns: str) -> Table:
             justify="right" if column.endswith(">") else "left",
             no_wrap=True,
             overflow="ellipsis",
+            min_width=None if name in TEXT_COLUMNS else max(len(name), 11 if name == "Timecode" else 0),
             max_width=room if name in TEXT_COLUMNS else None,
         )
     return table

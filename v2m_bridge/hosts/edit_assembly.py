@@ -50,13 +50,18 @@ class Edit:
     markers: list[Marker] = field(default_factory=list)
     end_frame: int = 0
     disabled: int = 0
+    unsaid: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
         """Note something that could not be carried over; repeated and endless notes are kept short."""
         text = clean(text)
-        if text not in self.warnings and len(self.warnings) < MAX_WARNINGS:
+        if text in self.warnings:
+            return
+        if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(text)
+        else:
+            self.unsaid += 1
 
     def add(self, piece: Piece, unsure: bool = False) -> None:
         """Take up one piece, or note that it is shorter than a frame."""
@@ -109,6 +114,9 @@ def assemble(edit: Edit) -> Timeline:
         )
     if edit.disabled:
         edit.warn(f"{edit.disabled} disabled clips are left out")
+    markers = _markers(edit)
+    if edit.unsaid:
+        edit.warnings.append(f"{edit.unsaid} further notes of this kind are not shown")
     return Timeline(
         name=clean(edit.name),
         rate=edit.rate,
@@ -116,7 +124,7 @@ def assemble(edit: Edit) -> Timeline:
         duration_frames=edit.end_frame,
         shots=seen.shots,
         cuts=seen.cuts,
-        markers=_markers(edit),
+        markers=markers,
         drop_frame=edit.drop_frame and can_drop_frames(edit.rate),
         warnings=tuple(edit.warnings),
     )

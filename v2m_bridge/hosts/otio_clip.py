@@ -9,7 +9,7 @@ from pathlib import Path
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, looks_like_media
 from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, number, schema, text_of, time_range
+from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, number, schema, short, text_of, time_range
 
 MAX_SPEED = 1000
 _SOLID = ("solid", "bars", "fill", "black video", "color matte", "colour matte", "white", "noise")
@@ -144,9 +144,9 @@ def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
             elif any(lookup):
                 speed *= 1 + (lookup[-1] - lookup[0]) / (len(lookup) - 1)
                 shift_s += lookup[0] / rate
-                edit.warn(f"{place}: its speed ramp is taken at the mean speed of {float(speed):.3g}")
-    if abs(speed) > MAX_SPEED:
-        raise InputError(f"{place}: speed {float(speed):g} is not between -{MAX_SPEED} and {MAX_SPEED}")
+                edit.warn(f"{place}: its speed ramp is taken at the mean speed of {short(speed)}")
+        if abs(speed) > MAX_SPEED:
+            raise InputError(f"{place}: speed {short(speed)} is not between -{MAX_SPEED} and {MAX_SPEED}")
     return Retime(speed, shift_s)
 
 

@@ -18,6 +18,8 @@ MAX_DEPTH = 48
 MAX_VISITS = 2_000_000
 """A small file can name the same nest only once, but a hostile one can be wide as well as deep."""
 
+MAX_SCALE = 1_000_000
+
 _WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
 _FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
 
@@ -112,8 +114,8 @@ class Walk:
                 if schema(child) == "Transition":
                     continue
                 spot = f"{place}, {_title('item', index, child)}"
-                length_s = self._length(child, spot, 1)
-                self._item_markers(child, spot, at_s, length_s, _everything(None), Fraction(1))
+                length_s = self._length(dict_of(child), spot, 1)
+                self._item_markers(dict_of(child), spot, at_s, length_s, _everything(None), Fraction(1))
                 at_s += length_s
             if end_s is not None:
                 at_s = min(at_s, end_s)
@@ -171,6 +173,8 @@ class Walk:
         if retime.speed > 0 and retime.speed != 1:
             retime = self._without_sliver(item, place, source, retime, depth)
         inner = window.inside(at_s, length_s, source, retime.speed)
+        if abs(inner.scale) > MAX_SCALE:
+            raise InputError(f"{place}: nested speeds multiply to more than {MAX_SCALE}")
         if top:
             self._timeline_markers.collect(body)
         else:
