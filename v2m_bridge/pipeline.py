@@ -30,6 +30,7 @@ from v2m_bridge.score import Score
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.slots import harmonic_slots
+from v2m_bridge.timeline.excerpt import excerpt
 from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
 
@@ -109,6 +110,7 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     progress("edit", 0.0)
     check_options(options)
     timeline = read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress)
+    timeline = excerpt(timeline, options.first_frame, options.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)

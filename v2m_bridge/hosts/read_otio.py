@@ -13,6 +13,7 @@ from v2m_bridge.hosts.edit_assembly import Edit, assemble, clean, guess_drop_fra
 from v2m_bridge.hosts.find_media import MediaFinder
 from v2m_bridge.hosts.otio_values import Json, dict_of, list_of, schema, text_of, time_range, time_s
 from v2m_bridge.hosts.otio_walk import Walk, is_video
+from v2m_bridge.hosts.resolve_request import display_name
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import MAX_RATE
 
@@ -30,7 +31,8 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
-    return read_otio_text(path.read_bytes(), path.stem, MediaFinder(path.parent, media_roots), rate)
+    name = display_name(path.name)
+    return read_otio_text(path.read_bytes(), name, MediaFinder(path.parent, media_roots), rate)
 
 
 def read_otio_text(

@@ -64,6 +64,14 @@ def request_of(name: str) -> Request | None:
     )
 
 
+def display_name(name: str) -> str:
+    """What people call the edit in the file ``name``: the timeline's name, else the file's without its suffix."""
+    request = request_of(name)
+    if request is None:
+        return name.rsplit(".", 1)[0]
+    return request.timeline or request.project or "timeline"
+
+
 def _decoded(text: str) -> str:
     raw = re.sub(rb"-([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("ascii"))
     return raw.decode("utf-8", errors="ignore")
