@@ -75,7 +75,15 @@ def test_the_edit_that_arrives_is_the_edit_on_the_timeline(tmp_path: Path, editi
     assert (arrived.rate, arrived.start_frame, arrived.duration_frames) == (rate, start, 240)
     assert [cut.frame for cut in arrived.cuts] == [48, 108, 141]
     assert [(m.frame, m.name) for m in arrived.markers] == [(108, "HIT")]
-    assert arrived.timecode(0).replace(";", ":") == "01:00:00:00"
+    assert arrived.timecode(0) == ("01:00:00;00" if drop else "01:00:00:00")
+
+
+@EVERY_EDITION
+@pytest.mark.parametrize("drop", [False, True])
+def test_drop_frame_is_known_where_the_start_does_not_tell(tmp_path: Path, edition: Edition, drop: bool) -> None:
+    desk = world(tmp_path, edition, film(Fraction(30000, 1001), 0, drop_frame=drop))
+    desk.press_lua()
+    assert read_edit(finished_files(desk)[0]).drop_frame is drop
 
 
 @EVERY_EDITION

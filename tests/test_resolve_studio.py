@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from resolve_world import CHORD_SYMBOLS, World, daemon, film, world
 from v2m_bridge.errors import InputError, SetupError
 from v2m_bridge.hosts.doubles.resolve import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, EditMarker, Media, Track
+from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.resolve_install import LUA_NAME, PYTHON_NAME, BringBack, last_notice, sources
 
 PYTHON_EDITIONS = [edition for edition in EDITIONS if edition.runs_python]
@@ -103,6 +105,29 @@ def test_marks_narrow_the_score_and_everything_comes_back_inside_them(tmp_path: 
         assert desk.model.project.timeline
         assert desk.model.project.timeline.tracks["audio"][0][0].GetStart() == 86400 + 60
         assert desk.model.project.timeline.marks == {"in": 60, "out": 203}
+
+
+@EVERY_PYTHON_EDITION
+@pytest.mark.parametrize("drop", [False, True])
+def test_what_the_export_does_not_tell_comes_along(tmp_path: Path, edition: Edition, drop: bool) -> None:
+    with online(
+        tmp_path, edition, film(Fraction(30000, 1001), 0, drop_frame=drop, mark_in=7), project_name="Ö"
+    ) as desk:
+        desk.press_python()
+        (source,) = desk.jobs.sources.values()
+        beside = source["metadata"]["v2m_bridge"]
+        assert beside.pop("rate").startswith("29.97")
+        assert beside == {
+            "project": "Ö",
+            "timeline": "Schnitt Ä 3",
+            "timeline_id": "5c1b6a6e-52a4-4f5b-9d7e-0c7a4e0f1a2b",
+            "drop_frame": drop,
+            "mark_in": 7,
+            "mark_out": None,
+        }
+        path = tmp_path / "sent.otio"
+        path.write_text(json.dumps(source))
+        assert read_edit(path).drop_frame is drop
 
 
 @EVERY_PYTHON_EDITION
