@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from v2m_bridge.assembly import assemble
 from v2m_bridge.direction import Direction, direct
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
+from v2m_bridge.footage.thumbnails import shot_thumbnails
 from v2m_bridge.harmony import Harmony, harmonise
+from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
 from v2m_bridge.hosts.write_job import write_job
@@ -30,6 +34,7 @@ from v2m_bridge.score import Score
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.slots import harmonic_slots
+from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
 from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
@@ -84,15 +89,24 @@ def read_source(
     if source.is_dir() and suffix != ".otiod":
         raise InputError(f"{source} is a folder", "give an edit (.otio, .edl, .xml, .fcpxml, .aaf) or a video file")
     if suffix in EDIT_SUFFIXES:
-        from v2m_bridge.hosts.read_edit import read_edit
-
-        return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=media_roots)
+        with naming(source):
+            return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=media_roots)
     if suffix in VIDEO_SUFFIXES:
-        from v2m_bridge.footage.bare_video import read_video
-
-        return read_video(source, progress)
+        with naming(source):
+            return read_video(source, progress)
     known = " ".join(sorted(EDIT_SUFFIXES | VIDEO_SUFFIXES))
     raise InputError(f"{source.name} is of an unknown kind", f"known: {known}")
+
+
+@contextmanager
+def naming(source: Path) -> Iterator[None]:
+    """Every refusal names the file that it is about."""
+    try:
+        yield
+    except V2MError as error:
+        if source.name not in error.message:
+            error.message = f"{source.name}: {error.message}"
+        raise
 
 
 def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> Score:
@@ -179,6 +193,10 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
     )
 
 
+def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
+    write_cuesheet(score, path, shot_thumbnails(timeline_from_document(score.timeline)))
+
+
 def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[str, ...]:
     """Write every file of the score into ``out``: all of them or none.
 
@@ -193,7 +211,7 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "score.mid": write_midi,
         "score.rpp": write_rpp,
         "score.v2m": write_job,
-        "cuesheet.html": write_cuesheet,
+        "cuesheet.html": _write_illustrated_cuesheet,
     }
     if score.options.preview:
         from v2m_bridge.hosts.write_preview import write_preview

@@ -165,6 +165,7 @@ class State:
     markers: list[Marker] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=lambda: [Lane("{LANE-0}", default=3.0)])
     selection: tuple[float, float] = (0.0, 0.0)
+    ext: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Project:
@@ -178,8 +179,10 @@ class Project:
         offset_s: float = 0.0,
         frame_rate: float = 30.0,
         drop_frame: bool = False,
+        undo_covers_ext: bool = False,
     ) -> None:
         self.state = State()
+        self.undo_covers_ext = undo_covers_ext
         self.timebase = timebase
         self.tempo_timebase = tempo_timebase
         self.offset_s = offset_s
@@ -187,7 +190,6 @@ class Project:
         self.drop_frame = drop_frame
         self.guid = "{PROJECT}"
         self.path = ""
-        self.ext: dict[tuple[str, str], str] = {}
         self.play_state = 0
         self.cursor_s = 0.0
         self.changes = 0
@@ -223,8 +225,7 @@ class Project:
             return False
         name, before = self.undo_stack.pop()
         self.redo_stack.append((name, self.state))
-        self.state = before
-        self.changes += 1
+        self._become(before)
         return True
 
     def redo(self) -> bool:
@@ -232,9 +233,20 @@ class Project:
             return False
         name, after = self.redo_stack.pop()
         self.undo_stack.append((name, self.state))
-        self.state = after
-        self.changes += 1
+        self._become(after)
         return True
+
+    def _become(self, state: State) -> None:
+        # whether undo covers the values that scripts store is not established: both can be tried
+        if not self.undo_covers_ext:
+            state.ext = self.state.ext
+        self.state = state
+        self.changes += 1
+
+    @property
+    def ext(self) -> dict[tuple[str, str], str]:
+        """What scripts stored in the project, by section and key."""
+        return self.state.ext
 
     # tempo
 
