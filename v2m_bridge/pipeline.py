@@ -50,15 +50,23 @@ STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
 """Names that ``progress`` reports, in order."""
 
 
+def _unchanged(timeline: Timeline) -> Timeline:
+    return timeline
+
+
 @dataclass
 class Engine:
-    """What stays warm between scores: the networks and where media, weights and caches lie."""
+    """What stays warm between scores: the networks and where media, weights and caches lie.
+
+    ``screen`` sees every edit after it was read and before its media is opened; it may take media offline.
+    """
 
     media_roots: Sequence[Path] = ()
     cache: Path | None = None
     clip_weights: Path | None = None
     checkpoint: Path | None = None
     device: str = "cpu"
+    screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
@@ -123,7 +131,7 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     """
     progress("edit", 0.0)
     check_options(options)
-    timeline = read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress)
+    timeline = engine.screen(read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress))
     timeline = excerpt(timeline, options.first_frame, options.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)

@@ -15,6 +15,9 @@ from v2m_bridge.errors import V2MError
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
+    "serve",
+    "install",
+    "doctor",
     "demo",
     "install",
     "doctor",
