@@ -105,11 +105,12 @@ local function file_name(request, project, timeline, first, last)
   fields[#fields + 1] = "s" .. string.format("%d", tonumber(ask(timeline, "GetStartFrame")) or 0):gsub("-", "-2D")
   if first then fields[#fields + 1] = "i" .. string.format("%d", first) end
   if last then fields[#fields + 1] = "o" .. string.format("%d", last) end
-  local id = encoded(tostring(ask(timeline, "GetUniqueId") or ""), NAME_CHARS + 12)
-  local name = table.concat(fields, "_") .. "_t" .. id
-  local left = math.max(0, math.min(2 * NAME_CHARS, PATH_CHARS - #STAMP.inbox - #name - #"_p_n.otio"))
+  local start = table.concat(fields, "_")
+  local id = "_t" .. encoded(tostring(ask(timeline, "GetUniqueId") or ""), NAME_CHARS + 12)
+  local left = math.max(0, math.min(2 * NAME_CHARS, PATH_CHARS - #STAMP.inbox - #start - #id - #"_n_p.otio"))
   local title = "_n" .. encoded(tostring(ask(timeline, "GetName") or ""), math.floor(left / 2))
-  return name .. title .. "_p" .. encoded(tostring(ask(project, "GetName") or ""), math.ceil(left / 2)) .. ".otio"
+  local film = "_p" .. encoded(tostring(ask(project, "GetName") or ""), math.ceil(left / 2))
+  return start .. title .. id .. film .. ".otio"
 end
 
 local function answer(request)

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.errors import V2MError
-from v2m_bridge.hosts.resolve_request import Request, lua_answer, request_of
+from v2m_bridge.hosts.resolve_request import Request, display_name, lua_answer, request_of
+
+__all__ = ["Inbox", "display_name"]
 
 log = logging.getLogger("v2m_bridge.inbox")
 
@@ -59,8 +61,9 @@ class Inbox:
         inbox: folder that edits appear in; created when missing.
         outbox: folder for answers (``<request>.lua`` and ``<request>.json``); created when missing.
         submit: ``submit(path, options) -> job id``; called once a file, with the absolute path and the options of the
-            sidecar, plus ``first_frame`` and ``end_frame`` where the timeline had marks. May raise ``V2MError``; the
-            file then counts as failed, except for the code ``queue_full``, which is tried again.
+            sidecar, plus ``first_frame`` and ``end_frame`` where the timeline had marks. (:func:`display_name` of the
+            path is what to call the job.) May raise ``V2MError``; the file then counts as failed, except for the code
+            ``queue_full``, which is tried again.
         status: ``status(job id)`` -> what ``GET /v1/scores/{id}`` gives, or None for a job that is gone.
         clock: monotonic seconds.
 

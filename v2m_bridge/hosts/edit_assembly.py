@@ -18,6 +18,9 @@ MAX_DURATION_S = 100 * 3600
 MAX_TIME_S = 10_000_000
 """Source positions: timecode of a day, frame numbers of image sequences; beyond lies damage."""
 
+OWN_MARKER = "v2m: "
+"""Markers that we wrote into a host (status, chords, hits) begin like this; they are no part of the edit."""
+
 MAX_PIECES = 500_000
 MAX_WARNINGS = 50
 MAX_NAME = 500
@@ -138,6 +141,8 @@ def _markers(edit: Edit) -> tuple[Marker, ...]:
     inside: dict[Marker, None] = {}
     outside = 0
     for marker in edit.markers:
+        if marker.name.startswith(OWN_MARKER):
+            continue
         if 0 <= marker.frame < edit.end_frame:
             inside[marker] = None
         else:
