@@ -56,13 +56,15 @@ class Dynamics:
 class DynamicsNetwork(nn.Module):
     """Film to [B, N, 2] note density and loudness."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, shape: DynamicsShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or DynamicsShape()
         self.encoder = VideoEncoder(shape.video_width, shape.dropout)
         self.position = nn.Linear(POSITION_FEATURES, shape.video_width)
         self.mode = nn.Parameter(torch.zeros(2, shape.video_width))
-        self.mood = nn.Parameter(torch.zeros(6, shape.video_width))
         self.dropout = nn.Dropout(shape.dropout)
         self.gru = nn.GRU(shape.video_width, shape.hidden, batch_first=True, bidirectional=True)
         self.out = nn.Linear(2 * shape.hidden + shape.video_width, 2)
