@@ -40,7 +40,7 @@ class NetworkShape:
     copies: int = 4
     video_width: int = 64
     context: int = 300
-    dropout: float = 0.3
+    dropout: float = 0.2
 
 
 @dataclass(frozen=True)

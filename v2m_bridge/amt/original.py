@@ -255,13 +255,22 @@ class OriginalNetwork(nn.Module):
         return self.advance(cache, self.roots[chords], self.qualities[chords])
 
 
+@dataclass(frozen=True)
+class RegressionShape:
+    """Sizes of the published biGRU."""
+
+    hidden: int = 64
+    layers: int = 2
+
+
 class OriginalRegression(nn.Module):
     """The published biGRU: [B, 300, 776] to [B, 300, 2], note density and loudness."""
 
-    def __init__(self, hidden: int = 64, layers: int = 2) -> None:
+    def __init__(self, shape: RegressionShape | None = None) -> None:
         super().__init__()
-        self.bigru = nn.GRU(VIDEO_SIZE, hidden, layers, batch_first=True, bidirectional=True)
-        self.bifc = nn.Linear(2 * hidden, 2)
+        shape = shape or RegressionShape()
+        self.bigru = nn.GRU(VIDEO_SIZE, shape.hidden, shape.layers, batch_first=True, bidirectional=True)
+        self.bifc = nn.Linear(2 * shape.hidden, 2)
 
     def forward(self, video: Tensor) -> Tensor:
         result: Tensor = self.bifc(self.bigru(video)[0])
@@ -307,3 +316,16 @@ def shape_from_names(tensors: Mapping[str, Tensor]) -> OriginalShape:
 def _count_layers(tensors: Mapping[str, Tensor], part: str) -> int:
     prefix = f"transformer.{part}.layers."
     return len({name[len(prefix) :].split(".")[0] for name in tensors if name.startswith(prefix)})
+
+
+def regression_shape_from_names(tensors: Mapping[str, Tensor]) -> RegressionShape:
+    """Sizes of a published biGRU, read off its tensors.
+
+    Raises:
+        CheckpointError: these are not the tensors of one.
+    """
+    layers = len([name for name in tensors if name.startswith("bigru.weight_ih_l") and not name.endswith("_reverse")])
+    recurrent = tensors.get("bigru.weight_hh_l0")
+    if recurrent is None or recurrent.ndim != 2 or not 0 < recurrent.shape[1] <= 4096 or not 0 < layers <= 16:
+        raise CheckpointError("these are not the weights of the published dynamics network")
+    return RegressionShape(hidden=recurrent.shape[1], layers=layers)

@@ -16,6 +16,9 @@ COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
     "demo",
+    "evaluate",
+    "train",
+    "models",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 
