@@ -19,6 +19,9 @@ COMMAND_MODULES: tuple[str, ...] = (
     "serve",
     "install",
     "doctor",
+    "train",
+    "evaluate",
+    "models",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 
