@@ -13,12 +13,8 @@ from v2m_bridge.hosts.edit_assembly import Edit, assemble, clean, guess_drop_fra
 from v2m_bridge.hosts.find_media import MediaFinder
 from v2m_bridge.hosts.otio_clip import clip_source
 from v2m_bridge.hosts.otio_values import Json, dict_of, list_of, schema, text_of, time_range, time_s
-<<<<<<< HEAD
 from v2m_bridge.hosts.otio_walk import MAX_DEPTH, Walk, is_video
-=======
-from v2m_bridge.hosts.otio_walk import Walk, is_video
 from v2m_bridge.hosts.resolve_request import display_name, request_of
->>>>>>> resolve
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import MAX_RATE
 
