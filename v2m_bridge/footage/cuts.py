@@ -106,7 +106,7 @@ def thumb_jumps(trace: Trace) -> Float32Array:
 def _largest_neighbour(jumps: Float32Array) -> Float32Array:
     padded = np.pad(jumps, NEIGHBOURS)
     shifts = [padded[NEIGHBOURS + k : NEIGHBOURS + k + len(jumps)] for k in range(-NEIGHBOURS, NEIGHBOURS + 1) if k]
-    return np.maximum.reduce(shifts)
+    return np.asarray(np.maximum.reduce(shifts), np.float32)
 
 
 class _Judge:
@@ -123,7 +123,7 @@ class _Judge:
         return not (self._comes_back(index) or self._came_back(index))
 
     def _thumb(self, index: int) -> Float32Array:
-        return self._thumbs[index].astype(np.float32)
+        return np.asarray(self._thumbs[index], np.float32)
 
     def _comes_back(self, index: int) -> bool:
         """A flash begins here: soon the picture is as before."""
