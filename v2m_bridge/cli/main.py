@@ -19,8 +19,6 @@ COMMAND_MODULES: tuple[str, ...] = (
     "install",
     "doctor",
     "demo",
-    "install",
-    "doctor",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 
