@@ -152,8 +152,13 @@ def check_daemon(site: Site) -> Check:
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         return Check("daemon", "failed", f"nothing answers on {host}:{site.port} ({reason})", start)
-    version = f" {health['version']}" if isinstance(health, dict) and "version" in health else ""
-    return Check("daemon", "ok", f"v2m-bridge{version} answers on {host}:{site.port}")
+    if not isinstance(health, dict) or "status" not in health:
+        text = f"another program answers on port {site.port}"
+        return Check("daemon", "failed", text, "set V2M_PORT to a free one, then install again")
+    text = f"v2m-bridge {health.get('version', '')} answers on {host}:{site.port}"
+    if health["status"] != "ok":
+        return Check("daemon", "warning", text, str(health.get("warning") or "restart it: v2m-bridge serve"))
+    return Check("daemon", "ok", text)
 
 
 def check_ports(site: Site) -> Check:
