@@ -15,10 +15,14 @@ from v2m_bridge.errors import V2MError
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
+    "demo",
     "serve",
     "install",
     "doctor",
     "demo",
+    "train",
+    "evaluate",
+    "models",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 

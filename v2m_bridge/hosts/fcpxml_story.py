@@ -119,6 +119,8 @@ class Story:
         length_s = duration_s(element, self._default_length(element))
         own_s = time_s(element, "start", self._default_start(element))
         begin_s, end_s = frame.clip(at_s, at_s + length_s)
+        if depth == 1:  # the main storyline; gaps and disabled clips take their time too
+            self._edit.end_frame = max(self._edit.end_frame, to_frame(end_s, self._edit.rate))
         inner = Frame(frame.root(at_s), own_s, frame.speed, begin_s, end_s)
         if element.get("enabled") == "0":
             self._edit.disabled += element.tag not in ("gap", "audio", "caption")

@@ -8,6 +8,7 @@ from fractions import Fraction
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, clean, to_frame, total
 from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.hosts.media_timecode import origin_s
 from v2m_bridge.hosts.otio_clip import ClipSource, Retime, clip_source, retime_of
 from v2m_bridge.hosts.otio_markers import ItemMarkers, TimelineMarkers
 from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, schema, text_of, time_range, time_s
@@ -254,6 +255,8 @@ class Walk:
         self, source: ClipSource, begin_s: Fraction, end_s: Fraction, first_s: Fraction, speed: Fraction, layer: int
     ) -> Piece:
         media, online = source.locate(self._media)
+        if online and media and source.available is None and source.kind == "file":
+            first_s -= origin_s(media, first_s, counts_timecode=False)
         return Piece(
             start_frame=to_frame(begin_s, self._edit.rate),
             end_frame=to_frame(end_s, self._edit.rate),

@@ -11,8 +11,9 @@ from pathlib import Path
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, assemble, clean, guess_drop_frame
 from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.hosts.otio_clip import clip_source
 from v2m_bridge.hosts.otio_values import Json, dict_of, list_of, schema, text_of, time_range, time_s
-from v2m_bridge.hosts.otio_walk import Walk, is_video
+from v2m_bridge.hosts.otio_walk import MAX_DEPTH, Walk, is_video
 from v2m_bridge.hosts.resolve_request import display_name, request_of
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import MAX_RATE
@@ -119,7 +120,7 @@ def _picture_rate(timeline: Json, stack: Json, given: Fraction | None) -> Fracti
     counts: Counter[Fraction] = Counter()
     for clip in _picture_clips(stack, 0):
         try:
-            window = time_range(clip.get("source_range"), "clip")
+            window = time_range(clip.get("source_range"), "clip") or clip_source(clip, "clip").available
         except InputError:
             continue  # the walk names the place
         if window and window.rate <= MAX_RATE:
@@ -127,12 +128,12 @@ def _picture_rate(timeline: Json, stack: Json, given: Fraction | None) -> Fracti
     if counts:
         return max(counts, key=lambda r: counts[r])
     if given is None:
-        raise InputError("the edit has no picture clip from which to learn its frame rate", "give it with --rate")
+        raise InputError("the edit has no picture: no clip on any video track")
     return given
 
 
 def _picture_clips(item: Json, depth: int) -> Iterator[Json]:
-    if depth > 8:
+    if depth > MAX_DEPTH:
         return
     for child in list_of(item.get("children")):
         kind = schema(child)

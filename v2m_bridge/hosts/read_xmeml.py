@@ -170,7 +170,7 @@ class _Walk:
         if item.tag == "transitionitem":
             self._transition(item, rate, frame, layer)
             return
-        remap = remap_of(item, self._edit)
+        remap = remap_of(item, self._resolve(item.find("file")), self._edit)
         place = self._placed(item, before, after, rate, remap)
         if place.end_s < place.start_s:
             raise InputError(f"{label(item)}: ends before it starts")

@@ -14,7 +14,7 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.music.arrangement import DynamicsPoint
 
 SOFTEST_DB, LOUDEST_DB = -36.0, -6.0
-VELOCITY_SOFTEST, VELOCITY_LOUDEST = 30, 110
+VELOCITY_SOFTEST, VELOCITY_LOUDEST = 26, 112
 EXPRESSION_SOFTEST, EXPRESSION_LOUDEST = 44, 122
 MODULATION_SOFTEST, MODULATION_LOUDEST = 16, 118
 
@@ -31,7 +31,7 @@ def loudness_share(loudness: float) -> float:
 
 
 def velocity(loudness: float, extra: float = 0.0) -> int:
-    """MIDI velocity 1..127: 30 at -36 dB to 110 at -6 dB, plus ``extra`` for accents and moods."""
+    """MIDI velocity 1..127: 26 at -36 dB to 112 at -6 dB, plus ``extra`` for accents and moods."""
     base = VELOCITY_SOFTEST + (VELOCITY_LOUDEST - VELOCITY_SOFTEST) * loudness_share(loudness)
     return min(124, max(12, round(base + extra)))
 
