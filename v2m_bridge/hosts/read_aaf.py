@@ -41,7 +41,7 @@ def read_aaf(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
         if file.read(len(MAGIC)) != MAGIC:
             raise InputError(f"{path.name} is not an AAF (it does not start as a compound file)")
     text = _converted(path, BASE_SECONDS + SECONDS_PER_MIB * (size >> 20))
-    return read_otio_text(text, path.stem, MediaFinder(path.parent, media_roots), rate)
+    return read_otio_text(text, path.name, MediaFinder(path.parent, media_roots), rate)
 
 
 def _converted(path: Path, limit_s: float) -> bytes:

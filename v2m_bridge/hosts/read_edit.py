@@ -55,6 +55,10 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     reader = getattr(importlib.import_module(f"v2m_bridge.hosts.{module}"), function)
     try:
         timeline: Timeline = reader(path, rate=rate, media_roots=[Path(r) for r in media_roots])
+    except InputError as error:
+        if path.name in error.message:
+            raise
+        raise InputError(f"{path.name}: {error.message}", error.hint) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except RecursionError as error:
