@@ -83,7 +83,7 @@ def _time_rate(value: float) -> Fraction:
 def _seconds(value: float, raw_rate: float) -> Fraction:
     count, rate = number(value, "value"), _time_rate(raw_rate)
     seconds = count / rate
-    if abs(seconds) > MAX_TIME_S:
+    if abs(seconds.numerator) > MAX_TIME_S * seconds.denominator:
         raise InputError(f"{short(count)} frames at {float(rate):g} is beyond any footage")
     return seconds
 
@@ -116,9 +116,9 @@ def time_range(value: object, place: str) -> TimeRange | None:
     raw = dict_of(value)
     start_s, rate = time_s(raw.get("start_time"), place)
     duration_s, _ = time_s(raw.get("duration"), place)
-    if duration_s < 0:
+    if duration_s.numerator < 0:
         raise InputError(f"{place}: duration is {short(duration_s * rate)} frames, less than nothing")
-    if duration_s > MAX_DURATION_S:
+    if duration_s.numerator > MAX_DURATION_S * duration_s.denominator:
         raise InputError(f"{place}: duration of {short(duration_s * rate)} frames is more than 100 hours")
     return TimeRange(start_s, duration_s, rate)
 
