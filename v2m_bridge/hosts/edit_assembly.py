@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.timeline.model import Marker, Timeline
+from v2m_bridge.timeline.model import CutKind, Marker, Timeline
 from v2m_bridge.timeline.sweep import Blend, Piece, sweep
 from v2m_bridge.timing.timecode import can_drop_frames, format_timecode
 
@@ -16,6 +16,9 @@ MAX_DURATION_S = 100 * 3600
 
 MAX_TIME_S = 10_000_000
 """Source positions: timecode of a day, frame numbers of image sequences; beyond lies damage."""
+
+_WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
+_FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
 
 MAX_PIECES = 500_000
 MAX_WARNINGS = 50
@@ -148,6 +151,14 @@ def _markers(edit: Edit) -> tuple[Marker, ...]:
     if outside:
         edit.warn(f"{outside} markers lie outside the timeline and are left out")
     return tuple(sorted(inside, key=lambda m: (m.frame, m.name)))
+
+
+def transition_kind(*names: str) -> CutKind:
+    """Dissolve, wipe or fade from whatever the host calls it."""
+    text = " ".join(names).lower().replace("_", " ")
+    if any(word in text for word in _WIPES):
+        return CutKind.WIPE
+    return CutKind.FADE if any(word in text for word in _FADES) else CutKind.DISSOLVE
 
 
 def guess_drop_frame(start_frame: int, rate: Fraction) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, looks_like_media
-from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.hosts.find_media import MediaFinder, png_has_alpha
 from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, number, schema, short, text_of, time_range
 
 MAX_SPEED = 1000
@@ -167,13 +167,3 @@ def _opacity(item: Json) -> Fraction:
             if all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1e6 for v in (value, full)):
                 return min(Fraction(1), Fraction(float(value)) / Fraction(float(full)))  # type: ignore[arg-type]
     return OPAQUE
-
-
-def png_has_alpha(path: Path) -> bool:
-    """Whether a PNG's colour type has an alpha channel (PNG 1.2, IHDR: types 4 and 6)."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(26)
-    except OSError:
-        return False
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[25] in (4, 6)
