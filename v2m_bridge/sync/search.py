@@ -88,23 +88,34 @@ FOR_MUSTS = Effort(beam_weight=6.0, turn_from=4, turn_slack=True)
 """Where must-hits are wanted, more is tried to reach them."""
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """How later nodes see a node.
+
+    Attributes:
+        reach: [slack, phase, bin] best score of any state whose tempo may step into this bin.
+        top: [slack, bin] the best of ``reach`` over the phases.
+        origin: [slack, phase, bin] key of that state.
+    """
+
+    reach: FloatArray
+    top: FloatArray
+    origin: IntArray
+
+
 @dataclass
 class _Node:
     """What was kept of one node.
 
     Attributes:
-        reach: [slack, phase, bin] best score of any state whose tempo may step into this bin, None once out of sight.
-        top: [slack, bin] the best of ``reach`` over the phases.
-        origin: [slack, phase, bin] key of that state.
+        sight: None if it cannot be reached, and again once it is out of sight.
         best: the best score of any state.
         best_key: its key.
         keys: [K] keys of the states, ascending.
         previous: [K, 4] node before, eighths from there, key of the state there, turn.
     """
 
-    reach: FloatArray | None = None
-    top: FloatArray | None = None
-    origin: IntArray | None = None
+    sight: _Sight | None = None
     best: float = -math.inf
     best_key: int = -1
     keys: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -225,7 +236,7 @@ def search_knots(
         if node.best > max(0.0, nodes[last].best):
             last = index
         while forgotten < min(latest - LOOK_BACK[-1], far):
-            nodes[forgotten].reach = nodes[forgotten].top = nodes[forgotten].origin = None
+            nodes[forgotten].sight = None
             forgotten += 1
     return _trace(lattice, nodes, last)
 
@@ -239,7 +250,7 @@ def turn_after(count: IntArray) -> IntArray:
 def _start_node(lattice: _Lattice) -> _Node:
     reach = np.full(lattice.shape, -np.inf)
     reach[lattice.shape[0] // 2, 0, :] = 0.0
-    return _Node(reach, reach.max(axis=1), np.zeros(lattice.shape, np.int64), best=0.0)
+    return _Node(_Sight(reach, reach.max(axis=1), np.zeros(lattice.shape, np.int64)), best=0.0)
 
 
 def _extend(
@@ -255,8 +266,8 @@ def _extend(
     ``value`` [PHASES] is what landing on each place of the bar is worth.
     """
     hope = max((nodes[i].best for i in before), default=-math.inf) - lattice.beam
-    sources = [i for i in before if nodes[i].reach is not None and nodes[i].best > hope]
-    pairs = [(row, i, n) for row, i in enumerate(sources) for n in lattice.counts(at_s[index] - at_s[i])]
+    seen = [(i, sight) for i in before if nodes[i].best > hope and (sight := nodes[i].sight)]
+    pairs = [(row, i, n) for row, (i, _) in enumerate(seen) for n in lattice.counts(at_s[index] - at_s[i])]
     if not pairs:
         return _Node()
     row, source, count = np.array(pairs).T
@@ -267,12 +278,12 @@ def _extend(
     allowed = (np.minimum(first, second) >= lattice.limits.low_s) & (np.maximum(first, second) <= lattice.limits.high_s)
     turn, pair, there, here = np.nonzero(allowed)
     entered = lattice.bin_of(first[allowed])
-    alive = np.stack([nodes[i].top for i in sources])[row[pair], there, entered] > hope
+    alive = np.stack([sight.top for _, sight in seen])[row[pair], there, entered] > hope
     turn, pair, there, here, entered = turn[alive], pair[alive], there[alive], here[alive], entered[alive]
     if not len(pair):
         return _Node()
     left = lattice.bin_of(second[allowed][alive])
-    reach = np.stack([nodes[i].reach for i in sources])  # type: ignore[misc]
+    reach = np.stack([sight.reach for _, sight in seen])
     score = reach[row[pair], there, :, entered]  # [way, phase there]
     score -= (turn_cost[turn] + lattice.deviation_cost(eighth[pair, there, here], count[pair]))[:, None]
     phase = (np.arange(PHASES) + count[pair, None]) % PHASES  # phase here
@@ -281,7 +292,7 @@ def _extend(
     keys = (here[:, None] * PHASES + phase) * lattice.bins + left[:, None]
     node, ways, phase_there = _keep_best(lattice, score, keys)
     if len(ways):
-        origin = np.stack([nodes[i].origin for i in sources])  # type: ignore[misc]
+        origin = np.stack([sight.origin for _, sight in seen])
         chosen = pair[ways]
         from_key = origin[row[chosen], there[ways], phase_there, entered[ways]]
         node.previous = np.stack([source[chosen], count[chosen], from_key, turn[ways]], axis=1)
@@ -314,7 +325,7 @@ def _keep_best(lattice: _Lattice, score: FloatArray, keys: IntArray) -> tuple[_N
     winner[where[is_top]] = alive[is_top]
     kept = np.flatnonzero(winner >= 0)
     reach, origin = lattice.spread(top.reshape(lattice.shape))
-    node = _Node(reach, reach.max(axis=1), origin, ceiling, int(top.argmax()), kept)
+    node = _Node(_Sight(reach, reach.max(axis=1), origin), ceiling, int(top.argmax()), kept)
     ways, phase_there = np.divmod(winner[kept], PHASES)
     return node, ways, phase_there
 
