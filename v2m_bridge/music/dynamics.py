@@ -15,7 +15,7 @@ from v2m_bridge.music.arrangement import DynamicsPoint
 
 SOFTEST_DB, LOUDEST_DB = -36.0, -6.0
 VELOCITY_SOFTEST, VELOCITY_LOUDEST = 26, 112
-EXPRESSION_SOFTEST, EXPRESSION_LOUDEST = 44, 122
+EXPRESSION_SOFTEST, EXPRESSION_LOUDEST = 64, 122
 MODULATION_SOFTEST, MODULATION_LOUDEST = 16, 118
 
 DENSITY_PER_FIGURE_NOTE = 3.0
@@ -37,7 +37,7 @@ def velocity(loudness: float, extra: float = 0.0) -> int:
 
 
 def expression(share: float) -> int:
-    """CC11 of a loudness share 0..1 (44..122)."""
+    """CC11 of a loudness share 0..1 (64..122)."""
     return round(EXPRESSION_SOFTEST + (EXPRESSION_LOUDEST - EXPRESSION_SOFTEST) * min(1.0, max(0.0, share)))
 
 
