@@ -1,7 +1,8 @@
-"""What the score should feel like: moods over time, key and mode, tempo, from the options, the markers and the picture."""
+"""What the score should feel like: moods, key and tempo, from the options, the markers and the picture."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ KEY_OF_MOOD = {
     "relaxing": "F major",
     "neutral": "C major",
 }
-"""Where a mood sits when no key was asked for: bright string keys for energy, flat keys for calm, minor for the rest."""
+"""Where a mood sits when no key was asked for: a bright string key for energy, F for calm, minor for the rest."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,7 @@ def _moods(timeline: Timeline, options: ScoreOptions) -> tuple[tuple[tuple[float
 
 def _longest(moods: tuple[tuple[float, str], ...], duration_s: float) -> str | None:
     held: dict[str, float] = {}
-    ends = [start for start, _ in moods[1:]] + [duration_s]
-    for (start, mood), end in zip(moods, ends, strict=True):
+    for (start, mood), (end, _) in itertools.pairwise([*moods, (duration_s, "")]):
         held[mood] = held.get(mood, 0.0) + max(0.0, end - start)
     return max(held, key=held.__getitem__) if held else None
 

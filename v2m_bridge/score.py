@@ -63,6 +63,7 @@ class Score(_Document):
     timeline: TimelineDocument
     fit: FitDocument
     key: str
+    mood: str | None = None
     options: ScoreOptions
     seed: int
     checkpoint: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score import Score
 
+INPUT_HELP = "An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
 STAGE_WEIGHTS = {"edit": 1, "footage": 60, "tempo": 4, "chords": 20, "parts": 5, "files": 10}
 
 
@@ -20,18 +22,22 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    source: Path = typer.Argument(..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."),
+    source: Path = typer.Argument(
+        ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
+    ),
     out: Path = typer.Option(..., "--out", help="Folder for the score's files."),
     tempo: str = typer.Option("auto", "--tempo", help="Beats a minute, or auto for the tempo that lands best."),
     key: str | None = typer.Option(None, "--key", help='Key, such as "A minor"; without it the mood chooses.'),
-    mood: str | None = typer.Option(None, "--mood", help="exciting, fearful, tense, sad, relaxing or neutral, for the whole film."),
+    mood: str | None = typer.Option(None, "--mood", help="exciting, fearful, tense, sad, relaxing or neutral."),
     seed: int = typer.Option(0, "--seed", min=0, help="Another seed, another score."),
     affect: float = typer.Option(1.0, "--affect", help="How strongly the mood bends the harmony; 0 is off."),
     preset: str | None = typer.Option(None, "--preset", help="Instrumentation; without it the mood chooses."),
     parts: str | None = typer.Option(None, "--parts", help="Parts to write, such as chords,bass,figure."),
     primer: str | None = typer.Option(None, "--primer", help='Chords to begin with: "C Am F G".'),
     lock: list[str] = typer.Option([], "--lock", help="Hold a chord at a time in seconds: 12.5=Dm7. Repeatable."),
-    harmonic_rhythm: float = typer.Option(1.0, "--harmonic-rhythm", help="Seconds that one chord lasts at least, about."),
+    harmonic_rhythm: float = typer.Option(
+        1.0, "--harmonic-rhythm", help="About how many seconds a chord lasts at least."
+    ),
     temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
@@ -74,7 +80,7 @@ def score(
         print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
         return
     print_warnings(result.warnings)
-    _print_summary(result, out, names)
+    print_summary(result, {name: str(out / name) for name in names})
 
 
 def _number(option: str, text: str) -> float:
@@ -101,7 +107,8 @@ def _options(**values: Any) -> ScoreOptions:
         raise InputError(f"--{name} {first['input']!r}: {first['msg'].lower()}") from None
 
 
-def _print_summary(result: Score, out: Path, names: tuple[str, ...]) -> None:
+def print_summary(result: Score, files: Mapping[str, str]) -> None:
+    """What was made, in a composer's words, and where it lies."""
     from rich.console import Console
     from rich.table import Table
 
@@ -119,9 +126,11 @@ def _print_summary(result: Score, out: Path, names: tuple[str, ...]) -> None:
     )
     table.add_row("chords", _chord_line(result))
     table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
-    for name in names:
-        table.add_row("" if name != names[0] else "files", str(out / name))
     Console().print(table)
+    print("files")
+    for path in files.values():
+        # not through rich: a path stays whole, so that it can be clicked and copied
+        print(f"  {path}")
 
 
 def _duration(result: Score) -> str:

@@ -18,6 +18,9 @@ MAX_DURATION_S = 100 * 3600
 MAX_TIME_S = 10_000_000
 """Source positions: timecode of a day, frame numbers of image sequences; beyond lies damage."""
 
+OWN_MARKER = "v2m: "
+"""Markers that we wrote into a host (status, chords, hits) begin like this; they are no part of the edit."""
+
 MAX_PIECES = 500_000
 MAX_WARNINGS = 50
 MAX_NAME = 500
@@ -47,13 +50,18 @@ class Edit:
     markers: list[Marker] = field(default_factory=list)
     end_frame: int = 0
     disabled: int = 0
+    unsaid: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
         """Note something that could not be carried over; repeated and endless notes are kept short."""
         text = clean(text)
-        if text not in self.warnings and len(self.warnings) < MAX_WARNINGS:
+        if text in self.warnings:
+            return
+        if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(text)
+        else:
+            self.unsaid += 1
 
     def add(self, piece: Piece, unsure: bool = False) -> None:
         """Take up one piece, or note that it is shorter than a frame."""
@@ -106,6 +114,9 @@ def assemble(edit: Edit) -> Timeline:
         )
     if edit.disabled:
         edit.warn(f"{edit.disabled} disabled clips are left out")
+    markers = _markers(edit)
+    if edit.unsaid:
+        edit.warnings.append(f"{edit.unsaid} further notes of this kind are not shown")
     return Timeline(
         name=clean(edit.name),
         rate=edit.rate,
@@ -113,7 +124,7 @@ def assemble(edit: Edit) -> Timeline:
         duration_frames=edit.end_frame,
         shots=seen.shots,
         cuts=seen.cuts,
-        markers=_markers(edit),
+        markers=markers,
         drop_frame=edit.drop_frame and can_drop_frames(edit.rate),
         warnings=tuple(edit.warnings),
     )
@@ -130,6 +141,8 @@ def _markers(edit: Edit) -> tuple[Marker, ...]:
     inside: dict[Marker, None] = {}
     outside = 0
     for marker in edit.markers:
+        if marker.name.startswith(OWN_MARKER):
+            continue
         if 0 <= marker.frame < edit.end_frame:
             inside[marker] = None
         else:

@@ -18,12 +18,15 @@ class MediaFinder:
     Args:
         folder: the folder of the edit, to which relative paths refer.
         roots: folders to search for files of the same name when the written path does not exist here.
+        confined: relative paths may not leave the folder (a bundle that came from elsewhere).
     """
 
-    def __init__(self, folder: Path, roots: Sequence[Path] = ()) -> None:
+    def __init__(self, folder: Path, roots: Sequence[Path] = (), *, confined: bool = False) -> None:
         self._folder = folder.absolute()
+        self._confined = confined
         self._roots = tuple(roots)
         self._index: dict[str, list[str]] | None = None
+        self._stems: dict[str, list[str]] | None = None
         self._known: dict[str, tuple[str, bool]] = {}
 
     def find(self, url: str) -> tuple[str, bool]:
@@ -41,10 +44,29 @@ class MediaFinder:
         pattern = f"%0{padding}d{suffix}" if padding > 1 else f"%d{suffix}"
         return (path[: len(path) - len(tail)] + pattern if path.endswith(tail) else path), online
 
+    def find_stem(self, stem: str) -> str | None:
+        """A file of that name without its suffix below the media roots (a reel name), if there is just one."""
+        if not stem or not self._roots:
+            return None
+        if self._stems is None:
+            self._stems = {}
+            for path in (p for paths in self._by_file_name().values() for p in paths):
+                self._stems.setdefault(Path(path).stem.casefold(), []).append(path)
+        found = self._stems.get(stem.casefold(), [])
+        return found[0] if len(found) == 1 else None
+
+    def _by_file_name(self) -> dict[str, list[str]]:
+        if self._index is None:
+            self._index = _index(self._roots)
+        return self._index
+
     def _find(self, url: str) -> tuple[str, bool]:
         readings = list(dict.fromkeys(_readings(url)))
         for text in readings:
-            path = text if _is_absolute(text) else os.path.normpath(self._folder / text)
+            relative = not _is_absolute(text)
+            path = os.path.normpath(self._folder / text) if relative else text
+            if relative and self._confined and not Path(path).is_relative_to(self._folder):
+                continue
             if _is_file(path):
                 return path, True
         for text in readings:
@@ -57,9 +79,7 @@ class MediaFinder:
         parts = [p for p in re.split(r"[\\/]", text) if p]
         if not parts or not self._roots:
             return None
-        if self._index is None:
-            self._index = _index(self._roots)
-        candidates = self._index.get(parts[-1].casefold(), [])
+        candidates = self._by_file_name().get(parts[-1].casefold(), [])
         # of several files of that name the one whose folders agree best with the written path
         return max(candidates, key=lambda c: _agreement(c, parts), default=None)
 

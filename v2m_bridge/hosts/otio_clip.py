@@ -9,7 +9,7 @@ from pathlib import Path
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, looks_like_media
 from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, number, schema, text_of, time_range
+from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, number, schema, short, text_of, time_range
 
 MAX_SPEED = 1000
 _SOLID = ("solid", "bars", "fill", "black video", "color matte", "colour matte", "white", "noise")
@@ -85,7 +85,7 @@ class ClipSource:
             first, padding = (n if isinstance(n, int) and 0 <= n < 10**9 else 0 for n in numbers)
             prefix, suffix = text_of(ref.get("name_prefix")), text_of(ref.get("name_suffix"))
             return media.find_sequence(text_of(ref.get("target_url_base")), prefix, first, min(padding, 20), suffix)
-        url = text_of(self.reference.get("target_url"))
+        url = _url(self.reference)
         return media.find(url) if self.kind == "file" and url else (None, False)
 
 
@@ -117,7 +117,13 @@ def _reference_kind(reference: Json) -> str:
         return "generator"
     if name == "ImageSequenceReference":
         return "sequence"
-    return "file" if text_of(reference.get("target_url")) else "missing"
+    return "file" if _url(reference) else "missing"
+
+
+def _url(reference: Json) -> str:
+    """Resolve keeps the path of offline media in its own block."""
+    block = dict_of(dict_of(reference.get("metadata")).get("Resolve_OTIO"))
+    return text_of(reference.get("target_url")) or text_of(block.get("Media Url"))
 
 
 def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
@@ -138,9 +144,9 @@ def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
             elif any(lookup):
                 speed *= 1 + (lookup[-1] - lookup[0]) / (len(lookup) - 1)
                 shift_s += lookup[0] / rate
-                edit.warn(f"{place}: its speed ramp is taken at the mean speed of {float(speed):.3g}")
-    if abs(speed) > MAX_SPEED:
-        raise InputError(f"{place}: speed {float(speed):g} is not between -{MAX_SPEED} and {MAX_SPEED}")
+                edit.warn(f"{place}: its speed ramp is taken at the mean speed of {short(speed)}")
+        if abs(speed) > MAX_SPEED:
+            raise InputError(f"{place}: speed {short(speed)} is not between -{MAX_SPEED} and {MAX_SPEED}")
     return Retime(speed, shift_s)
 
 

@@ -73,7 +73,7 @@ def time_rate(value: object, place: str) -> Fraction:
     if 0 < rate <= MAX_RATE:
         return exact_rate(Fraction(rate))
     if not 0 < rate <= MAX_SAMPLE_RATE:
-        raise InputError(f"{place}: rate {float(rate):g} is not a positive frame rate")
+        raise InputError(f"{place}: rate {short(rate)} is not a positive frame rate")
     return rate
 
 
@@ -90,7 +90,7 @@ def time_s(value: object, place: str) -> tuple[Fraction, Fraction]:
     rate = time_rate(raw["rate"], place)
     seconds = count / rate
     if abs(seconds) > MAX_TIME_S:
-        raise InputError(f"{place}: {_short(count)} frames at {float(rate):g} is beyond any footage")
+        raise InputError(f"{place}: {short(count)} frames at {float(rate):g} is beyond any footage")
     return seconds, rate
 
 
@@ -106,13 +106,13 @@ def time_range(value: object, place: str) -> TimeRange | None:
     start_s, rate = time_s(raw.get("start_time"), f"{place}, start")
     duration_s, _ = time_s(raw.get("duration"), f"{place}, duration")
     if duration_s < 0:
-        raise InputError(f"{place}: duration is {_short(duration_s * rate)} frames, less than nothing")
+        raise InputError(f"{place}: duration is {short(duration_s * rate)} frames, less than nothing")
     if duration_s > MAX_DURATION_S:
-        raise InputError(f"{place}: duration of {_short(duration_s * rate)} frames is more than 100 hours")
+        raise InputError(f"{place}: duration of {short(duration_s * rate)} frames is more than 100 hours")
     return TimeRange(start_s, duration_s, rate)
 
 
-def _short(value: Fraction) -> str:
+def short(value: Fraction) -> str:
     """A number of any size for a message."""
     if abs(value) >= 10**15:
         return f"about 10^{len(str(abs(int(value)))) - 1}" if abs(value) < 10**4000 else "far too many"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, clean, to_frame, total
 from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_clip import ClipSource, clip_source, retime_of
+from v2m_bridge.hosts.media_timecode import origin_s
+from v2m_bridge.hosts.otio_clip import ClipSource, Retime, clip_source, retime_of
 from v2m_bridge.hosts.otio_markers import ItemMarkers, TimelineMarkers
 from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, schema, text_of, time_range, time_s
 from v2m_bridge.timeline.model import CutKind
@@ -17,6 +18,8 @@ from v2m_bridge.timeline.sweep import Blend, Piece
 MAX_DEPTH = 48
 MAX_VISITS = 2_000_000
 """A small file can name the same nest only once, but a hostile one can be wide as well as deep."""
+
+MAX_SCALE = 1_000_000
 
 _WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
 _FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
@@ -112,8 +115,8 @@ class Walk:
                 if schema(child) == "Transition":
                     continue
                 spot = f"{place}, {_title('item', index, child)}"
-                length_s = self._length(child, spot, 1)
-                self._item_markers(child, spot, at_s, length_s, _everything(None), Fraction(1))
+                length_s = self._length(dict_of(child), spot, 1)
+                self._item_markers(dict_of(child), spot, at_s, length_s, _everything(None), Fraction(1))
                 at_s += length_s
             if end_s is not None:
                 at_s = min(at_s, end_s)
@@ -134,6 +137,7 @@ class Walk:
         length_s = self._length(item, place, depth)
         if item.get("enabled") is False:
             self._edit.disabled += _count_clips(item)
+            self._item_markers(item, place, at_s, length_s, window, Fraction(1))
         elif kind == "Gap":
             self._item_markers(item, place, at_s, length_s, window, Fraction(1))
         elif kind in ("Stack", "Track", "Timeline"):
@@ -166,7 +170,12 @@ class Walk:
         own = time_range(item.get("source_range"), place) or time_range(body.get("source_range"), place)
         rate = self._edit.rate
         retime = retime_of(item, place, self._edit, rate)
-        inner = window.inside(at_s, length_s, own or TimeRange(Fraction(0), length_s, rate), retime.speed)
+        source = own or TimeRange(Fraction(0), length_s, rate)
+        if retime.speed > 0 and retime.speed != 1:
+            retime = self._without_sliver(item, place, source, retime, depth)
+        inner = window.inside(at_s, length_s, source, retime.speed)
+        if abs(inner.scale) > MAX_SCALE:
+            raise InputError(f"{place}: nested speeds multiply to more than {MAX_SCALE}")
         if top:
             self._timeline_markers.collect(body)
         else:
@@ -178,6 +187,15 @@ class Walk:
             if schema(child) != "Track" or is_video(child):
                 spot = f"{place}, {_title('layer', index, child)}"
                 self._item(dict_of(child), spot, Fraction(0), inner, depth + 1, self._next_layer())
+
+    def _without_sliver(self, item: Json, place: str, source: TimeRange, retime: Retime, depth: int) -> Retime:
+        """Rounded speeds leave a nested edit up to a frame short at its end; that is no flash of black."""
+        whole = {key: value for key, value in item.items() if key != "source_range"}
+        content_s = self._length(whole, place, depth) - source.start_s
+        missing_s = source.duration_s * retime.speed - content_s
+        if content_s > 0 and 0 < missing_s < Fraction(3, 2) / self._edit.rate:
+            return replace(retime, speed=content_s / source.duration_s)
+        return retime
 
     def _empty_nest(
         self, item: Json, place: str, at_s: Fraction, length_s: Fraction, window: Window, layer: int
@@ -237,6 +255,8 @@ class Walk:
         self, source: ClipSource, begin_s: Fraction, end_s: Fraction, first_s: Fraction, speed: Fraction, layer: int
     ) -> Piece:
         media, online = source.locate(self._media)
+        if online and media and source.available is None and source.kind == "file":
+            first_s -= origin_s(media, first_s, counts_timecode=False)
         return Piece(
             start_frame=to_frame(begin_s, self._edit.rate),
             end_frame=to_frame(end_s, self._edit.rate),

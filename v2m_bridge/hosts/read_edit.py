@@ -12,8 +12,21 @@ from v2m_bridge.timeline.model import Timeline
 
 READERS: dict[str, tuple[str, str]] = {
     ".otio": ("read_otio", "read_otio"),
+    ".otioz": ("read_otio_bundle", "read_otioz"),
+    ".otiod": ("read_otio_bundle", "read_otiod"),
+    ".edl": ("read_edl", "read_edl"),
+    ".xml": ("read_xmeml", "read_xml"),
+    ".fcpxml": ("read_fcpxml", "read_fcpxml"),
+    ".fcpxmld": ("read_fcpxml", "read_fcpxml"),
+    ".aaf": ("read_aaf", "read_aaf"),
 }
 """Suffix -> module of this package and its function, all of one signature; imported when needed."""
+
+BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
+"""Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
+
+VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mxf .mts .m2ts .mpg .mpeg".split())  # noqa: SIM905
+"""Bare video files, which :func:`v2m_bridge.footage.bare_video.read_video` reads."""
 
 
 def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -29,15 +42,12 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix not in READERS:
-        known = " ".join(READERS)
-        raise InputError(
-            f"{path.name}: {suffix or 'a name without suffix'} is not a kind of edit I know", f"I read {known}"
-        )
     if not path.exists():
         raise InputError(f"{path} does not exist")
-    if path.is_dir() and suffix not in (".otiod", ".fcpxmld"):
+    if path.is_dir() and suffix not in BUNDLE_SUFFIXES:
         raise InputError(f"{path} is a folder, not an edit")
+    if suffix not in READERS:
+        raise InputError(f"{path.name} is of an unknown kind", f"known: {' '.join(READERS)} and video files")
     for root in media_roots:
         if not Path(root).is_dir():
             raise InputError(f"media root {root} is not a folder")

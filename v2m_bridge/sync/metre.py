@@ -15,19 +15,19 @@ CHANGE_COST = {2: 1.0, 3: 1.0, 4: 0.0, 5: 1.2}
 
 def choose_bars(
     rewards: Mapping[int, float], forced: frozenset[int], end_beat: float, odd_bar_cost: float
-) -> list[int] | None:
+) -> list[int]:
     """Beats on which bars start, beginning with 0, ending at or after ``end_beat``.
 
     Dynamic programming over beats: the weight of hits on downbeats less the price of odd bars is as large as can be.
 
     Args:
         rewards: whole beat -> weight of the hits that land there.
-        forced: beats that have to be downbeats.
+        forced: beats that have to be downbeats, at least 2 apart and from 0.
         end_beat: length of the piece in quarter notes.
         odd_bar_cost: hit weight that one bar of 2, 3 or 5 beats must gain.
 
     Returns:
-        The bar lines, or None when the forced beats leave no way (two of them one beat apart).
+        The bar lines.
     """
     last_forced = max(forced, default=0)
     size = max(math.ceil(end_beat - 1e-9), last_forced, 1) + COMMON_BAR
@@ -47,8 +47,6 @@ def choose_bars(
             since_forced = beat
     ends = range(max(size - COMMON_BAR, last_forced), size + 1)
     beat = max(ends, key=lambda b: (best[b], -b))
-    if best[beat] == -math.inf:
-        return None
     bars = [beat]
     while bars[-1] > 0:
         bars.append(came[bars[-1]])

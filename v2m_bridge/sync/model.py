@@ -29,7 +29,7 @@ class FitOptions:
         tolerance_frames: how far from its beat a hit may lie and still count as landed.
         eighths: whether hits may land on eighths.
         min_bpm, max_bpm: search range of ``bpm=None``.
-        odd_bar_cost: hit weight that a bar of 2, 3 or 5 beats must bring to downbeats; infinite: only for must-hits.
+        odd_bar_cost: hit weight that a bar of 2, 3 or 5 beats must bring to downbeats; very large: only for must-hits.
         steadiness: hit weight that may be given up to avoid one tempo step as large as allowed; 0: land all we can.
         mood: one of ``music.emotions.EMOTIONS``, weighed by ``bpm=None``.
     """

@@ -1,0 +1,1 @@
+"""Strict stand-ins for other programs: they refuse what the real host would refuse."""
