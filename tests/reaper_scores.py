@@ -7,7 +7,8 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
-from v2m_bridge.score import ChordDocument, OptionsDocument, PartDocument, Score
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.score import ChordDocument, PartDocument, Score
 from v2m_bridge.sync.document import FitDocument, SummaryDocument, TempoDocument
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document
 from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline
@@ -90,7 +91,7 @@ def make_score(
         timeline=make_timeline(duration_frames, exact, start_frame, drop_frame, media),
         fit=FitDocument(requested_bpm=120, hits=(), tempo=rows, summary=SUMMARY, end_beat=end_beat),
         key="A minor",
-        options=OptionsDocument(),
+        options=ScoreOptions(),
         seed=seed,
         checkpoint="test",
         chords=_chords(tempo, end_beat),

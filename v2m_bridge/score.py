@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from v2m_bridge.options import ScoreOptions
 from v2m_bridge.sync.document import FitDocument
 from v2m_bridge.timeline.document import TimelineDocument
 
@@ -54,18 +55,6 @@ class SecondDocument(_Document):
     emotion: tuple[float, ...] | None
 
 
-class OptionsDocument(_Document):
-    """The options that were really used."""
-
-    tempo: float | Literal["auto"] = "auto"
-    key: str | None = None
-    mood: str | None = None
-    affect: float = 1.0
-    seed: int = 0
-
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
-
-
 class Score(_Document):
     """``v2m.score/1``. Frames count from the start of the timeline, beats quarter notes from there."""
 
@@ -74,7 +63,8 @@ class Score(_Document):
     timeline: TimelineDocument
     fit: FitDocument
     key: str
-    options: OptionsDocument
+    mood: str | None = None
+    options: ScoreOptions
     seed: int
     checkpoint: str
     chords: tuple[ChordDocument, ...]

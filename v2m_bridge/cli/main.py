@@ -12,7 +12,17 @@ from typer.main import get_command
 from v2m_bridge import __version__
 from v2m_bridge.errors import V2MError
 
-COMMAND_MODULES: tuple[str, ...] = ()
+COMMAND_MODULES: tuple[str, ...] = (
+    "score",
+    "timeline",
+    "demo",
+    "serve",
+    "install",
+    "doctor",
+    "train",
+    "evaluate",
+    "models",
+)
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 
 INTERRUPTED = 130
@@ -49,22 +59,24 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _fail_usage(error: typer.TyperException) -> NoReturn:
+    message = error.format_message()
+    if not message.strip():  # a bare command has already printed its help
+        sys.exit(2)
+    _fail(message, 2)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits 0, 2 on wrong usage or bad input, 1 on an internal error."""
-    import click
-
     command = get_command(app)
     try:
         sys.exit(command.main(args=arguments, prog_name="v2m-bridge", standalone_mode=False) or 0)
     except V2MError as error:
         _fail(str(error), error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted, nothing was written", INTERRUPTED)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
-    except click.ClickException as error:
-        _fail(error.format_message(), 2)
+    except typer.TyperException as error:
+        _fail_usage(error)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:  # the last border: one line for the user, the trace only on request

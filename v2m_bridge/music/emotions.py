@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from v2m_bridge.errors import InputError
 
 EMOTIONS = ("exciting", "fearful", "tense", "sad", "relaxing", "neutral")
@@ -28,3 +30,38 @@ def parse_emotion(text: str) -> str:
     if word not in EMOTIONS:
         raise InputError(f"mood {text!r} is unknown", "choose " + ", ".join(EMOTIONS))
     return word
+
+
+@dataclass(frozen=True)
+class Character:
+    """How an emotion colours the arrangement at full affect.
+
+    ``register`` shifts the parts' centre in semitones, ``boost`` every velocity, ``articulation`` multiplies the
+    length of the moving figure's notes.
+    """
+
+    register: float
+    boost: float
+    articulation: float
+
+
+CHARACTERS: dict[str, Character] = {
+    "exciting": Character(register=3.0, boost=6.0, articulation=0.75),
+    "fearful": Character(register=-3.0, boost=-2.0, articulation=0.9),
+    "tense": Character(register=-2.0, boost=2.0, articulation=0.6),
+    "sad": Character(register=-2.0, boost=-6.0, articulation=1.0),
+    "relaxing": Character(register=1.0, boost=-6.0, articulation=1.0),
+    "neutral": Character(register=0.0, boost=0.0, articulation=0.95),
+}
+"""Higher and louder is more aroused, detached more tense than legato (Juslin & Laukka 2003, cues of expression)."""
+
+
+def character(mood: str | None, affect: float) -> Character:
+    """The character of ``mood`` scaled by ``affect`` 0..1 towards neutral; neutral without a mood."""
+    share = min(1.0, max(0.0, affect))
+    full, plain = CHARACTERS[mood or "neutral"], CHARACTERS["neutral"]
+    return Character(
+        register=full.register * share,
+        boost=full.boost * share,
+        articulation=plain.articulation + (full.articulation - plain.articulation) * share,
+    )

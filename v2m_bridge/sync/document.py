@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from v2m_bridge.sync.model import Fit, Lands
 from v2m_bridge.timeline.hits import HitKind
+from v2m_bridge.timing.tempo import Metre, TempoMap, TempoPoint
 
 
 class _Document(BaseModel):
@@ -25,6 +26,7 @@ class HitDocument(_Document):
     beat: float
     error_frames: float
     lands: Lands
+    reason: str = ""
 
 
 class TempoDocument(_Document):
@@ -81,6 +83,7 @@ def fit_document(fit: Fit) -> FitDocument:
                 beat=x.beat,
                 error_frames=x.error_frames,
                 lands=x.lands,
+                reason=x.reason,
             )
             for x in fit.landings
         ),
@@ -110,3 +113,13 @@ def _tempo_rows(fit: Fit) -> list[TempoDocument]:
             )
         )
     return rows
+
+
+def tempo_map_from_document(document: FitDocument) -> TempoMap:
+    """The tempo map that :func:`fit_document` wrote down."""
+    points = [TempoPoint(row.seconds, row.beat, row.bpm, row.linear) for row in document.tempo]
+    metres: list[Metre] = []
+    for row in document.tempo:
+        if not metres or (metres[-1].numerator, metres[-1].denominator) != (row.numerator, row.denominator):
+            metres.append(Metre(row.beat, row.numerator, row.denominator))
+    return TempoMap(points, metres)

@@ -24,11 +24,14 @@ class FitOptions:
 
     Attributes:
         bpm: requested tempo in quarter notes a minute, or None to find the one that lands best.
-        tempo_range: largest relative distance from the requested tempo.
+        tempo_range: largest relative distance from the requested tempo, 0..0.3.
         max_step: largest relative change between neighbouring tempi.
         tolerance_frames: how far from its beat a hit may lie and still count as landed.
         eighths: whether hits may land on eighths.
         min_bpm, max_bpm: search range of ``bpm=None``.
+        odd_bar_cost: hit weight that a bar of 2, 3 or 5 beats must bring to downbeats; very large: only for must-hits.
+        steadiness: hit weight that may be given up to avoid one tempo step as large as allowed; 0: land all we can.
+        mood: one of ``music.emotions.EMOTIONS``, weighed by ``bpm=None``.
     """
 
     bpm: float | None = None
@@ -38,16 +41,23 @@ class FitOptions:
     eighths: bool = True
     min_bpm: float = 60.0
     max_bpm: float = 160.0
+    odd_bar_cost: float = 3.0
+    steadiness: float = 0.0
+    mood: str | None = None
 
 
 @dataclass(frozen=True)
 class Landing:
-    """Where one hit lands: the nearest grid position and the distance from it in frames (signed, late > 0)."""
+    """Where one hit lands: the nearest grid position and how late that is in frames (negative: before the picture).
+
+    ``reason`` says why a hit was missed, or why a must-hit is not on a downbeat.
+    """
 
     hit: Hit
     beat: float
     error_frames: float
     lands: Lands
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,22 @@
-"""Hits: the weighted moments of the picture that the music should land on."""
+"""Hits: the weighted moments of the picture that the music should land on.
+
+Taken from an edit that has been read, so every option can change without analysing the picture again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import re
+from bisect import bisect_left, insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
+from types import MappingProxyType
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.timeline.model import Cut, Marker, Timeline
+from v2m_bridge.timing.rates import frame_to_seconds, seconds_to_frame
 
 
 class HitKind(StrEnum):
@@ -36,3 +48,166 @@ class Hit:
     weight: float = 1.0
     must: bool = False
     label: str = ""
+
+
+@dataclass(frozen=True)
+class MotionOnset:
+    """A sudden movement in the picture: ``seconds`` from the start of the timeline, ``strength`` 0..1."""
+
+    seconds: float
+    strength: float = 1.0
+
+
+DEFAULT_WEIGHTS: Mapping[HitKind, float] = MappingProxyType(
+    {
+        HitKind.CUT: 1.0,
+        HitKind.DISSOLVE: 0.6,
+        HitKind.WIPE: 0.8,
+        HitKind.FADE: 0.6,
+        HitKind.MARKER: 2.0,
+        HitKind.MOTION: 0.0,
+    }
+)
+"""A soft change of shot is felt less exactly than a cut; an editor's marker more. Motion is off until asked for."""
+
+MUST_FACTOR = 2.0
+"""A must-hit weighs this much more than another marker, for the choice between musts that exclude each other."""
+
+_MOOD_MARKER = re.compile(r"\s*mood\s*:", re.I)
+
+
+@dataclass(frozen=True)
+class HitOptions:
+    """What counts as a hit.
+
+    Attributes:
+        must_name: a marker of this name (case ignored; ``HIT``, ``HIT 3``, ``HIT: door``) is a must-hit; empty: none.
+        ignored_colors: markers of these colours (the host's own names, case ignored) are no hits.
+        weights: weight per kind, 0 switches the kind off; kinds left out keep their default.
+        minimum_spacing_s: of two hits closer than this the weightier (else the earlier) stays; musts always stay.
+        max_per_minute: at most so many hits in any 60 seconds, the weightiest first; None: no cap; musts always stay.
+    """
+
+    must_name: str = "HIT"
+    ignored_colors: tuple[str, ...] = ()
+    weights: Mapping[HitKind, float] = field(default_factory=dict)
+    minimum_spacing_s: float = 0.0
+    max_per_minute: float | None = None
+
+    def weight(self, kind: HitKind) -> float:
+        """Weight of hits of this kind."""
+        return self.weights.get(kind, DEFAULT_WEIGHTS[kind])
+
+
+def find_hits(
+    timeline: Timeline, options: HitOptions = HitOptions(), motion: Sequence[MotionOnset] = ()
+) -> tuple[Hit, ...]:
+    """The hits of an edit in order of time, at most one a frame.
+
+    A cut and a marker on one frame become one hit with the larger weight, a must if either is one. Markers that set
+    a mood (``mood: tense``) are no hits.
+
+    Args:
+        timeline: the edit; cuts and markers count from its first frame.
+        options: what counts, and how much.
+        motion: sudden movements, in seconds on the timeline; hits only when motion has a weight.
+
+    Raises:
+        InputError: a weight, spacing or cap that is negative or not finite.
+    """
+    _check_options(options)
+    found: dict[int, Hit] = {}
+    for hit in (
+        *(_cut_hit(cut, timeline, options) for cut in timeline.cuts),
+        *(_marker_hit(marker, timeline, options) for marker in timeline.markers),
+        *(_motion_hit(onset, timeline, options) for onset in motion),
+    ):
+        if hit is None or not 0 <= hit.frame < timeline.duration_frames:
+            continue
+        other = found.get(hit.frame)
+        found[hit.frame] = hit if other is None else _merged(other, hit)
+    hits = [found[frame] for frame in sorted(found)]
+    return tuple(_thinned(hits, options))
+
+
+def _check_options(options: HitOptions) -> None:
+    for kind, weight in options.weights.items():
+        if not (math.isfinite(weight) and weight >= 0):
+            raise InputError(f"weight {weight!r} of {kind} hits is not 0 or above")
+    if not (math.isfinite(options.minimum_spacing_s) and options.minimum_spacing_s >= 0):
+        raise InputError(f"minimum spacing {options.minimum_spacing_s!r} s is not 0 or above")
+    cap = options.max_per_minute
+    if cap is not None and not (math.isfinite(cap) and cap >= 0):
+        raise InputError(f"cap of {cap!r} hits a minute is not 0 or above")
+
+
+def _cut_hit(cut: Cut, timeline: Timeline, options: HitOptions) -> Hit | None:
+    kind = HitKind(cut.kind.value)
+    weight = options.weight(kind)
+    return Hit(cut.frame, frame_to_seconds(cut.frame, timeline.rate), kind, weight) if weight > 0 else None
+
+
+def _marker_hit(marker: Marker, timeline: Timeline, options: HitOptions) -> Hit | None:
+    if marker.color.casefold() in {color.casefold() for color in options.ignored_colors}:
+        return None
+    if _MOOD_MARKER.match(marker.name) or _MOOD_MARKER.match(marker.note):
+        return None
+    weight = options.weight(HitKind.MARKER)
+    must = _is_must(marker.name, options.must_name)
+    if must:
+        weight = MUST_FACTOR * (weight or DEFAULT_WEIGHTS[HitKind.MARKER])
+    if weight <= 0:
+        return None
+    seconds = frame_to_seconds(marker.frame, timeline.rate)
+    return Hit(marker.frame, seconds, HitKind.MARKER, weight, must, marker.note or marker.name)
+
+
+def _is_must(name: str, must_name: str) -> bool:
+    """``HIT``, ``hit 12``, ``HIT: the door``, but not ``Hit the road``."""
+    wanted = must_name.strip()
+    return (
+        bool(wanted) and re.fullmatch(rf"\s*{re.escape(wanted)}\s*(?:#?\d+\s*)?(?:[:\-–].*)?", name, re.I) is not None
+    )
+
+
+def _motion_hit(onset: MotionOnset, timeline: Timeline, options: HitOptions) -> Hit | None:
+    weight = options.weight(HitKind.MOTION) * min(1.0, max(0.0, onset.strength))
+    if weight <= 0 or not math.isfinite(onset.seconds):
+        return None
+    frame = seconds_to_frame(onset.seconds, timeline.rate)
+    return Hit(frame, frame_to_seconds(frame, timeline.rate), HitKind.MOTION, weight)
+
+
+def _merged(first: Hit, second: Hit) -> Hit:
+    """One hit of two on a frame: the stronger wins and keeps its kind."""
+    strong, weak = sorted((first, second), key=lambda hit: (hit.must, hit.weight), reverse=True)
+    return replace(strong, must=first.must or second.must, label=strong.label or weak.label)
+
+
+def _thinned(hits: list[Hit], options: HitOptions) -> list[Hit]:
+    spacing_s = Fraction(options.minimum_spacing_s)
+    cap = options.max_per_minute
+    if spacing_s == 0 and cap is None:
+        return hits
+    kept: list[Fraction] = []
+    chosen: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (not hit.must, -hit.weight, hit.frame)):
+        at = bisect_left(kept, hit.seconds)
+        near = kept[max(0, at - 1) : at + 1]
+        if not hit.must:
+            if any(abs(other - hit.seconds) < spacing_s for other in near):
+                continue
+            if cap is not None and _busiest_minute(kept, hit.seconds) + 1 > cap:
+                continue
+        insort(kept, hit.seconds)
+        chosen.append(hit)
+    return sorted(chosen, key=lambda hit: hit.frame)
+
+
+def _busiest_minute(kept: list[Fraction], seconds: Fraction) -> int:
+    """Most hits already kept in any half-open minute that would contain ``seconds``."""
+    first = bisect_left(kept, seconds - 60 + Fraction(1, 10**9))
+    last = bisect_left(kept, seconds + 60)
+    around = [s for s in kept[first:last] if abs(s - seconds) < 60]
+    starts = [s for s in around if s <= seconds] + [seconds]
+    return max(bisect_left(around, start + 60) - bisect_left(around, start) for start in starts)

@@ -1,1 +1,1 @@
-"""Stand-ins for other programs, faithful where a mistake would hurt; they ship so that anybody can rehearse."""
+"""Strict stand-ins for other programs: they refuse what the real host would refuse."""

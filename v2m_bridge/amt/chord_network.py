@@ -1,0 +1,42 @@
+"""What the decoder needs of a chord network; the published one and ours both offer it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from v2m_bridge.amt.conditioning import Conditioning
+
+
+@dataclass
+class Cache:
+    """What a network keeps between steps; every network adds its own fields."""
+
+    length: int
+
+
+class ChordNetwork(Protocol):
+    """A causal network over chords that knows the film.
+
+    Attributes:
+        identity: name and content hash of the weights; goes into the score.
+        context: most chords it may see at once.
+    """
+
+    identity: str
+    context: int
+
+    @abstractmethod
+    def start(self, conditionings: list[Conditioning]) -> tuple[Cache, Tensor]:
+        """Read up to ``context`` slots of B films of one length.
+
+        Returns:
+            A cache, and scores [B, 159] of the first slot's chord (log-probabilities up to a constant).
+        """
+
+    @abstractmethod
+    def extend(self, cache: Cache, chords: Tensor) -> Tensor:
+        """Take the chords [B, L] of the next L slots; scores [B, L, 159] of the slot after each."""

@@ -1,0 +1,165 @@
+"""What the networks hear about the film: one row of features per harmonic slot, with what is absent marked so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.footage.model import SEMANTIC_SIZE, BoolArray, FloatArray, FootageFeatures
+from v2m_bridge.music.emotions import EMOTIONS, parse_emotion
+from v2m_bridge.sync.model import Slot
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Features of N slots of about one second each.
+
+    Attributes:
+        semantic: [N, 768] CLIP image features, not normalised.
+        emotion: [N, 6] probabilities in the order of ``music.emotions.EMOTIONS``.
+        motion: [N] mean absolute RGB difference of adjacent frames, 0..255.
+        scene_offset: [N] seconds since the last cut, 0 at the cut.
+        semantic_present, emotion_present, motion_present: [N] whether the row was measured.
+        slots_left: [N] slots that follow this one until the film ends.
+        on_cut: [N] whether the slot starts on a hit.
+        moods: [N] the mood the user asked for, or None; it overrules the measured emotion.
+        minor: the mode; chords are in C major or A minor.
+    """
+
+    semantic: FloatArray
+    emotion: FloatArray
+    motion: FloatArray
+    scene_offset: FloatArray
+    semantic_present: BoolArray
+    emotion_present: BoolArray
+    motion_present: BoolArray
+    slots_left: IntArray
+    on_cut: BoolArray
+    moods: tuple[str | None, ...]
+    minor: bool = False
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def length(self) -> int:
+        """N, the number of slots."""
+        return len(self.moods)
+
+    def window(self, start: int, stop: int) -> Conditioning:
+        """Slots ``[start, stop)``; ``slots_left`` still counts to the end of the film."""
+        part = slice(start, stop)
+        return Conditioning(
+            self.semantic[part],
+            self.emotion[part],
+            self.motion[part],
+            self.scene_offset[part],
+            self.semantic_present[part],
+            self.emotion_present[part],
+            self.motion_present[part],
+            self.slots_left[part],
+            self.on_cut[part],
+            self.moods[part],
+            self.minor,
+        )
+
+
+def empty_conditioning(n_slots: int, minor: bool = False, moods: Sequence[str | None] | None = None) -> Conditioning:
+    """``n_slots`` slots of which nothing is known but their number (and a mood each, if given)."""
+    absent = np.zeros(n_slots, dtype=np.bool_)
+    return Conditioning(
+        semantic=np.zeros((n_slots, SEMANTIC_SIZE), np.float32),
+        emotion=np.zeros((n_slots, len(EMOTIONS)), np.float32),
+        motion=np.zeros(n_slots, np.float32),
+        scene_offset=np.zeros(n_slots, np.float32),
+        semantic_present=absent,
+        emotion_present=absent,
+        motion_present=absent,
+        slots_left=np.arange(n_slots - 1, -1, -1, dtype=np.int64),
+        on_cut=absent,
+        moods=tuple(moods) if moods is not None else (None,) * n_slots,
+        minor=minor,
+    )
+
+
+def condition(
+    slots: Sequence[Slot],
+    features: FootageFeatures,
+    cuts_s: Sequence[float],
+    moods: Sequence[tuple[float, str]],
+    minor: bool,
+) -> Conditioning:
+    """Average the film's features over each slot.
+
+    Args:
+        slots: contiguous harmonic slots from the start of the film.
+        features: one row a second; row t describes ``[t, t + 1)``.
+        cuts_s: seconds of the cuts of the edit; the scene offset counts from them, exactly.
+        moods: ``(seconds, mood)``: the mood holds from there until the next entry; ``neutral`` is a mood too.
+        minor: the mode of the piece.
+
+    Raises:
+        InputError: no slots, or an unknown mood.
+    """
+    if not slots:
+        raise InputError("there is nothing to score: the timeline has no length")
+    weights = _slot_weights(slots, features.length)
+    semantic, semantic_present = _averaged(weights, features.semantic, features.semantic_present)
+    emotion, emotion_present = _averaged(weights, features.emotion, features.emotion_present)
+    motion, motion_present = _averaged(weights, features.motion[:, None], features.motion_present)
+    starts_s = np.array([slot.start_s for slot in slots])
+    return Conditioning(
+        semantic=semantic,
+        emotion=emotion,
+        motion=motion[:, 0],
+        scene_offset=_scene_offsets(starts_s, cuts_s),
+        semantic_present=semantic_present,
+        emotion_present=emotion_present,
+        motion_present=motion_present,
+        slots_left=np.arange(len(slots) - 1, -1, -1, dtype=np.int64),
+        on_cut=np.array([slot.on_hit for slot in slots], dtype=np.bool_),
+        moods=_moods_of(starts_s, moods),
+        minor=minor,
+    )
+
+
+def _slot_weights(slots: Sequence[Slot], n_rows: int) -> FloatArray:
+    """[N, T] how many seconds of row t lie in slot n."""
+    starts = np.array([[slot.start_s] for slot in slots])
+    ends = np.array([[slot.end_s] for slot in slots])
+    rows = np.arange(n_rows)[None, :]
+    overlap = np.minimum(ends, rows + 1) - np.maximum(starts, rows)
+    seconds: FloatArray = np.maximum(overlap, 0.0).astype(np.float32)
+    return seconds
+
+
+def _averaged(weights: FloatArray, rows: FloatArray, present: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Weighted mean over the measured rows of each slot, zeros and False where there is none."""
+    weights = weights * present[None, :].astype(np.float32)
+    totals = weights.sum(axis=1)
+    means = weights @ rows.astype(np.float32) / np.maximum(totals, 1e-9)[:, None]
+    return means.astype(np.float32), totals > 0
+
+
+def _scene_offsets(starts_s: npt.NDArray[np.float64], cuts_s: Sequence[float]) -> FloatArray:
+    """[N] seconds from the last cut (or the start of the film) to each slot's start.
+
+    A slot that starts on a cut may start a rounding error before it; that counts as on it.
+    """
+    cuts = np.array([0.0, *sorted(cuts_s)])
+    last = np.searchsorted(cuts, starts_s + 0.02, side="right") - 1
+    offsets: FloatArray = np.maximum(starts_s - cuts[np.maximum(last, 0)], 0.0).astype(np.float32)
+    return offsets
+
+
+def _moods_of(starts_s: npt.NDArray[np.float64], moods: Sequence[tuple[float, str]]) -> tuple[str | None, ...]:
+    entries = sorted((seconds, parse_emotion(mood)) for seconds, mood in moods)
+    found: list[str | None] = []
+    for start_s in starts_s:
+        before = [mood for seconds, mood in entries if seconds <= start_s + 0.02]
+        found.append(before[-1] if before else None)
+    return tuple(found)

@@ -1,0 +1,199 @@
+"""Rules on the next chord: each filter adds to the scores [B, 159] of one slot, or forbids with minus infinity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from v2m_bridge.amt.conditioning import Conditioning
+from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
+from v2m_bridge.errors import InputError
+from v2m_bridge.footage.model import FloatArray
+from v2m_bridge.music.chords import N_CHORDS, QUALITIES, Chord
+from v2m_bridge.music.emotions import EMOTION_QUALITIES, EMOTIONS
+
+_C_MAJOR = frozenset({0, 2, 4, 5, 7, 9, 11})
+_LEADING_TONE_OF_A = 8
+_MAJOR_TONIC, _MINOR_TONIC = 0, 9
+
+AFFECT_TILT = 2.5
+"""Log odds that a quality of the wanted emotion gains at affect 1."""
+
+EMOTION_SMOOTHING = 8
+"""Slots to either side over which a measured emotion is averaged before it leans on the chords."""
+
+CUT_PENALTY = 2.0
+"""Log odds that staying loses on a cut (and changing loses just before one, by half) at strength 1."""
+
+ENDING_BONUS = 4.0
+"""Log odds that the tonic gains in the last slot."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Slot ``index`` is to be chosen after ``chords`` [B, index], the last of which has lasted ``run`` [B] slots."""
+
+    index: int
+    chords: Tensor
+    run: Tensor
+
+
+class Filter(Protocol):
+    """One rule; it returns new scores and leaves the given ones alone."""
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        """Scores [B, 159] of the chord of slot ``step.index`` after this rule."""
+
+
+class OnlyChords:
+    """The music ends when the film does: no END, no PAD, and no N (silence) unless it is allowed."""
+
+    def __init__(self, allow_no_chord: bool = False) -> None:
+        self._banned = [END_ID, PAD_ID] + ([] if allow_no_chord else [0])
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        scores = scores.clone()
+        scores[:, self._banned] = -math.inf
+        return scores
+
+
+class LongestRun:
+    """A chord may last at most ``slots`` slots."""
+
+    def __init__(self, slots: int) -> None:
+        if slots < 1:
+            raise InputError(f"longest repetition is {slots} slots", "it must be at least 1")
+        self._slots = slots
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        if step.index < self._slots:
+            return scores
+        over = step.run >= self._slots
+        scores = scores.clone()
+        rows = torch.nonzero(over)[:, 0]
+        scores[rows, step.chords[rows, -1]] = -math.inf
+        return scores
+
+
+class InKey:
+    """Every tone of a chord that is foreign to C major costs ``strength`` (the leading tone in A minor half of it)."""
+
+    def __init__(self, minor: Sequence[bool], strength: float) -> None:
+        self._cost = strength * torch.stack([foreign_tones(mode) for mode in minor])
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        return scores - self._cost.to(scores.device)
+
+
+class ChangeAtCut:
+    """On a cut staying is dearer; in the slot before one, when the last change is young, changing is."""
+
+    def __init__(self, on_cut: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]], strength: float) -> None:
+        self._on_cut = torch.from_numpy(np.stack(on_cut))
+        self._penalty = CUT_PENALTY * strength
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        if step.index == 0:
+            return scores
+        here = self._on_cut[:, step.index].to(scores.device)
+        following = self._on_cut[:, min(step.index + 1, self._on_cut.shape[1] - 1)].to(scores.device) & ~here
+        change = here.to(scores.dtype) * -self._penalty + following.to(scores.dtype) * (self._penalty / 2)
+        return scores.scatter_add(1, step.chords[:, -1:], change[:, None])
+
+
+class Affect:
+    """Chord qualities lean towards the sets of the wanted emotion (Kang et al. 2023), ``strength`` 0 switches off."""
+
+    def __init__(self, conditionings: Sequence[Conditioning], strength: float) -> None:
+        self._tilt = affect_tilt(conditionings, strength)
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        return scores + self._tilt[:, step.index].to(scores.device)
+
+
+class Ending:
+    """The last slot leans to the tonic."""
+
+    def __init__(self, minor: Sequence[bool], last_index: int) -> None:
+        roots = torch.tensor([-1 if (root := Chord.from_id(i).root) is None else root for i in range(N_CHORDS)])
+        roots = torch.cat((roots, torch.tensor([-1, -1])))
+        tonic = torch.tensor([_MINOR_TONIC if mode else _MAJOR_TONIC for mode in minor])
+        self._bonus = ENDING_BONUS * (roots[None] == tonic[:, None]).float()
+        self._last_index = last_index
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        return scores + self._bonus.to(scores.device) if step.index == self._last_index else scores
+
+
+class Locked:
+    """Slots whose chord the user has set; nothing overrules them."""
+
+    def __init__(self, locked: Mapping[int, int]) -> None:
+        for index, chord_id in locked.items():
+            if not 0 <= chord_id < N_CHORDS:
+                raise InputError(f"locked chord {chord_id} of slot {index} is outside 0..{N_CHORDS - 1}")
+        self._locked = dict(locked)
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        wanted = self._locked.get(step.index)
+        if wanted is None:
+            return scores
+        only = torch.full_like(scores, -math.inf)
+        only[:, wanted] = 0.0
+        return only
+
+
+def foreign_tones(minor: bool) -> Tensor:
+    """[159] how many tones of each chord lie outside the scale."""
+    counts = torch.zeros(N_TOKENS)
+    for chord_id in range(N_CHORDS):
+        foreign = [tone for tone in Chord.from_id(chord_id).pitch_classes if tone not in _C_MAJOR]
+        counts[chord_id] = sum(0.5 if minor and tone == _LEADING_TONE_OF_A else 1.0 for tone in foreign)
+    return counts
+
+
+def emotion_weights(conditioning: Conditioning) -> FloatArray:
+    """[N, 6] how much each emotion is wanted per slot: 1 for the mood, else what was measured, smoothed."""
+    weights = _smoothed(conditioning)
+    for index, mood in enumerate(conditioning.moods):
+        if mood is not None:
+            weights[index] = 0.0
+            weights[index, EMOTIONS.index(mood)] = 1.0
+    return weights
+
+
+def affect_tilt(conditionings: Sequence[Conditioning], strength: float) -> Tensor:
+    """[B, N, 159] log odds that each chord gains from the emotions wanted in each slot."""
+    weights = np.stack([emotion_weights(item) for item in conditionings])
+    return AFFECT_TILT * strength * (torch.from_numpy(weights) @ emotion_sets())
+
+
+def _smoothed(conditioning: Conditioning) -> FloatArray:
+    window = np.ones(2 * EMOTION_SMOOTHING + 1)
+    present = conditioning.emotion_present.astype(np.float64)
+    counts = _convolved(present[:, None], window)
+    sums = _convolved(conditioning.emotion * present[:, None], window)
+    means: FloatArray = (sums / np.maximum(counts, 1.0) * present[:, None]).astype(np.float32)
+    return means
+
+
+def _convolved(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]], window: np.ndarray) -> np.ndarray:
+    padded = np.pad(rows, ((EMOTION_SMOOTHING, EMOTION_SMOOTHING), (0, 0)))
+    return np.stack([np.convolve(column, window, mode="valid") for column in padded.T], axis=1)
+
+
+def emotion_sets() -> Tensor:
+    """[6, 159] 1 where a chord's quality is in the emotion's set."""
+    sets = torch.zeros(len(EMOTIONS), N_TOKENS)
+    for row, emotion in enumerate(EMOTIONS):
+        for chord_id in range(1, N_CHORDS):
+            quality = Chord.from_id(chord_id).quality
+            assert quality is not None
+            sets[row, chord_id] = float(QUALITIES[quality].harte in EMOTION_QUALITIES[emotion])
+    return sets

@@ -1,0 +1,140 @@
+"""What the song so far says about its next chord: run lengths, the pulse of the changes, and where it was before.
+
+Every quantity at step i is a function of tokens 0..i alone and is kept up to date token by token, so that training,
+prefill and single steps share this one implementation.
+
+* Runs: how many slots the present chord has lasted, and how long the two before it did.
+* Pulse: chord changes recur with the bar. For a fixed grid of frequencies the phasor sum of past changes is turned to
+  the next slot; its real part is large where the next slot lies on that pulse.
+* Follows: for every earlier slot j, how many slots before j agree with the last slots before now (``exact``), and how
+  many chords do when durations are ignored (``loose``). What stood at j is then a proposal for what comes next.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from v2m_bridge.amt.vocabulary import PAD_ID
+
+PULSE_FREQUENCIES = tuple(0.05 + 0.01 * index for index in range(46))
+"""Changes per slot, 0.05 to 0.5 (two slots, the fastest that slots can show)."""
+
+PULSE_DECAY = 0.98
+"""Share of the pulse kept per slot: a memory of about 50 slots."""
+
+LONGEST_RUN = 15
+FOLLOW_FEATURES = 9
+
+
+@dataclass(frozen=True)
+class Trace:
+    """History features of L consecutive tokens; ``keys`` counts all tokens up to the last of them.
+
+    Attributes:
+        runs: [B, L, 3] present and two previous run lengths, 0..15.
+        recent: [B, L, 4] the present token and the three before it.
+        pulse: [B, L, 2 * frequencies + 1].
+        exact, loose: [B, L, keys] uint8, see the module; columns after the token's own are 0.
+        same_run: [B, L, keys] bool, whether slot j - 1 was as long into its run as this one.
+    """
+
+    runs: Tensor
+    recent: Tensor
+    pulse: Tensor
+    exact: Tensor
+    loose: Tensor
+    same_run: Tensor
+
+    def follow_features(self) -> Tensor:
+        """[B, 9, L, keys] what attention may weigh, from the match lengths."""
+        exact, loose = self.exact.float(), self.loose.float()
+        return torch.stack(
+            (
+                torch.log1p(exact) / math.log(16),
+                (exact >= 2).float(),
+                (exact >= 4).float(),
+                (exact >= 8).float(),
+                (exact >= 16).float(),
+                torch.log1p(loose) / math.log(8),
+                (loose >= 2).float(),
+                (loose >= 4).float(),
+                self.same_run.float(),
+            ),
+            dim=1,
+        )
+
+
+class History:
+    """The running state behind :class:`Trace` for B songs of at most ``capacity`` tokens."""
+
+    def __init__(self, batch: int, capacity: int, device: torch.device | str = "cpu") -> None:
+        self.length = 0
+        self.capacity = capacity
+        self.ids = torch.full((batch, capacity), PAD_ID, dtype=torch.long, device=device)
+        self._run_at = torch.zeros((batch, capacity), dtype=torch.long, device=device)
+        self._start_at = torch.zeros((batch, capacity), dtype=torch.long, device=device)
+        self._runs = torch.zeros((batch, 3), dtype=torch.long, device=device)
+        self._exact = torch.zeros((batch, capacity), dtype=torch.long, device=device)
+        self._loose = torch.zeros((batch, capacity), dtype=torch.long, device=device)
+        frequencies = torch.tensor(PULSE_FREQUENCIES, device=device, dtype=torch.float32)
+        self._turn = torch.polar(torch.ones_like(frequencies), 2 * math.pi * frequencies)
+        self._phasor = torch.zeros((batch, len(PULSE_FREQUENCIES)), dtype=torch.complex64, device=device)
+        self._changes = torch.zeros((batch, 1), device=device)
+
+    def push(self, ids: Tensor) -> Trace:
+        """Take the next tokens [B, L] and return their features."""
+        steps = [self._push_one(ids[:, index]) for index in range(ids.shape[1])]
+        keys = self.length
+        stacked = [torch.stack([step[part] for step in steps], dim=1) for part in range(6)]
+        runs, recent, pulse, exact, loose, same = stacked
+        return Trace(runs, recent, pulse, exact[..., :keys], loose[..., :keys], same[..., :keys])
+
+    def _push_one(self, token: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        now = self.length
+        if now >= self.capacity:
+            raise ValueError(f"history holds at most {self.capacity} tokens")
+        changed = token != self.ids[:, now - 1] if now else torch.ones_like(token, dtype=torch.bool)
+        self.ids[:, now] = token
+        self._update_runs(now, changed)
+        pulse = self._update_pulse(changed)
+        same = self._update_follows(now, token, changed)
+        self.length = now + 1
+        recent = torch.full((len(token), 4), PAD_ID, dtype=torch.long, device=token.device)
+        for back in range(min(4, self.length)):
+            recent[:, back] = self.ids[:, now - back]
+        exact, loose = (part.clamp(max=255).to(torch.uint8) for part in (self._exact, self._loose))
+        return self._runs.clamp(max=LONGEST_RUN), recent, pulse, exact, loose, same
+
+    def _update_runs(self, now: int, changed: Tensor) -> None:
+        longer = self._runs + torch.tensor([1, 0, 0], device=changed.device)
+        fresh = torch.cat((torch.ones_like(longer[:, :1]), self._runs[:, :2]), dim=1)
+        self._runs = torch.where(changed[:, None], fresh, longer)
+        self._run_at[:, now] = self._runs[:, 0]
+        self._start_at[:, now] = now + 1 - self._runs[:, 0]
+
+    def _update_pulse(self, changed: Tensor) -> Tensor:
+        """Turn the sum of past changes by one slot, so that it always points at the next one."""
+        self._phasor = (self._phasor * PULSE_DECAY + changed[:, None]) * self._turn
+        self._changes = self._changes * PULSE_DECAY + changed[:, None]
+        pulse = self._phasor / self._changes.clamp(min=1.0)
+        return torch.cat((pulse.real, pulse.imag, self._changes / 20.0), dim=1)
+
+    def _update_follows(self, now: int, token: Tensor, changed: Tensor) -> Tensor:
+        """Column j compares the history that ends now with the one that ends at j - 1."""
+        before = self.ids[:, :now]
+        equal = before == token[:, None]
+        exact = torch.zeros_like(self._exact)
+        loose = torch.zeros_like(self._loose)
+        same = torch.zeros_like(self._exact, dtype=torch.bool)
+        if now:
+            exact[:, 1 : now + 1] = torch.where(equal, self._exact[:, :now] + 1, 0)
+            grown = self._loose.gather(1, self._start_at[:, :now]) + 1
+            kept = self._loose[:, 1 : now + 1]
+            loose[:, 1 : now + 1] = torch.where(equal, torch.where(changed[:, None], grown, kept), 0)
+            same[:, 1 : now + 1] = equal & (self._run_at[:, :now] == self._runs[:, :1])
+        self._exact, self._loose = exact, loose
+        return same

@@ -1,0 +1,38 @@
+"""``v2m-bridge demo``: a synthesised film, an edit of it, and its score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+STAGE_WEIGHTS = {"film": 60, "edit": 1, "footage": 20, "tempo": 4, "chords": 20, "parts": 5, "files": 20}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    out: Path = typer.Option(Path("v2m-demo"), "--out", help="Folder for the film, its edit and the score."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Another seed, another score."),
+    as_json: bool = typer.Option(False, "--json", help="Print where everything is as one JSON object."),
+) -> None:
+    """Make a short film and an edit of it, score it, and say where everything is."""
+    from v2m_bridge.cli.score import print_summary
+    from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.demo import make_demo
+    from v2m_bridge.options import ScoreOptions
+    from v2m_bridge.pipeline import Engine, compose, write_files
+
+    with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
+        made = make_demo(out, progress)
+        score = compose(made.edit, ScoreOptions(seed=seed, preview=True), Engine(), progress)
+        names = write_files(score, out / "score", progress)
+    files = {name: str(out / "score" / name) for name in names}
+    if as_json:
+        print_json({"footage": str(made.footage), "edit": str(made.edit), "files": files})
+        return
+    print_warnings(score.warnings)
+    print_summary(score, {"footage": str(made.footage), "edit": str(made.edit), **files})

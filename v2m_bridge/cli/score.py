@@ -1,0 +1,146 @@
+"""``v2m-bridge score``: from an edit to the files of a score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.options import ScoreOptions
+    from v2m_bridge.score import Score
+
+INPUT_HELP = "An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
+STAGE_WEIGHTS = {"edit": 1, "footage": 60, "tempo": 4, "chords": 20, "parts": 5, "files": 10}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("score")(score)
+
+
+def score(
+    source: Path = typer.Argument(
+        ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
+    ),
+    out: Path = typer.Option(..., "--out", help="Folder for the score's files."),
+    tempo: str = typer.Option("auto", "--tempo", help="Beats a minute, or auto for the tempo that lands best."),
+    key: str | None = typer.Option(None, "--key", help='Key, such as "A minor"; without it the mood chooses.'),
+    mood: str | None = typer.Option(None, "--mood", help="exciting, fearful, tense, sad, relaxing or neutral."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Another seed, another score."),
+    affect: float = typer.Option(1.0, "--affect", help="How strongly the mood bends the harmony; 0 is off."),
+    preset: str | None = typer.Option(None, "--preset", help="Instrumentation; without it the mood chooses."),
+    parts: str | None = typer.Option(None, "--parts", help="Parts to write, such as chords,bass,figure."),
+    primer: str | None = typer.Option(None, "--primer", help='Chords to begin with: "C Am F G".'),
+    lock: list[str] = typer.Option([], "--lock", help="Hold a chord at a time in seconds: 12.5=Dm7. Repeatable."),
+    harmonic_rhythm: float = typer.Option(
+        1.0, "--harmonic-rhythm", help="About how many seconds a chord lasts at least."
+    ),
+    temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
+    tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
+    rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
+    media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
+    preview: bool = typer.Option(False, "--preview", help="Also render preview.wav."),
+    as_json: bool = typer.Option(False, "--json", help="Print the score as one JSON object and nothing else."),
+) -> None:
+    """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
+    options = _options(
+        tempo=tempo if tempo == "auto" else _number("--tempo", tempo),
+        key=key,
+        mood=mood,
+        seed=seed,
+        affect=affect,
+        preset=preset,
+        parts=tuple(part.strip() for part in parts.split(",")) if parts else None,
+        primer=primer,
+        locks=tuple(lock),
+        harmonic_rhythm_s=harmonic_rhythm,
+        temperature=temperature,
+        tail_s=tail,
+        rate=rate,
+        preview=preview,
+    )
+    from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.hosts.write_score import score_json
+    from v2m_bridge.pipeline import Engine, compose, write_files
+    from v2m_bridge.settings import Settings, state_folder
+
+    settings = Settings()
+    engine = Engine(
+        media_roots=(*media_root, *settings.media_roots),
+        cache=state_folder("cache"),
+        clip_weights=settings.clip_weights,
+    )
+    with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
+        result = compose(source, options, engine, progress)
+        names = write_files(result, out, progress)
+    if as_json:
+        print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
+        return
+    print_warnings(result.warnings)
+    print_summary(result, {name: str(out / name) for name in names})
+
+
+def _number(option: str, text: str) -> float:
+    from v2m_bridge.errors import InputError
+
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{option} {text!r} is neither a number nor auto") from None
+
+
+def _options(**values: Any) -> ScoreOptions:
+    """Validated options; the first thing wrong becomes one clear line."""
+    from pydantic import ValidationError
+
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.options import ScoreOptions
+
+    try:
+        return ScoreOptions(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).removesuffix("_s").replace("_", "-")
+        raise InputError(f"--{name} {first['input']!r}: {first['msg'].lower()}") from None
+
+
+def print_summary(result: Score, files: Mapping[str, str]) -> None:
+    """What was made, in a composer's words, and where it lies."""
+    from rich.console import Console
+    from rich.table import Table
+
+    summary = result.fit.summary
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("film", f"{result.timeline.name}, {len(result.timeline.shots)} shots, {_duration(result)}")
+    table.add_row("key", result.key)
+    table.add_row("tempo", f"{summary.min_bpm:.1f} to {summary.max_bpm:.1f} bpm around {result.fit.requested_bpm:g}")
+    table.add_row(
+        "hits",
+        f"{summary.landed} of {summary.hits} land within half a frame "
+        f"(best constant tempo, {summary.constant_bpm:g} bpm: {summary.constant_landed_share:.0%})",
+    )
+    table.add_row("chords", _chord_line(result))
+    table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
+    Console().print(table)
+    print("files")
+    for path in files.values():
+        # not through rich: a path stays whole, so that it can be clicked and copied
+        print(f"  {path}")
+
+
+def _duration(result: Score) -> str:
+    from v2m_bridge.timing.rates import exact_rate
+
+    seconds = float(result.timeline.duration_frames / exact_rate(result.timeline.rate))
+    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+
+
+def _chord_line(result: Score, most: int = 12) -> str:
+    symbols = [chord.symbol for chord in result.chords]
+    more = f" and {len(symbols) - most} more" if len(symbols) > most else ""
+    return " ".join(symbols[:most]) + more

@@ -1,0 +1,367 @@
+"""What the daemon does, whoever asks: HTTP, OSC and the inbox all come through here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from v2m_bridge.daemon.broker import Broker
+from v2m_bridge.daemon.config import DaemonConfig
+from v2m_bridge.daemon.dispatch import Advance, Dispatcher, clear_leftovers
+from v2m_bridge.daemon.jobs import (
+    FINISHED,
+    Job,
+    NewJob,
+    NoSuchJob,
+    Origin,
+    Push,
+    State,
+    WrongState,
+    new_id,
+)
+from v2m_bridge.daemon.metrics import Metrics
+from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name
+from v2m_bridge.daemon.schemas import ScoreStatus, status_of
+from v2m_bridge.daemon.store import JobStore
+from v2m_bridge.daemon.tokens import tighten
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.options import ScoreOptions
+
+Pusher = Callable[[Job, JobFolder], str]
+"""Brings a finished score into a host; returns a sentence on what happened, raises ``V2MError``."""
+
+UPLOAD_LIFE_S = 3600.0
+
+log = logging.getLogger("v2m_bridge.daemon")
+
+
+class Service:
+    """The queue with everything around it. Methods may be called from any thread."""
+
+    def __init__(self, config: DaemonConfig, pusher: Pusher) -> None:
+        """Open the queue.
+
+        Raises:
+            SetupError: the state folder or the database cannot be used.
+        """
+        config.scores.mkdir(parents=True, exist_ok=True)
+        tighten(config.home)
+        self.config = config
+        self.store = JobStore(config.home / "jobs.sqlite")
+        self.broker = Broker()
+        self.metrics = Metrics()
+        self._pusher = pusher
+        self.dispatcher = Dispatcher(config, self.store, self._changed, self._advanced, self._done)
+        self.listeners: list[Callable[[ScoreStatus], None]] = []
+        self.watchers: list[Callable[[str, Advance], None]] = []
+        self.osc_open = False
+        self.inbox_open = False
+        self.edit_roots = (config.home, *config.edit_roots, *config.media_roots)
+
+    def start(self) -> None:
+        """Tidy up after the last run and begin to work."""
+        clear_leftovers(self.config.scores)
+        self._forget_uploads(0.0)
+        self._forget_orphans()
+        self.dispatcher.start()
+        self.tidy()
+
+    def stop(self) -> None:
+        """End the worker and close the queue; interrupted jobs wait for the next start."""
+        self.dispatcher.stop()
+        self.store.close()
+
+    # -- new scores
+
+    def check(self, options: ScoreOptions) -> None:
+        """Refuse wrong words at once, not after a while in the queue.
+
+        Raises:
+            InputError: an unknown key, mood, part, preset, chord symbol or rate.
+        """
+        from v2m_bridge.pipeline import check_options
+
+        check_options(options)
+
+    def submit_path(self, text: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+        """Score an edit or video where it lies.
+
+        Raises:
+            PathNotAllowed, InputError, QueueFull: see their texts.
+        """
+        path = allowed_edit(text, self.edit_roots)
+        _known_kind(path.name)
+        return self._queue(new_id(), path, path.stem, options, origin, **more)
+
+    def submit_document(
+        self, document: dict[str, Any], name: str | None, options: ScoreOptions, origin: Origin, **more: Any
+    ) -> Job:
+        """Score an OTIO document; it is kept in the job's own folder."""
+        job_id = new_id()
+        title = name or str(document.get("name") or "") or "timeline"
+        with self._fresh_source(job_id) as folder:
+            path = folder.source / "timeline.otio"
+            path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
+            return self._queue(job_id, path, title, options, origin, **more)
+
+    def submit_upload(self, upload: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+        """Score a file that was uploaded before.
+
+        Raises:
+            InputError: there is no such upload, or it expired.
+        """
+        waiting = self.uploads / upload
+        files = [p for p in waiting.iterdir() if not p.name.startswith(".")] if waiting.is_dir() else []
+        if len(files) != 1:
+            raise InputError("the upload does not exist any more", "send the file again")
+        job_id = new_id()
+        with self._fresh_source(job_id) as folder:
+            path = files[0].rename(folder.source / files[0].name)
+            job = self._queue(job_id, path, path.stem, options, origin, **more)
+        shutil.rmtree(waiting, ignore_errors=True)
+        return job
+
+    def submit_kept(self, path: Path, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+        """Score a file where it lies and keep a copy: the file will be moved away afterwards (the inbox)."""
+        _known_kind(path.name)
+        job_id = new_id()
+        with self._fresh_source(job_id) as folder:
+            adopt(path, folder.source)
+            return self._queue(job_id, path, path.stem, options, origin, **more)
+
+    def submit_again(self, job_id: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+        """Score the source of an earlier job once more.
+
+        Raises:
+            NoSuchJob, InputError: the job or its source is gone.
+        """
+        earlier = self.store.get(job_id)
+        source = Path(earlier.source)
+        if not source.exists():
+            source = self.folder(job_id).source / source.name
+        if not source.exists():
+            raise InputError(f"{source.name} is not there any more", "choose the edit again")
+        if source.is_relative_to(self.folder(job_id).source):
+            fresh = new_id()
+            with self._fresh_source(fresh) as folder:
+                kept = adopt(source, folder.source)
+                return self._queue(fresh, kept, earlier.name, options, origin, **more)
+        return self._queue(new_id(), source, earlier.name, options, origin, **more)
+
+    def _queue(
+        self,
+        job_id: str,
+        source: Path,
+        name: str,
+        options: ScoreOptions,
+        origin: Origin,
+        push: bool = False,
+        key: str | None = None,
+    ) -> Job:
+        wish = Push() if push else None
+        new = NewJob(job_id, name[:200], str(source), origin, options, wish, key)
+        job = self.store.add(new, self.config.limits.queue)
+        if job.id == job_id:
+            self.metrics.count("v2m_scores_submitted_total", origin=origin)
+            self._changed(job.id)
+            self.dispatcher.notify()
+        else:
+            shutil.rmtree(self.folder(job_id).path, ignore_errors=True)
+        return job
+
+    @contextlib.contextmanager
+    def _fresh_source(self, job_id: str) -> Iterator[JobFolder]:
+        folder = self.folder(job_id)
+        folder.source.mkdir(parents=True)
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+
+    # -- uploads
+
+    @property
+    def uploads(self) -> Path:
+        return self.config.scores / ".uploads"
+
+    def new_upload(self, name: str) -> tuple[str, Path]:
+        """Id and path to write an upload to.
+
+        Raises:
+            InputError: neither an edit nor a video by its name.
+        """
+        clean = safe_name(name)
+        _known_kind(clean)
+        self._forget_uploads(UPLOAD_LIFE_S)
+        upload = new_id()
+        folder = self.uploads / upload
+        folder.mkdir(parents=True)
+        return upload, folder / clean
+
+    def _forget_uploads(self, older_than_s: float) -> None:
+        if not self.uploads.is_dir():
+            return
+        for folder in self.uploads.iterdir():
+            with contextlib.suppress(OSError):
+                if folder.stat().st_mtime < time.time() - older_than_s:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    # -- existing scores
+
+    def folder(self, job_id: str) -> JobFolder:
+        return job_folder(self.config.scores, job_id)
+
+    def status(self, job_id: str) -> ScoreStatus:
+        """The public view of a job.
+
+        Raises:
+            NoSuchJob: unknown.
+        """
+        return self.view(self.store.get(job_id))
+
+    def snapshot(self, job_id: str) -> tuple[ScoreStatus, int]:
+        """The public view of a job and the number of its latest event."""
+        status = self.status(job_id)
+        events = self.store.events(job_id)
+        if not events:
+            raise NoSuchJob(f"there is no score {job_id[:40]!r}")
+        return status, events[-1].number
+
+    def view(self, job: Job) -> ScoreStatus:
+        ahead = self.store.ahead_of(job) if job.state is State.QUEUED else 0
+        return status_of(job, self.dispatcher.advance(job.id), ahead)
+
+    def artifact(self, job_id: str, name: str) -> Path:
+        """Path of a file of a finished score.
+
+        Raises:
+            NoSuchJob: unknown job or name.
+        """
+        job = self.store.get(job_id)
+        path = self.folder(job_id).out / name
+        if all(artifact.name != name for artifact in job.artifacts) or not path.is_file():
+            raise NoSuchJob(f"this score has no file {name[:80]!r}")
+        return path
+
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job that waits or runs; a finished one stays as it is."""
+        self.store.get(job_id)
+        if self.store.cancel(job_id):
+            self.dispatcher.cancelled(job_id)
+            self._changed(job_id)
+        return self.store.get(job_id)
+
+    def remove(self, job_id: str) -> None:
+        """Forget a finished job and delete its files.
+
+        Raises:
+            WrongState: it has not finished.
+        """
+        job = self.store.get(job_id)
+        if not self.store.remove(job_id):
+            raise WrongState(f"the score is {job.state}", "cancel it first")
+        shutil.rmtree(self.folder(job_id).path, ignore_errors=True)
+        self.broker.publish(job_id, _frame("removed", {"id": job_id}), lasting=True)
+
+    def push(self, job_id: str) -> Push:
+        """Bring a finished score into its host, now.
+
+        Raises:
+            WrongState: it is not done.
+            V2MError: the host refused or did not answer.
+        """
+        job = self.store.get(job_id)
+        if job.state is not State.DONE:
+            raise WrongState(f"the score is {job.state}", "wait until it is done")
+        try:
+            push = Push(state="sent", message=self._pusher(job, self.folder(job_id)))
+        except V2MError as error:
+            self._note_push(job_id, Push(state="failed", message=str(error)))
+            raise
+        self._note_push(job_id, push)
+        return push
+
+    def _note_push(self, job_id: str, push: Push) -> None:
+        self.metrics.count("v2m_pushes_total", outcome=push.state)
+        self.store.set_push(job_id, push)
+        self._changed(job_id)
+
+    def tidy(self) -> None:
+        """Remove the oldest finished scores beyond what is kept."""
+        for job_id in self.store.surplus(self.config.limits.keep_jobs, self.config.limits.keep_bytes):
+            with contextlib.suppress(NoSuchJob, WrongState):
+                self.remove(job_id)
+                log.info("score %s was removed, it was the oldest beyond the limit", job_id)
+
+    def _forget_orphans(self) -> None:
+        """Sources that were written just before a kill, for jobs that were never queued."""
+        known = set(self.store.ids())
+        for folder in self.config.scores.iterdir():
+            if JOB_ID.match(folder.name) and folder.name not in known and not (folder / "out").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    # -- news
+
+    def _changed(self, job_id: str) -> None:
+        try:
+            status, number = self.snapshot(job_id)
+        except NoSuchJob:
+            return
+        if status.state in FINISHED:
+            self.metrics.finished(status)
+        self.broker.publish(job_id, _frame("state", status.model_dump(mode="json"), number), lasting=True)
+        for listener in self.listeners:
+            listener(status)
+
+    def _advanced(self, job_id: str, advance: Advance) -> None:
+        body = {
+            "id": job_id,
+            "state": "running",
+            "stage": advance.stage,
+            "stage_progress": round(advance.fraction, 4),
+            "progress": round(advance.progress, 4),
+        }
+        self.broker.publish(job_id, _frame("progress", body), lasting=False)
+        for watcher in self.watchers:
+            watcher(job_id, advance)
+
+    def _done(self, job: Job) -> None:
+        threading.Thread(target=self._after, args=(job,), name="after-score", daemon=True).start()
+
+    def _after(self, job: Job) -> None:
+        if job.push is not None and job.push.state == "wanted":
+            try:
+                self.push(job.id)
+            except V2MError as error:
+                log.warning("score %s was not brought into %s: %s", job.id, job.push.host, error)
+            except Exception:
+                log.exception("bringing score %s into %s failed", job.id, job.push.host)
+        try:
+            self.tidy()
+        except Exception:
+            log.exception("tidying up failed")
+
+
+def _known_kind(name: str) -> None:
+    from v2m_bridge.pipeline import EDIT_SUFFIXES, VIDEO_SUFFIXES
+
+    known = EDIT_SUFFIXES | VIDEO_SUFFIXES
+    if Path(name).suffix.lower() not in known:
+        raise InputError(f"{safe_name(name)} is neither an edit nor a video", "known: " + " ".join(sorted(known)))
+
+
+def _frame(kind: str, body: dict[str, Any], number: int | None = None) -> bytes:
+    """One server-sent event."""
+    head = f"event: {kind}\n" + (f"id: {number}\n" if number is not None else "")
+    return f"{head}data: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
+
+
+event_frame = _frame

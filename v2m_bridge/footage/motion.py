@@ -1,0 +1,68 @@
+"""Motion as published: the mean absolute RGB difference of two adjacent pictures, once a second.
+
+Source: Kang, Poria, Herremans 2023 (Video2Music), section on motion features, and the released extraction script: at the
+first picture that begins at or after each whole second, compare it with the picture right before it; second 0 is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from v2m_bridge.footage.source import Picture
+from v2m_bridge.footage.trace import UInt8Array, mean_difference
+
+if TYPE_CHECKING:
+    import av
+
+ON_TIME_S = 0.0015
+"""Containers with millisecond times round; a picture this early belongs to the second."""
+
+
+@dataclass(frozen=True)
+class SecondPicture:
+    """The picture that stands for whole second ``second``, and the one right before it."""
+
+    second: int
+    picture: av.VideoFrame
+    before: av.VideoFrame | None
+
+
+class SecondSampler:
+    """Picks, from every picture of a film in order, the pair that stands for each whole second."""
+
+    def __init__(self) -> None:
+        self._before: av.VideoFrame | None = None
+        self._next_second = 0
+
+    def add(self, picture: Picture) -> Iterator[SecondPicture]:
+        """The pairs that this picture completes: none, or one for each second it is the first picture of."""
+        while picture.seconds >= self._next_second - ON_TIME_S:
+            yield SecondPicture(self._next_second, picture.frame, self._before)
+            self._next_second += 1
+        self._before = picture.frame
+
+
+class RgbReader:
+    """RGB of decoded pictures, full size or at a fixed ``(width, height)`` by nearest pixel; keeps its tables."""
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        self._reformatter = VideoReformatter()
+        self._width, self._height = size or (None, None)
+        self._how = Interpolation.POINT if size else Interpolation.BICUBIC
+
+    def rgb(self, frame: av.VideoFrame) -> UInt8Array:
+        """``[height, width, 3]`` as stored, not rotated."""
+        shaped = self._reformatter.reformat(frame, self._width, self._height, "rgb24", interpolation=self._how)
+        return shaped.to_ndarray()
+
+
+def pair_motion(reader: RgbReader, pair: SecondPicture) -> float:
+    """The published motion value of one second, 0..255."""
+    if pair.second == 0 or pair.before is None:
+        return 0.0
+    now, before = reader.rgb(pair.picture), reader.rgb(pair.before)
+    return mean_difference(now, before) if now.shape == before.shape else 0.0

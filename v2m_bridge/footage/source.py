@@ -1,0 +1,375 @@
+"""Reading a video file: exact presentation times, sequential or by range, with errors that say what is wrong.
+
+Times are seconds from the first picture of the file, whatever its container calls its start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from v2m_bridge.errors import MediaError
+from v2m_bridge.timing.rates import exact_rate
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+    import av.video.stream
+
+FALLBACK_RATE = Fraction(25)
+"""Rate of a file that states none (single pictures)."""
+
+DEFAULT_KEY_SPACING_S = 5.0
+"""Assumed distance of key frames where the container has no index."""
+
+MISSING_END_S = 1.0
+MISSING_END_SHARE = 0.05
+"""A stream may end this much before its stated length; more means that the file is cut off."""
+
+BAD_PACKETS_SHARE = 0.01
+BAD_PACKETS_ALLOWED = 3
+"""A few undecodable packets are a glitch that editors live with; more make the file useless."""
+
+_STILL_FORMATS = ("image2", "_pipe", "gif")
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a video file says about itself.
+
+    Attributes:
+        width, height: pixels as stored, before rotation.
+        rate: nominal frames per second, exact.
+        duration_s: stated length of the picture, or None where the container does not say.
+        rotation_deg: counter-clockwise rotation that a player applies.
+        start_timecode: ``HH:MM:SS:FF`` of the first picture, or None.
+        is_still: a single picture that lasts as long as the edit wants.
+        key_spacing_s: typical distance of key frames.
+        has_audio: whether there is sound beside the picture.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rate: Fraction
+    duration_s: float | None
+    rotation_deg: int
+    pixel_format: str
+    codec: str
+    start_timecode: str | None
+    is_still: bool
+    key_spacing_s: float
+    has_audio: bool
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture: shown from ``seconds`` on for ``length_s`` (0 where unknown)."""
+
+    seconds: float
+    length_s: float
+    frame: av.VideoFrame
+
+
+class VideoSource:
+    """A video file opened for reading; use it in a ``with`` block.
+
+    Args:
+        path: the file.
+        threads: decoding threads, 0 for as many as there are cores.
+
+    Raises:
+        MediaError: on entering, when the file cannot be opened, has no picture, or its first picture cannot
+            be decoded; while reading, when it is damaged, cut off, or shrinks.
+    """
+
+    def __init__(self, path: Path | str, threads: int = 0) -> None:
+        self.path = Path(path)
+        self.damaged_packets = 0
+        self._threads = threads
+        self._packets = 0
+        self._container: av.container.InputContainer | None = None
+
+    def __enter__(self) -> Self:
+        self._size_bytes = _file_size(self.path)
+        self._open()
+        try:
+            self.info = self._read_info()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file; safe to call twice."""
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def pictures(self, start_s: float = 0.0, end_s: float = math.inf) -> Iterator[Picture]:
+        """Every picture shown in ``[start_s, end_s)``, in order of presentation.
+
+        The first one is the picture on screen at ``start_s``, so it may begin before. A start beyond the key-frame
+        spacing is reached by seeking.
+
+        Raises:
+            MediaError: the file is damaged, ends before its stated length, or shrank.
+        """
+        before: Picture | None = None
+        for picture in self._decode_from(start_s):
+            if picture.seconds >= end_s:
+                break
+            if picture.seconds > start_s + self.on_time_s and before is not None:
+                yield before
+                before = None
+            if picture.seconds > start_s + self.on_time_s:
+                yield picture
+            else:
+                before = picture
+        if before is not None:
+            yield before
+
+    @property
+    def on_time_s(self) -> float:
+        """Containers round times to a millisecond; a picture this much late still counts as on time."""
+        return max(0.0006, 0.05 / float(self.info.rate))
+
+    # ----------------------------------------------------------------------------------------------- opening
+
+    def _open(self) -> None:
+        import av
+
+        try:
+            container = av.open(str(self.path))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise MediaError(
+                f"{self.path.name} cannot be opened as video: {_reason(error)}",
+                "the file is damaged, incomplete or of an unknown format",
+            ) from error
+        self._container = container
+        streams = [s for s in container.streams.video if not _is_cover(s)]
+        if not streams:
+            self.close()
+            what = "only sound" if container.streams.audio else "no picture"
+            raise MediaError(f"{self.path.name} holds {what}", "give a file with a video track")
+        self._stream = streams[0]
+        self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = self._threads
+        self._start_pts: int | None = None
+        self._fresh = True
+
+    def _read_info(self) -> MediaInfo:
+        stream, container = self._stream, self._opened()
+        rate = _nominal_rate(stream)
+        self.info = MediaInfo(
+            self.path, 0, 0, rate, None, 0, "", "", None, _is_still(container), DEFAULT_KEY_SPACING_S, False
+        )
+        first = next(self._decode(), None)
+        if first is None:
+            raise MediaError(f"{self.path.name} holds no picture that can be decoded", "the file is empty or damaged")
+        info = MediaInfo(
+            path=self.path,
+            width=first.frame.width,
+            height=first.frame.height,
+            rate=rate,
+            duration_s=_stated_duration(container, stream),
+            rotation_deg=int(first.frame.rotation) % 360,
+            pixel_format=first.frame.format.name,
+            codec=stream.codec_context.name,
+            start_timecode=_start_timecode(container),
+            is_still=_is_still(container),
+            key_spacing_s=_key_spacing(stream),
+            has_audio=bool(container.streams.audio),
+        )
+        self._rewind()  # only now: the stream dies with its container
+        return info
+
+    def _opened(self) -> av.container.InputContainer:
+        if self._container is None:
+            raise MediaError(f"{self.path.name} is closed")
+        return self._container
+
+    def _rewind(self) -> None:
+        start_pts = self._start_pts
+        self.close()
+        self._open()
+        self._start_pts = start_pts
+
+    # ---------------------------------------------------------------------------------------------- decoding
+
+    def _decode_from(self, start_s: float) -> Iterator[Picture]:
+        """Pictures from at or before ``start_s`` on."""
+        if start_s <= self.info.key_spacing_s:
+            if not self._fresh:
+                self._rewind()
+            yield from self._decode()
+            return
+        pictures = self._seek(start_s)
+        first = next(pictures, None)
+        if first is None or first.seconds > start_s + self.on_time_s:
+            self._rewind()
+            pictures = self._decode()
+        else:
+            yield first
+        yield from pictures
+
+    def _seek(self, start_s: float) -> Iterator[Picture]:
+        import av
+
+        base = self._stream.time_base or Fraction(1, 1000)
+        target = (self._start_pts or 0) + math.floor((start_s - 2 * self.on_time_s) / float(base))
+        try:
+            self._opened().seek(target, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            self._rewind()
+        return self._decode()
+
+    def _decode(self) -> Iterator[Picture]:
+        import av
+
+        self._fresh = False
+        self._packets = self.damaged_packets = 0
+        end_s = last_s = -math.inf
+        packets = self._opened().demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                raise self._damage(end_s, error) from error
+            if packet is None:
+                break
+            for frame in self._frames_of(packet, end_s):
+                seconds = self._seconds_of(frame, end_s)
+                if seconds <= last_s:
+                    continue
+                length_s = float(frame.duration * (frame.time_base or 0)) if frame.duration else 0.0
+                last_s, end_s = seconds, seconds + (length_s or float(1 / self.info.rate))
+                yield Picture(seconds, length_s, frame)
+        self._check_end(end_s)
+
+    def _frames_of(self, packet: av.Packet[Any], at_s: float) -> list[av.VideoFrame]:
+        import av
+
+        self._packets += 1
+        try:
+            return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+        except av.error.EOFError:
+            return []
+        except (av.error.FFmpegError, OSError) as error:
+            self.damaged_packets += 1
+            if self.damaged_packets > max(BAD_PACKETS_ALLOWED, self._packets * BAD_PACKETS_SHARE):
+                raise self._damage(at_s, error) from error
+            return []
+
+    def _seconds_of(self, frame: av.VideoFrame, expected_s: float) -> float:
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None or frame.time_base is None:
+            return max(0.0, expected_s)
+        if self._start_pts is None:
+            self._start_pts = pts
+        return float((pts - self._start_pts) * frame.time_base)
+
+    def _check_end(self, end_s: float) -> None:
+        """The stream is over: was that all of it?"""
+        if _file_size(self.path) < self._size_bytes:
+            raise MediaError(f"{self.path.name} became shorter while it was read", "copy it completely, then try again")
+        stated = self.info.duration_s
+        if stated is None or self.info.is_still:
+            return
+        if stated - end_s > max(MISSING_END_S, stated * MISSING_END_SHARE):
+            seen = max(0.0, end_s)
+            raise MediaError(
+                f"{self.path.name} ends at {seen:.2f} s but should last {stated:.2f} s",
+                "the file is damaged or was not copied completely",
+            )
+
+    def _damage(self, at_s: float, error: BaseException) -> MediaError:
+        if _file_size(self.path) < self._size_bytes:
+            return MediaError(
+                f"{self.path.name} became shorter while it was read", "copy it completely, then try again"
+            )
+        return MediaError(
+            f"{self.path.name} cannot be decoded at {max(0.0, at_s):.2f} s: {_reason(error)}", "the file is damaged"
+        )
+
+
+# ------------------------------------------------------------------------------------------------ what a file says
+
+
+def _file_size(path: Path) -> int:
+    try:
+        if path.is_dir():
+            raise MediaError(f"{path} is a folder, not a video file")
+        size = os.stat(path).st_size
+    except FileNotFoundError as error:
+        raise MediaError(f"{path} does not exist") from error
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}") from error
+    if size == 0:
+        raise MediaError(f"{path.name} is empty (0 bytes)")
+    return size
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).splitlines()[0].lower()
+
+
+def _is_cover(stream: av.video.stream.VideoStream) -> bool:
+    """Album art in a sound file is a video stream of one picture."""
+    import av.stream
+
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _is_still(container: av.container.InputContainer) -> bool:
+    return any(mark in container.format.name for mark in _STILL_FORMATS)
+
+
+def _nominal_rate(stream: av.video.stream.VideoStream) -> Fraction:
+    """The rate that a host would show; variable-rate files name their base rate or their average."""
+    for value in (stream.guessed_rate, stream.average_rate, stream.base_rate):
+        if value and 1 <= value <= 480:
+            return exact_rate(value)
+    return exact_rate(stream.average_rate) if stream.average_rate else FALLBACK_RATE
+
+
+def _stated_duration(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip())
+    if match:
+        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+    if container.duration is not None and not container.streams.audio:
+        return container.duration / 1_000_000
+    return None
+
+
+def _start_timecode(container: av.container.InputContainer) -> str | None:
+    for metadata in (*(stream.metadata for stream in container.streams), container.metadata):
+        with contextlib.suppress(KeyError):
+            return str(metadata["timecode"]).strip()
+    return None
+
+
+def _key_spacing(stream: av.video.stream.VideoStream) -> float:
+    """Median distance of the key frames that the container's index lists."""
+    base = float(stream.time_base or 0)
+    keys = [entry.timestamp * base for entry in stream.index_entries if entry.is_keyframe]
+    if len(keys) < 2:
+        return DEFAULT_KEY_SPACING_S
+    return max(0.04, statistics.median(b - a for a, b in zip(keys, keys[1:], strict=False)))

@@ -1,0 +1,116 @@
+"""From slots to chords in the score's key: the network writes, the user's primer and locks stand."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from v2m_bridge.direction import Direction
+from v2m_bridge.errors import InputError
+from v2m_bridge.footage.model import FootageFeatures
+from v2m_bridge.music.arrangement import DynamicsPoint
+from v2m_bridge.music.chords import Chord, ChordEvent
+from v2m_bridge.music.locks import parse_locks, parse_primer
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.progress import Progress, silent
+from v2m_bridge.sync.model import Slot
+from v2m_bridge.timeline.model import Timeline
+
+if TYPE_CHECKING:
+    from v2m_bridge.amt.chord_network import ChordNetwork
+    from v2m_bridge.amt.conditioning import Conditioning
+    from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions
+
+
+@dataclass(frozen=True)
+class Harmony:
+    """The chords of a score, in its key, and the predicted dynamics under them.
+
+    ``chords`` are contiguous; neighbours that are the same chord have become one.
+    """
+
+    chords: tuple[ChordEvent, ...]
+    dynamics: tuple[DynamicsPoint, ...]
+    checkpoint: str
+    log_likelihood: float
+    warnings: tuple[str, ...] = ()
+
+
+def harmonise(
+    slots: Sequence[Slot],
+    features: FootageFeatures,
+    timeline: Timeline,
+    direction: Direction,
+    options: ScoreOptions,
+    network: ChordNetwork,
+    progress: Progress = silent,
+) -> Harmony:
+    """Let the network choose a chord for every slot and predict the dynamics.
+
+    Raises:
+        InputError: a primer or lock that cannot be read or lies outside the film.
+    """
+    from v2m_bridge.amt.conditioning import condition
+    from v2m_bridge.amt.decoding import decode
+    from v2m_bridge.amt.dynamics import predict_dynamics
+
+    cuts_s = [timeline.seconds(cut.frame) for cut in timeline.cuts]
+    conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
+    sequence = decode(network, conditioning, _decode_options(slots, direction, options), progress)
+    dynamics = predict_dynamics(conditioning)
+    points = tuple(
+        DynamicsPoint(slot.start_beat, float(density), float(loudness))
+        for slot, density, loudness in zip(slots, dynamics.note_density, dynamics.loudness, strict=True)
+    )
+    return Harmony(
+        chords=_merged(slots, sequence, direction),
+        dynamics=points,
+        checkpoint=sequence.checkpoint,
+        log_likelihood=sequence.log_likelihood,
+        warnings=_warnings(conditioning),
+    )
+
+
+def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:
+    from v2m_bridge.amt.decoding import DecodeOptions
+
+    down = -direction.key.semitones_from_network
+    locked: dict[int, int] = {}
+    starts = [slot.start_s for slot in slots]
+    for lock in parse_locks(options.locks):
+        if lock.seconds >= slots[-1].end_s:
+            raise InputError(f"--lock at {lock.seconds:g} s lies after the end of the film, {slots[-1].end_s:g} s")
+        # A time rounded by hand may lie just before the slot that it means.
+        locked[max(0, bisect_right(starts, lock.seconds + 0.02) - 1)] = lock.chord.transposed(down).id
+    primer = parse_primer(options.primer) if options.primer else ()
+    return DecodeOptions(
+        seed=options.seed,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        affect=options.affect,
+        locked=locked,
+        primer=tuple(chord.transposed(down).id for chord in primer),
+    )
+
+
+def _merged(slots: Sequence[Slot], sequence: ChordSequence, direction: Direction) -> tuple[ChordEvent, ...]:
+    """One event a run of equal chords; the probability is that of its first slot."""
+    up = direction.key.semitones_from_network
+    events: list[ChordEvent] = []
+    for index, slot in enumerate(slots):
+        chord = Chord.from_id(int(sequence.ids[index])).transposed(up)
+        if events and events[-1].chord == chord:
+            last = events[-1]
+            events[-1] = ChordEvent(chord, last.start_beat, slot.end_beat, last.probability)
+            continue
+        probability = None if sequence.locked[index] else float(sequence.probabilities[index])
+        events.append(ChordEvent(chord, slot.start_beat, slot.end_beat, probability))
+    return tuple(events)
+
+
+def _warnings(conditioning: Conditioning) -> tuple[str, ...]:
+    if conditioning.semantic_present.any() or conditioning.motion_present.any():
+        return ()
+    return ("no picture could be measured: chords and dynamics follow the cuts, the key and the mood alone",)

@@ -1,0 +1,43 @@
+"""Run as a program: reads one AAF with the OpenTimelineIO adapter, writes OTIO JSON to standard output.
+
+Exit code 3 with the reason as the last line of standard error when the adapter cannot read the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+MEMORY_BYTES = 4 * 1024**3
+
+
+def main(path: str) -> int:
+    """Convert ``path``; returns the exit code."""
+    _limit_memory()
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    import opentimelineio as otio
+
+    try:
+        timeline = otio.adapters.read_from_file(path, adapter_name="AAF")
+        text: str = otio.adapters.write_to_string(timeline, "otio_json", indent=0)
+    except Exception as error:  # whatever a damaged file makes of the adapter is one reason to refuse it
+        print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 3
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    return 0
+
+
+def _limit_memory() -> None:
+    """Where the system can: a damaged file asks for absurd buffers."""
+    try:
+        import resource
+    except ImportError:
+        return
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,143 @@
+"""Where a media file of an edit lies on this machine: every way in which hosts write paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote
+
+MAX_INDEXED_FILES = 200_000
+_DRIVE = re.compile(r"/?([A-Za-z]):[\\/]")
+
+
+class MediaFinder:
+    """Resolves the paths of one edit: as written, decoded, beside the edit, then by name below the media roots.
+
+    Args:
+        folder: the folder of the edit, to which relative paths refer.
+        roots: folders to search for files of the same name when the written path does not exist here.
+        confined: relative paths may not leave the folder (a bundle that came from elsewhere).
+    """
+
+    def __init__(self, folder: Path, roots: Sequence[Path] = (), *, confined: bool = False) -> None:
+        self._folder = folder.absolute()
+        self._confined = confined
+        self._roots = tuple(roots)
+        self._index: dict[str, list[str]] | None = None
+        self._stems: dict[str, list[str]] | None = None
+        self._known: dict[str, tuple[str, bool]] = {}
+
+    def find(self, url: str) -> tuple[str, bool]:
+        """The path of ``url`` here and whether it exists; without a find the path as the edit means it."""
+        if url not in self._known:
+            self._known[url] = self._find(url)
+        return self._known[url]
+
+    def find_sequence(self, folder_url: str, prefix: str, first: int, padding: int, suffix: str) -> tuple[str, bool]:
+        """As :meth:`find` for an image sequence; the path is a pattern (``shot.%04d.exr``)."""
+        joint = "" if not folder_url or folder_url.endswith(("/", "\\")) else "/"
+        number = f"{first:0{padding}d}"
+        path, online = self.find(f"{folder_url}{joint}{prefix}{number}{suffix}")
+        tail = f"{number}{suffix}"
+        pattern = f"%0{padding}d{suffix}" if padding > 1 else f"%d{suffix}"
+        return (path[: len(path) - len(tail)] + pattern if path.endswith(tail) else path), online
+
+    def find_stem(self, stem: str) -> str | None:
+        """A file of that name without its suffix below the media roots (a reel name), if there is just one."""
+        if not stem or not self._roots:
+            return None
+        if self._stems is None:
+            self._stems = {}
+            for path in (p for paths in self._by_file_name().values() for p in paths):
+                self._stems.setdefault(Path(path).stem.casefold(), []).append(path)
+        found = self._stems.get(stem.casefold(), [])
+        return found[0] if len(found) == 1 else None
+
+    def _by_file_name(self) -> dict[str, list[str]]:
+        if self._index is None:
+            self._index = _index(self._roots)
+        return self._index
+
+    def _find(self, url: str) -> tuple[str, bool]:
+        readings = list(dict.fromkeys(_readings(url)))
+        for text in readings:
+            relative = not _is_absolute(text)
+            path = os.path.normpath(self._folder / text) if relative else text
+            if relative and self._confined and not Path(path).is_relative_to(self._folder):
+                continue
+            if _is_file(path):
+                return path, True
+        for text in readings:
+            found = self._by_name(text)
+            if found:
+                return found, True
+        return readings[0], False
+
+    def _by_name(self, text: str) -> str | None:
+        parts = [p for p in re.split(r"[\\/]", text) if p]
+        if not parts or not self._roots:
+            return None
+        candidates = self._by_file_name().get(parts[-1].casefold(), [])
+        # of several files of that name the one whose folders agree best with the written path
+        return max(candidates, key=lambda c: _agreement(c, parts), default=None)
+
+
+def _readings(url: str) -> Iterator[str]:
+    """The paths that ``url`` may mean, best first."""
+    if not url.lower().startswith("file:"):
+        yield url
+        if "%" in url:
+            yield unquote(url)
+        return
+    rest = url[5:]
+    host, path = "", rest
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        path = slash + path
+    if host and re.fullmatch(r"[A-Za-z](:|%3[aA])", host):
+        host, path = "", f"/{host[0]}:{path}"
+    for decoded in (unquote(path), path):
+        drive = _DRIVE.match(decoded)
+        if host and host.lower() != "localhost":
+            yield f"//{host}{decoded}"
+        else:
+            yield decoded.removeprefix("/") if drive else decoded
+
+
+def _is_absolute(text: str) -> bool:
+    return text.startswith(("/", "\\")) or bool(_DRIVE.match(text))
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return os.path.isfile(path)  # noqa: PTH113  (a path for another system is not a Path here)
+    except (OSError, ValueError):
+        return False
+
+
+def _index(roots: Sequence[Path]) -> dict[str, list[str]]:
+    """Files below the roots by lower-case name, in a stable order."""
+    found: dict[str, list[str]] = {}
+    count = 0
+    for root in roots:
+        for folder, folders, files in os.walk(root):
+            folders.sort()
+            for name in sorted(files):
+                found.setdefault(name.casefold(), []).append(str(Path(folder) / name))
+                count += 1
+            if count > MAX_INDEXED_FILES:
+                return found
+    return found
+
+
+def _agreement(path: str, parts: Sequence[str]) -> int:
+    """How many last components two paths share."""
+    own = [p.casefold() for p in re.split(r"[\\/]", path)]
+    count = 0
+    for a, b in zip(reversed(own), reversed(parts), strict=False):
+        if a != b.casefold():
+            break
+        count += 1
+    return count

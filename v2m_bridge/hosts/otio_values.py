@@ -1,0 +1,119 @@
+"""Times and schemas of OpenTimelineIO JSON, read exactly and with limits.
+
+We read the JSON ourselves: the library refuses whole files for one unknown child or for newer markers, and its C++
+parser is no place for damaged input. Times become exact seconds (``Fraction``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.hosts.edit_assembly import MAX_DURATION_S, MAX_TIME_S
+from v2m_bridge.timing.rates import MAX_RATE, exact_rate
+
+Json = dict[str, Any]
+
+_OLD_NAMES = {"Sequence": "Track", "Filler": "Gap", "Timeline": "Timeline"}
+MAX_SAMPLE_RATE = 1_000_000
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """``[start_s, start_s + duration_s)`` in exact seconds; ``rate`` is that of the start."""
+
+    start_s: Fraction
+    duration_s: Fraction
+    rate: Fraction
+
+    @property
+    def end_s(self) -> Fraction:
+        return self.start_s + self.duration_s
+
+
+def schema(value: object) -> str:
+    """Schema name without its version; old names are given as today's. Empty for what is no OTIO object."""
+    text = value.get("OTIO_SCHEMA") if isinstance(value, dict) else None
+    name = text.split(".")[0] if isinstance(text, str) else ""
+    return _OLD_NAMES.get(name, name)
+
+
+def text_of(value: object) -> str:
+    """A JSON string, or an empty one for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def list_of(value: object) -> list[Any]:
+    """A JSON array, or an empty one for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def dict_of(value: object) -> Json:
+    """A JSON object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def number(value: object, place: str) -> Fraction:
+    """A finite JSON number as an exact fraction (floats rounded to a billionth: 20.000000000000004 is 20)."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{place}: {str(value)[:40]!r} is not a number")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InputError(f"{place}: {value} is not a finite number")
+        return Fraction(round(Fraction(value) * 10**9), 10**9)
+    return Fraction(value)
+
+
+def time_rate(value: object, place: str) -> Fraction:
+    """The rate of one time value: a frame rate snapped to its exact value, or an audio sample rate."""
+    rate = number(value, f"{place}, rate")
+    if 0 < rate <= MAX_RATE:
+        return exact_rate(Fraction(rate))
+    if not 0 < rate <= MAX_SAMPLE_RATE:
+        raise InputError(f"{place}: rate {short(rate)} is not a positive frame rate")
+    return rate
+
+
+def time_s(value: object, place: str) -> tuple[Fraction, Fraction]:
+    """Exact seconds and rate of a RationalTime.
+
+    Raises:
+        InputError: not a time, or farther than any footage can lie.
+    """
+    raw = dict_of(value)
+    if "value" not in raw or "rate" not in raw:
+        raise InputError(f"{place}: not a time with value and rate")
+    count = number(raw["value"], place)
+    rate = time_rate(raw["rate"], place)
+    seconds = count / rate
+    if abs(seconds) > MAX_TIME_S:
+        raise InputError(f"{place}: {short(count)} frames at {float(rate):g} is beyond any footage")
+    return seconds, rate
+
+
+def time_range(value: object, place: str) -> TimeRange | None:
+    """A TimeRange, or None where the file has null.
+
+    Raises:
+        InputError: negative or absurd length, or a damaged time.
+    """
+    if value is None:
+        return None
+    raw = dict_of(value)
+    start_s, rate = time_s(raw.get("start_time"), f"{place}, start")
+    duration_s, _ = time_s(raw.get("duration"), f"{place}, duration")
+    if duration_s < 0:
+        raise InputError(f"{place}: duration is {short(duration_s * rate)} frames, less than nothing")
+    if duration_s > MAX_DURATION_S:
+        raise InputError(f"{place}: duration of {short(duration_s * rate)} frames is more than 100 hours")
+    return TimeRange(start_s, duration_s, rate)
+
+
+def short(value: Fraction) -> str:
+    """A number of any size for a message."""
+    if abs(value) >= 10**15:
+        return f"about 10^{len(str(abs(int(value)))) - 1}" if abs(value) < 10**4000 else "far too many"
+    return f"{float(value):g}"

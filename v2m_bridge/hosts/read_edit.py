@@ -1,0 +1,62 @@
+"""The door to every edit: one function, dispatched by the file's suffix."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.timeline.model import Timeline
+
+READERS: dict[str, tuple[str, str]] = {
+    ".otio": ("read_otio", "read_otio"),
+    ".otioz": ("read_otio_bundle", "read_otioz"),
+    ".otiod": ("read_otio_bundle", "read_otiod"),
+    ".edl": ("read_edl", "read_edl"),
+    ".xml": ("read_xmeml", "read_xml"),
+    ".fcpxml": ("read_fcpxml", "read_fcpxml"),
+    ".fcpxmld": ("read_fcpxml", "read_fcpxml"),
+    ".aaf": ("read_aaf", "read_aaf"),
+}
+"""Suffix -> module of this package and its function, all of one signature; imported when needed."""
+
+BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
+"""Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
+
+VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mxf .mts .m2ts .mpg .mpeg".split())  # noqa: SIM905
+"""Bare video files, which :func:`v2m_bridge.footage.bare_video.read_video` reads."""
+
+
+def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
+    """Read an edit of any supported kind.
+
+    Args:
+        path: ``.otio .otioz .otiod .edl .xml .fcpxml .aaf``.
+        rate: frames per second, for edits that do not say (EDLs).
+        media_roots: folders to search by file name for media that is not where the edit says.
+
+    Raises:
+        InputError: missing, unknown, damaged or empty; one line that names the place.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    if path.is_dir() and suffix not in BUNDLE_SUFFIXES:
+        raise InputError(f"{path} is a folder, not an edit")
+    if suffix not in READERS:
+        raise InputError(f"{path.name} is of an unknown kind", f"known: {' '.join(READERS)} and video files")
+    for root in media_roots:
+        if not Path(root).is_dir():
+            raise InputError(f"media root {root} is not a folder")
+    module, function = READERS[suffix]
+    reader = getattr(importlib.import_module(f"v2m_bridge.hosts.{module}"), function)
+    try:
+        timeline: Timeline = reader(path, rate=rate, media_roots=[Path(r) for r in media_roots])
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path.name} is nested too deeply") from error
+    return timeline

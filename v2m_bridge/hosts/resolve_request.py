@@ -1,0 +1,110 @@
+"""What travels between a menu script and the inbox: facts in the file name, answers as Lua tables and JSON.
+
+The Lua script of the free edition can write nothing but the exported edit itself, so everything beside the edit is in
+its name: ``v2m1_<request>_r<rate>_d<0|1>_s<start>_i<in>_o<out>_n<timeline>_t<timeline id>_p<project>.otio``. Letters
+and digits stand for themselves, every other byte is ``-XX``; a long name may be cut.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "v2m1_"
+_FIELD = re.compile(r"([a-z])((?:[A-Za-z0-9]|-[0-9A-F]{2})*)(?:-[0-9A-F]?)?")
+_REQUEST = re.compile(r"[a-z0-9]{6,40}")
+MOST_FRAMES = 10**9
+
+
+@dataclass(frozen=True)
+class Request:
+    """A menu script's wish. Marks count frames from the start of the timeline; ``mark_out`` is still inside.
+
+    Attributes:
+        request_id: what the answer's files are named after.
+        rate: the frame rate as Resolve printed it.
+        start_frame: absolute frame of the timeline's start.
+    """
+
+    request_id: str
+    project: str = ""
+    timeline: str = ""
+    timeline_id: str = ""
+    rate: str = ""
+    drop_frame: bool = False
+    start_frame: int = 0
+    mark_in: int | None = None
+    mark_out: int | None = None
+
+
+def request_of(name: str) -> Request | None:
+    """The request that a file's name tells of; None for a file that a person exported by hand."""
+    stem = name.rsplit(".", 1)[0]
+    if not stem.startswith(PREFIX):
+        return None
+    request_id, _, rest = stem[len(PREFIX) :].partition("_")
+    if not _REQUEST.fullmatch(request_id):
+        return None
+    fields = {}
+    for part in rest.split("_"):
+        match = _FIELD.fullmatch(part)
+        if match:
+            fields[match[1]] = _decoded(match[2])
+    return Request(
+        request_id=request_id,
+        project=fields.get("p", ""),
+        timeline=fields.get("n", ""),
+        timeline_id=fields.get("t", ""),
+        rate=fields.get("r", ""),
+        drop_frame=fields.get("d") == "1",
+        start_frame=_frame(fields.get("s")) or 0,
+        mark_in=_frame(fields.get("i")),
+        mark_out=_frame(fields.get("o")),
+    )
+
+
+def display_name(name: str) -> str:
+    """What people call the edit in the file ``name``: the timeline's name, else the file's without its suffix."""
+    request = request_of(name)
+    if request is None:
+        return name.rsplit(".", 1)[0]
+    return request.timeline or request.project or "timeline"
+
+
+def _decoded(text: str) -> str:
+    raw = re.sub(rb"-([0-9A-F]{2})", lambda m: bytes([int(m[1], 16)]), text.encode("ascii"))
+    return raw.decode("utf-8", errors="ignore")
+
+
+def _frame(text: str | None) -> int | None:
+    if text is None or not re.fullmatch(r"-?\d{1,9}", text):
+        return None
+    return int(text)
+
+
+def lua_string(text: str) -> str:
+    """A Lua string literal in pure ASCII: bytes beyond it as decimal escapes, which every Lua reads alike."""
+    escaped = "".join(
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in text.encode("utf-8")
+    )
+    return f'"{escaped}"'
+
+
+def lua_answer(fields: dict[str, str | float | bool | None]) -> str:
+    """``return { ... }`` for ``loadfile``; None is left out."""
+    lines = []
+    for name, value in fields.items():
+        if isinstance(value, bool):
+            lines.append(f"  {name} = {'true' if value else 'false'},")
+        elif isinstance(value, int | float):
+            lines.append(f"  {name} = {value!r},")
+        elif value is not None:
+            lines.append(f"  {name} = {lua_string(value)},")
+    return "return {\n" + "\n".join(lines) + "\n}\n"
+
+
+def folder_text(folder: Path, windows: bool) -> str:
+    """A folder as scripts join it with a file name: with the separator at its end."""
+    text = str(folder).rstrip("/\\")
+    return text + ("\\" if windows else "/")

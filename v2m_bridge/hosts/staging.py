@@ -1,0 +1,42 @@
+"""All files of a result appear together and whole, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from v2m_bridge.errors import InputError
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside ``out``; on success its files are renamed into ``out``, else it vanishes.
+
+    Raises:
+        InputError: ``out`` is a file or cannot be written.
+    """
+    out = out.absolute()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file", "give a folder for the score")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise InputError(f"cannot write to {out}: {error.strerror}") from error
+    try:
+        yield folder
+        _move_all(folder, out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move_all(folder: Path, out: Path) -> None:
+    try:
+        out.mkdir(exist_ok=True)
+        for file in sorted(folder.iterdir()):
+            file.replace(out / file.name)
+    except OSError as error:
+        raise InputError(f"cannot write to {out}: {error.strerror}") from error

@@ -1,0 +1,173 @@
+"""The door of this package: chords, dynamics and hits become voiced parts on beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from v2m_bridge.music.arrangement import Accent, Arrangement, Control, DynamicsPoint, Note, Part
+from v2m_bridge.music.bass_line import BassMoment, bass_line
+from v2m_bridge.music.chords import ChordEvent
+from v2m_bridge.music.dynamics import DynamicsCurve
+from v2m_bridge.music.emotions import Character, character, parse_emotion
+from v2m_bridge.music.instruments import DEFAULT_PRESET, PRESET_OF_MOOD, PRESETS, Chair, Role, parse_preset
+from v2m_bridge.music.keys import Key
+from v2m_bridge.music.parts import (
+    bass_notes,
+    expression_controls,
+    figure_levels,
+    figure_notes,
+    held_voices,
+    hit_notes,
+)
+from v2m_bridge.music.plan import Plan, make_plan
+from v2m_bridge.music.voicing import VoicedMoment, Voicing, VoicingStyle, voice_chords
+from v2m_bridge.timing.tempo import Bar, TempoMap
+
+CHORD_VOICES, SWELL_VOICES = 4, 3
+
+
+@dataclass(frozen=True)
+class ArrangeOptions:
+    """What the user may choose.
+
+    Attributes:
+        preset: name of an instrumentation (``music.instruments.PRESETS``); None follows the mood.
+        parts: which parts to write.
+        mood: one of the six emotions, or None.
+        affect: 0..1, how much the mood colours register, dynamics and articulation; at 0 it does nothing.
+        tail_s: seconds the last chord rings after the last frame; 0 ends on the frame.
+        seed: chooses among the figures; the same seed gives the same notes.
+    """
+
+    preset: str | None = None
+    parts: tuple[Role, ...] = tuple(Role)
+    mood: str | None = None
+    affect: float = 1.0
+    tail_s: float = 0.0
+    seed: int = 0
+
+
+def arrange(
+    chords: Sequence[ChordEvent],
+    bars: Sequence[Bar],
+    dynamics: Sequence[DynamicsPoint],
+    accents: Sequence[Accent],
+    key: Key,
+    options: ArrangeOptions,
+    end_beat: float,
+    tempo: TempoMap | None = None,
+) -> Arrangement:
+    """Voice the chords and write the parts.
+
+    Args:
+        chords: in order, without overlap; gaps and N are silent. Already in ``key``.
+        bars: of the tempo map, up to ``end_beat``.
+        dynamics: predicted density (notes a second) and loudness (linear RMS) from each point's beat on.
+        accents: landed hits; strong ones get weight and a breath before.
+        key: for messages; chords are not changed.
+        end_beat: where the picture ends; without a tail no note sounds after it.
+        tempo: beats to seconds, for densities in notes a second, breaths and the tail; None means 120 BPM.
+
+    Raises:
+        InputError: no length, overlapping chords, or unknown options.
+    """
+    curve = DynamicsCurve(dynamics, end_beat)
+    plan = make_plan(chords, bars, curve, accents, tempo or TempoMap.constant(120.0), end_beat, options.tail_s)
+    mood = parse_emotion(options.mood) if options.mood else None
+    preset = PRESETS[preset_name(options)]
+    parts = _write(plan, preset, character(mood, options.affect), options)
+    warnings = [] if any(s.chord.root is not None for s in plan.spans) else [f"no chord sounds in {key.name}"]
+    return Arrangement(parts=tuple(parts), warnings=tuple(warnings))
+
+
+def preset_name(options: ArrangeOptions) -> str:
+    """The preset that the options ask for: named, or by mood, or the default."""
+    if options.preset:
+        return parse_preset(options.preset)
+    if options.mood and options.affect > 0:
+        return PRESET_OF_MOOD[parse_emotion(options.mood)]
+    return DEFAULT_PRESET
+
+
+def _write(plan: Plan, preset: dict[Role, Chair], colour: Character, options: ArrangeOptions) -> list[Part]:
+    line = _bass(plan, preset[Role.BASS])
+    levels = figure_levels(plan)
+    parts: list[Part] = []
+    for role in Role:
+        chair = preset[role]
+        if role not in options.parts:
+            continue
+        controls: list[Control] = []
+        match role:
+            case Role.CHORDS:
+                notes = held_voices(plan, _voicings(plan, line, chair, CHORD_VOICES, colour), chair, colour.boost)
+            case Role.BASS:
+                notes = bass_notes(plan, line, chair, colour.boost, levels)
+            case Role.FIGURE:
+                notes = figure_notes(plan, chair, colour, levels, Random(options.seed))
+            case Role.SWELL:
+                notes = held_voices(plan, _voicings(plan, line, chair, SWELL_VOICES, colour), chair, colour.boost)
+            case Role.HITS:
+                notes = hit_notes(plan, line, chair, colour.boost)
+        if notes and not chair.sound.decays and role is not Role.FIGURE:
+            controls = expression_controls(plan, with_modulation=role is Role.SWELL)
+        if notes or role is not Role.HITS:
+            parts.append(_part(role, chair, notes, controls))
+    return parts
+
+
+def _bass(plan: Plan, chair: Chair) -> tuple[int | None, ...]:
+    last = len(plan.spans) - 1
+    moments = [
+        BassMoment(
+            span.chord,
+            span.length_beats,
+            firm=index in (0, last) or any(span.start_beat - 1e-3 <= s < span.end_beat - 1e-3 for s in plan.strong),
+        )
+        for index, span in enumerate(plan.spans)
+    ]
+    return bass_line(moments, *chair.register)
+
+
+def _voicings(
+    plan: Plan, line: Sequence[int | None], chair: Chair, voices: int, colour: Character
+) -> tuple[Voicing, ...]:
+    """Voice every span; louder moments and brighter moods lie higher."""
+    lowest, highest = chair.register
+    style = VoicingStyle(voices, lowest, highest, chair.spread)
+    moments = []
+    for span, bass in zip(plan.spans, line, strict=True):
+        lift = colour.register + 5.0 * (plan.curve.smooth_share(span.start_beat) - 0.6)
+        centre = min(max(style.centre + lift, lowest + 6), highest - 6)
+        moments.append(VoicedMoment(span.chord, bass, centre))
+    return voice_chords(moments, style)
+
+
+def _part(role: Role, chair: Chair, notes: Sequence[Note], controls: Sequence[Control]) -> Part:
+    return Part(
+        name=f"{role.value.capitalize()}: {chair.sound.name}",
+        role=role.value,
+        channel=list(Role).index(role),
+        program=chair.sound.program,
+        notes=tuple(_without_overlaps(notes)),
+        controls=tuple(controls),
+    )
+
+
+def _without_overlaps(notes: Sequence[Note]) -> list[Note]:
+    """Cut a note where the same pitch starts again on the same channel; drop a second one at the same moment."""
+    kept: list[Note] = []
+    last_of: dict[int, int] = {}
+    for note in sorted(notes, key=lambda n: (n.start_beat, n.pitch, -n.length_beats)):
+        before = last_of.get(note.pitch)
+        if before is not None and kept[before].end_beat > note.start_beat:
+            earlier = kept[before]
+            if note.start_beat - earlier.start_beat < 1e-3:
+                continue
+            cut = note.start_beat - earlier.start_beat
+            kept[before] = Note(earlier.start_beat, cut, earlier.pitch, earlier.velocity)
+        last_of[note.pitch] = len(kept)
+        kept.append(note)
+    return kept

@@ -1,0 +1,195 @@
+"""Instruments, their ranges, and the instrumentation presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from v2m_bridge.errors import InputError
+
+
+class Role(StrEnum):
+    """What a part does; the order is that of the tracks and of the MIDI channels."""
+
+    CHORDS = "chords"
+    BASS = "bass"
+    FIGURE = "figure"
+    SWELL = "swell"
+    HITS = "hits"
+
+
+class Spread(StrEnum):
+    """How wide a chord is voiced: within an octave, with the second voice from the top dropped, or open."""
+
+    CLOSE = "close"
+    DROP2 = "drop2"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A General MIDI sound: ``lowest``..``highest`` is what the real instrument (or section) plays, sounding pitch.
+
+    ``decays`` when a held note dies away, so that long chords have to be struck again.
+    """
+
+    name: str
+    program: int
+    lowest: int
+    highest: int
+    decays: bool = False
+
+
+INSTRUMENTS: dict[str, Instrument] = {
+    "piano": Instrument("Piano", 0, 21, 108, decays=True),
+    "celesta": Instrument("Celesta", 8, 60, 108, decays=True),
+    "vibraphone": Instrument("Vibraphone", 11, 53, 89, decays=True),
+    "marimba": Instrument("Marimba", 12, 45, 96, decays=True),
+    "guitar": Instrument("Nylon guitar", 24, 40, 83, decays=True),
+    "upright": Instrument("Upright bass", 32, 28, 60, decays=True),
+    "synth bass": Instrument("Synth bass", 38, 24, 60),
+    "cello": Instrument("Cello", 42, 36, 76),
+    "basses": Instrument("Double basses", 43, 28, 60),
+    "tremolo": Instrument("Tremolo strings", 44, 28, 100),
+    "pizzicato": Instrument("Pizzicato strings", 45, 28, 96, decays=True),
+    "harp": Instrument("Harp", 46, 24, 103, decays=True),
+    "timpani": Instrument("Timpani", 47, 38, 57, decays=True),
+    "strings": Instrument("Strings", 48, 28, 100),
+    "slow strings": Instrument("Slow strings", 49, 28, 100),
+    "synth strings": Instrument("Synth strings", 50, 28, 100),
+    "choir": Instrument("Choir", 52, 41, 81),
+    "horns": Instrument("Horns", 60, 34, 77),
+    "brass": Instrument("Brass", 61, 34, 82),
+    "square lead": Instrument("Pulse lead", 80, 24, 108),
+    "warm pad": Instrument("Warm pad", 89, 24, 96),
+    "polysynth": Instrument("Polysynth", 90, 24, 96),
+    "taiko": Instrument("Taiko", 116, 36, 60, decays=True),
+}
+"""General MIDI programs are counted from 0. Ranges: Adler, The Study of Orchestration (sounding)."""
+
+
+@dataclass(frozen=True)
+class Chair:
+    """One part of a preset: the instrument and the register it is written in.
+
+    Attributes:
+        register: lowest and highest pitch written, inside the instrument's range.
+        spread: voicing of chords, unused for single lines.
+        families: figures that suit (rows of ``music.figures``), for bass and figure.
+        boost: added to every velocity.
+    """
+
+    instrument: str
+    register: tuple[int, int]
+    spread: Spread = Spread.CLOSE
+    families: tuple[str, ...] = ()
+    boost: int = 0
+
+    @property
+    def sound(self) -> Instrument:
+        return INSTRUMENTS[self.instrument]
+
+
+Preset = dict[Role, Chair]
+
+_HELD, _WALK, _DRIVE = ("bass held",), ("bass pulse",), ("bass drive",)
+_FLOWING = ("broken", "rising", "wave")
+
+PRESETS: dict[str, Preset] = {
+    "orchestra": {
+        Role.CHORDS: Chair("horns", (48, 76), Spread.CLOSE),
+        Role.BASS: Chair("basses", (28, 47), families=_WALK),
+        Role.FIGURE: Chair("pizzicato", (60, 88), families=("broken", "wave", "rising")),
+        Role.SWELL: Chair("slow strings", (60, 88), Spread.OPEN),
+        Role.HITS: Chair("timpani", (38, 57)),
+    },
+    "action": {
+        Role.CHORDS: Chair("brass", (48, 77), Spread.CLOSE),
+        Role.BASS: Chair("basses", (28, 47), families=_DRIVE, boost=4),
+        Role.FIGURE: Chair("strings", (55, 84), families=("pulse", "broken"), boost=4),
+        Role.SWELL: Chair("slow strings", (64, 93), Spread.OPEN),
+        Role.HITS: Chair("taiko", (36, 55), boost=8),
+    },
+    "suspense": {
+        Role.CHORDS: Chair("tremolo", (50, 77), Spread.DROP2, boost=-6),
+        Role.BASS: Chair("basses", (28, 46), families=_HELD),
+        Role.FIGURE: Chair("pizzicato", (58, 84), families=("pulse", "bell")),
+        Role.SWELL: Chair("slow strings", (62, 91), Spread.OPEN),
+        Role.HITS: Chair("timpani", (38, 57)),
+    },
+    "dark": {
+        Role.CHORDS: Chair("choir", (48, 74), Spread.DROP2, boost=-4),
+        Role.BASS: Chair("basses", (28, 44), families=_HELD),
+        Role.FIGURE: Chair("celesta", (67, 96), families=("bell", "wave")),
+        Role.SWELL: Chair("tremolo", (60, 88), Spread.OPEN),
+        Role.HITS: Chair("timpani", (38, 57), boost=4),
+    },
+    "elegy": {
+        Role.CHORDS: Chair("slow strings", (50, 77), Spread.DROP2, boost=-6),
+        Role.BASS: Chair("cello", (36, 52), families=_HELD),
+        Role.FIGURE: Chair("piano", (57, 88), families=("rising", "wave")),
+        Role.SWELL: Chair("choir", (57, 81), Spread.OPEN, boost=-6),
+        Role.HITS: Chair("harp", (36, 55)),
+    },
+    "warm": {
+        Role.CHORDS: Chair("warm pad", (48, 77), Spread.DROP2, boost=-6),
+        Role.BASS: Chair("upright", (28, 48), families=_WALK),
+        Role.FIGURE: Chair("guitar", (52, 79), families=_FLOWING),
+        Role.SWELL: Chair("slow strings", (60, 88), Spread.OPEN, boost=-4),
+        Role.HITS: Chair("harp", (36, 55)),
+    },
+    "piano": {
+        Role.CHORDS: Chair("piano", (50, 76), Spread.CLOSE, boost=-8),
+        Role.BASS: Chair("piano", (31, 52), families=_WALK, boost=-4),
+        Role.FIGURE: Chair("piano", (64, 96), families=_FLOWING),
+        Role.SWELL: Chair("slow strings", (60, 88), Spread.OPEN, boost=-4),
+        Role.HITS: Chair("piano", (24, 43)),
+    },
+    "synth": {
+        Role.CHORDS: Chair("polysynth", (48, 77), Spread.OPEN, boost=-6),
+        Role.BASS: Chair("synth bass", (28, 48), families=_DRIVE),
+        Role.FIGURE: Chair("square lead", (57, 88), families=("pulse", "rising", "broken"), boost=-8),
+        Role.SWELL: Chair("synth strings", (60, 91), Spread.OPEN),
+        Role.HITS: Chair("taiko", (36, 55)),
+    },
+}
+"""What plays which part. A new preset needs nothing but a row here."""
+
+PRESET_OF_MOOD: dict[str, str] = {
+    "exciting": "action",
+    "fearful": "dark",
+    "tense": "suspense",
+    "sad": "elegy",
+    "relaxing": "warm",
+    "neutral": "orchestra",
+}
+"""Emotion -> preset, used when ``--preset`` is not given and affect is not 0."""
+
+DEFAULT_PRESET = "orchestra"
+
+
+def parse_preset(text: str) -> str:
+    """The preset's name, case ignored.
+
+    Raises:
+        InputError: no such preset.
+    """
+    name = text.strip().lower()
+    if name not in PRESETS:
+        raise InputError(f"preset {text!r} is unknown", "choose " + ", ".join(PRESETS))
+    return name
+
+
+def parse_parts(text: str) -> tuple[Role, ...]:
+    """Read ``"chords,bass,figure"`` (or ``"all"``) into roles, in the order of the tracks.
+
+    Raises:
+        InputError: an unknown part, or none.
+    """
+    words = [word for word in text.lower().replace(",", " ").split() if word]
+    if words == ["all"]:
+        return tuple(Role)
+    unknown = [word for word in words if word not in set(Role)]
+    if unknown or not words:
+        raise InputError(f"part {(unknown or [text])[0]!r} is unknown", "choose from " + ", ".join(Role))
+    return tuple(role for role in Role if role in words)

@@ -1,0 +1,254 @@
+"""Voice leading: the voicing of every chord is chosen together, by dynamic programming over all of them.
+
+The cost of a path adds up what a harmony teacher marks: movement, leaps, parallels, overlaps, tendency tones that
+do not resolve, and how far a voicing lies from the wanted register and spread.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.music.chords import QUALITIES, Chord
+from v2m_bridge.music.instruments import Spread
+
+Voicing = tuple[int, ...]
+_Ints = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+_SPAN_OF_SPREAD = {Spread.CLOSE: 10, Spread.DROP2: 15, Spread.OPEN: 20}
+_SMALLEST_GAP = ((48, 7), (53, 4), (57, 3))
+"""Below this lower note, neighbours lie at least so many semitones apart (low interval limits)."""
+
+COST_PER_SEMITONE = 1.0
+COST_LEAP = 0.6
+"""Per semitone beyond a major third."""
+COST_PARALLEL = 4.0
+"""Parallel fifths or octaves between two voices, or octaves with the bass."""
+COST_OVERLAP = 1.5
+"""A voice moves beyond where its neighbour was."""
+COST_UNRESOLVED = 4.0
+COST_REGISTER = 0.35
+"""Per semitone between the mean of the voicing and the wanted one, beyond three."""
+COST_SPREAD = 0.25
+
+
+@dataclass(frozen=True)
+class VoicingStyle:
+    """How many voices, where they lie (MIDI pitches, inclusive) and how wide they are spread."""
+
+    voices: int
+    lowest: int
+    highest: int
+    spread: Spread
+
+    @property
+    def centre(self) -> float:
+        return (self.lowest + self.highest) / 2
+
+
+@dataclass(frozen=True)
+class VoicedMoment:
+    """One chord to voice: the bass below it (or None) and the wanted mean pitch."""
+
+    chord: Chord
+    bass: int | None
+    centre: float
+
+
+def voice_chords(moments: Sequence[VoicedMoment], style: VoicingStyle) -> tuple[Voicing, ...]:
+    """Voice a progression with the least cost; pitches ascend, ``style.voices`` of them (none for N).
+
+    Raises:
+        InputError: the register is too narrow for a chord.
+    """
+    voiced: list[Voicing] = []
+    for silent, group in itertools.groupby(moments, key=lambda m: m.chord.root is None):
+        run = list(group)
+        voiced += [()] * len(run) if silent else _best_path(run, style)
+    return tuple(voiced)
+
+
+def movement(before: Voicing, after: Voicing) -> float:
+    """Mean semitones that a voice moves from one voicing to the next of as many voices."""
+    return sum(abs(a - b) for a, b in zip(before, after, strict=True)) / len(before)
+
+
+def _best_path(moments: Sequence[VoicedMoment], style: VoicingStyle) -> list[Voicing]:
+    options = [_candidates(m.chord, style) for m in moments]
+    best = _own_cost(options[0], moments[0], style)
+    back: list[_Ints] = []
+    for index in range(1, len(moments)):
+        step = _step_cost(moments[index - 1], moments[index], style)
+        total = best[:, None] + step
+        choice = total.argmin(axis=0)
+        back.append(choice)
+        best = total[choice, np.arange(total.shape[1])] + _own_cost(options[index], moments[index], style)
+    at = int(best.argmin())
+    path = [at]
+    for choice in reversed(back):
+        at = int(choice[at])
+        path.append(at)
+    path.reverse()
+    return [tuple(int(p) for p in options[i].pitches[k]) for i, k in enumerate(path)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    pitches: _Ints
+    """[n, voices]"""
+    cost: _Floats
+    """[n] cost that does not depend on neighbours or the wanted register."""
+
+
+@lru_cache(maxsize=4096)
+def _candidates(chord: Chord, style: VoicingStyle) -> _Candidates:
+    """Every playable voicing of the chord in the style's register."""
+    rows: dict[Voicing, float] = {}
+    for classes, doubling_cost in _tone_choices(chord, style.voices):
+        places = [[p for p in range(style.lowest, style.highest + 1) if p % 12 == pc] for pc in classes]
+        for combination in itertools.product(*places):
+            pitches = tuple(sorted(combination))
+            if _playable(pitches):
+                cost = doubling_cost + _shape_cost(pitches, style)
+                rows[pitches] = min(cost, rows.get(pitches, cost))
+    if not rows:
+        raise InputError(
+            f"{chord.label} cannot be voiced in {style.voices} voices between {style.lowest} and {style.highest}",
+            "widen the part's register",
+        )
+    ordered = sorted(rows)
+    return _Candidates(np.array(ordered, dtype=np.int64), np.array([rows[p] for p in ordered]))
+
+
+def _tone_choices(chord: Chord, voices: int) -> list[tuple[tuple[int, ...], float]]:
+    """Which pitch classes the voices take, with a cost for what is doubled or left to the bass."""
+    classes = chord.pitch_classes
+    count = len(classes)
+    if count == voices:
+        return [(classes, 0.0)]
+    if count < voices:
+        doubled = [(0, 0.0), (2, 0.8), (1, 2.0)]  # root, fifth; the third or suspension only at need
+        extra = voices - count
+        return [
+            (classes + tuple(classes[i] for i, _ in picks), sum(cost for _, cost in picks))
+            for picks in itertools.combinations_with_replacement(doubled, extra)
+            if max(sum(1 for p in picks if p == pick) for pick in picks) < 2
+        ] or [(classes + (classes[0],) * extra, 0.0)]
+    intervals = QUALITIES[chord.quality or 0].intervals
+    choices = [(classes[1:], 0.4)]  # the bass has the root
+    if intervals[2] == 7:
+        choices.append((classes[:2] + classes[3:], 0.0))
+    return [(kept[:voices], cost) for kept, cost in choices]
+
+
+def _playable(pitches: Voicing) -> bool:
+    for low, high in itertools.pairwise(pitches):
+        gap = high - low
+        if gap < 1 or gap > 12:
+            return False
+        if any(low < limit and gap < least for limit, least in _SMALLEST_GAP):
+            return False
+    return len(pitches) < 2 or pitches[-1] - pitches[-2] >= 2
+
+
+def _shape_cost(pitches: Voicing, style: VoicingStyle) -> float:
+    gaps = [b - a for a, b in itertools.pairwise(pitches)]
+    span = pitches[-1] - pitches[0]
+    off = abs(span - _SPAN_OF_SPREAD[style.spread])
+    rough = sum(1.2 for gap in gaps if gap == 1)
+    uneven = 0.15 * max(0, max(gaps) - 9)
+    upside_down = 0.4 if len(gaps) > 1 and gaps[0] < min(gaps[1:]) else 0.0
+    return COST_SPREAD * max(0, off - 2) + rough + uneven + upside_down
+
+
+def _own_cost(options: _Candidates, moment: VoicedMoment, style: VoicingStyle) -> _Floats:
+    mean = options.pitches.mean(axis=1)
+    cost: _Floats = options.cost + COST_REGISTER * np.maximum(0.0, np.abs(mean - moment.centre) - 3.0)
+    if moment.bass is not None:
+        cost = cost + 50.0 * (options.pitches[:, 0] <= moment.bass)
+    return cost
+
+
+def _step_cost(before: VoicedMoment, after: VoicedMoment, style: VoicingStyle) -> _Floats:
+    bass_moves = None
+    if before.bass is not None and after.bass is not None and before.bass != after.bass:
+        bass_moves = (before.bass % 12, after.bass % 12, after.bass > before.bass)
+    return _pair_cost(before.chord, after.chord, style, bass_moves)
+
+
+@lru_cache(maxsize=8192)
+def _pair_cost(before: Chord, after: Chord, style: VoicingStyle, bass: tuple[int, int, bool] | None) -> _Floats:
+    """[n before, n after] cost of moving between every two voicings; cached, songs repeat their changes."""
+    a = _candidates(before, style).pitches[:, None, :]
+    b = _candidates(after, style).pitches[None, :, :]
+    moved = b - a
+    cost: _Floats = COST_PER_SEMITONE * np.abs(moved).sum(axis=2).astype(np.float64)
+    cost += COST_LEAP * np.maximum(0, np.abs(moved) - 4).sum(axis=2)
+    cost += COST_LEAP * np.maximum(0, np.abs(moved[:, :, -1]) - 2)  # the top voice is heard as a line
+    overlap = (b[:, :, :-1] > a[:, :, 1:]) | (b[:, :, 1:] < a[:, :, :-1])
+    cost += COST_OVERLAP * overlap.sum(axis=2)
+    cost += COST_PARALLEL * _parallels(a, b, moved, bass)
+    cost += COST_UNRESOLVED * _unresolved(before, after, a, moved)
+    return cost
+
+
+def _parallels(a: _Ints, b: _Ints, moved: _Ints, bass: tuple[int, int, bool] | None) -> _Ints:
+    """[n, m] how many pairs of voices move in parallel fifths or octaves."""
+    count: _Ints = np.zeros(moved.shape[:2], dtype=np.int64)
+    voices = moved.shape[2]
+    for low, high in itertools.combinations(range(voices), 2):
+        was, now = (a[:, :, high] - a[:, :, low]) % 12, (b[:, :, high] - b[:, :, low]) % 12
+        together = (moved[:, :, low] != 0) & (moved[:, :, low] == moved[:, :, high])
+        count += together & (was == now) & ((now == 0) | (now == 7))
+    if bass is not None:
+        was_bass, now_bass, up = bass
+        for voice in range(voices):
+            same_way = (moved[:, :, voice] > 0) if up else (moved[:, :, voice] < 0)
+            count += same_way & (a[:, :, voice] % 12 == was_bass) & (b[:, :, voice] % 12 == now_bass)
+    return count
+
+
+def tendencies(before: Chord, after: Chord) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Tones of ``before`` that want to go somewhere in ``after``: (pitch class, movements that resolve it).
+
+    A suspended fourth falls to the third on the same root; a seventh falls by step (or stays when it is common);
+    the third of a dominant rises when the root falls by a fifth. Only what ``after`` offers is asked for.
+    """
+    if before.root is None or before.quality is None or after.root is None:
+        return ()
+    name, target = QUALITIES[before.quality].harte, set(after.pitch_classes)
+    wants: list[tuple[int, tuple[int, ...]]] = []
+    if name == "sus4" and after.root == before.root:
+        wants.append((5, (-1, -2)))
+    if name == "sus2" and after.root == before.root:
+        wants.append((2, (1, 2)))
+    if name in ("7", "min7", "hdim7"):
+        wants.append((10, (0, -1, -2)))
+    if name == "maj7":
+        wants.append((11, (0, 1, -1, -2)))
+    if name == "dim7":
+        wants.append((9, (0, -1, -2)))
+    if name in ("7", "maj") and (after.root - before.root) % 12 == 5:
+        wants.append((4, (1, 0, -1)))
+    resolved = []
+    for interval, moves in wants:
+        tone = (before.root + interval) % 12
+        open_moves = tuple(m for m in moves if (tone + m) % 12 in target)
+        if open_moves:
+            resolved.append((tone, open_moves))
+    return tuple(resolved)
+
+
+def _unresolved(before: Chord, after: Chord, a: _Ints, moved: _Ints) -> _Ints:
+    count: _Ints = np.zeros(moved.shape[:2], dtype=np.int64)
+    for tone, moves in tendencies(before, after):
+        resolves = np.logical_or.reduce([moved == move for move in moves])
+        count += ((a % 12 == tone) & ~resolves).sum(axis=2)
+    return count

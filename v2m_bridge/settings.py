@@ -1,0 +1,52 @@
+"""Where state lives and what the environment may change (variables ``V2M_*``)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+STATE_FOLDERS = ("inbox", "outbox", "scores", "cache", "models")
+
+
+@lru_cache(maxsize=1)
+def _platform_home() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("v2m-bridge", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """Read from the environment each time; every field has a ``V2M_`` variable."""
+
+    model_config = SettingsConfigDict(env_prefix="V2M_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=_platform_home)
+    host: str = "127.0.0.1"
+    port: int = 8765
+    osc_port: int = 8766
+    media_roots: tuple[Path, ...] = ()
+    clip_weights: Path | None = None
+
+
+def home() -> Path:
+    """The state folder: ``V2M_HOME``, else the platform's folder for user data. Not created here."""
+    return Settings().home.expanduser()
+
+
+def state_folder(name: str) -> Path:
+    """``home()/name``, created on first use.
+
+    Raises:
+        SetupError: it cannot be created.
+    """
+    from v2m_bridge.errors import SetupError
+
+    folder = home() / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"cannot make the state folder {folder}: {error.strerror}", "set V2M_HOME") from error
+    return folder

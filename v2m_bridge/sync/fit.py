@@ -1,0 +1,167 @@
+"""The fit of music to picture: hits in, a tempo map with metres out (``fit_tempo``).
+
+Search which hits land and how many eighths lie between them, smooth the tempo inside the half-frame slack, draw the
+bar lines, spread what is still audible over the bar lines, and say what could not be done.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.sync.auto import choose_tempo
+from v2m_bridge.sync.constant import best_constant
+from v2m_bridge.sync.landing import land_hits, summarise
+from v2m_bridge.sync.limits import Limits, check_options, limits_of
+from v2m_bridge.sync.metre import choose_bars, metres_of
+from v2m_bridge.sync.model import Fit, FitOptions, Lands
+from v2m_bridge.sync.reasons import explain
+from v2m_bridge.sync.search import search_knots
+from v2m_bridge.sync.smooth import Anchor, add_bar_lines, smooth
+from v2m_bridge.timeline.hits import Hit
+from v2m_bridge.timing.rates import frame_to_seconds
+from v2m_bridge.timing.tempo import TempoMap, TempoPoint
+
+SAME_TEMPO = 1e-7
+"""Neighbouring tempi closer than this ratio are written as one."""
+STEADY_HITS, STEADY_RANGE = 8, 0.03
+"""So few hits are first tried with one constant tempo this close to the request."""
+SHORTEST_BAR_BEATS = 2
+START = Anchor(0.0, 0.0, 0.0, 0.0)
+
+
+def fit_tempo(hits: Sequence[Hit], duration_frames: int, rate: Fraction, options: FitOptions = FitOptions()) -> Fit:
+    """The tempo map under which as much weight of hits as possible falls on the grid.
+
+    Args:
+        hits: moments to land on, at most one a frame, in any order.
+        duration_frames: length of the timeline.
+        rate: exact frames per second.
+        options: limits and wishes.
+
+    Returns:
+        The map with metres, where each hit lands, figures, and what could not be done (``warnings``).
+
+    Raises:
+        InputError: an option outside its range, a duration or a weight that is not positive, a hit before the start.
+    """
+    check_options(options)
+    if duration_frames <= 0:
+        raise InputError(f"a timeline of {duration_frames} frames cannot be scored")
+    for hit in hits:
+        if hit.frame < 0 or not hit.weight > 0:
+            raise InputError(f"hit at frame {hit.frame} with weight {hit.weight!r}: both must be positive")
+    ordered = sorted(hits, key=lambda hit: hit.frame)
+    bpm = options.bpm if options.bpm is not None else choose_tempo(ordered, rate, options)
+    used = replace(options, bpm=bpm)
+    limits = limits_of(bpm, rate, used)
+    duration_s = float(frame_to_seconds(duration_frames, rate))
+    anchors = smooth(_anchors(ordered, limits), limits)
+    anchors = smooth(_with_chance_hits(anchors, ordered, limits), limits)
+    bars = _bars(anchors, ordered, rate, duration_s, used)
+    anchors = smooth(add_bar_lines(anchors, bars), limits)
+    tempo_map = TempoMap(_points(anchors, bpm), metres_of(bars))
+    return _described(ordered, tempo_map, bars, rate, tempo_map.beat_at(duration_s), used, limits)
+
+
+def _anchors(hits: Sequence[Hit], limits: Limits) -> list[Anchor]:
+    """The start and every landed hit, with the search's times."""
+    later = [hit for hit in hits if hit.seconds > limits.tolerance_s]
+    times = [float(hit.seconds) for hit in later]
+    if not later:
+        return [START]
+    steady = _steady(later, limits, 1.0) if limits.constant else _steady(later, limits, STEADY_RANGE)
+    if steady:
+        return steady
+    anchors = [START]
+    for knot in search_knots(times, [hit.weight for hit in later], [hit.must for hit in later], limits):
+        target = times[knot.hit]
+        beat = anchors[-1].beat + knot.eighths / 2
+        anchors.append(Anchor(beat, target + knot.slack_s, target, limits.tolerance_s))
+    return anchors
+
+
+def _steady(hits: Sequence[Hit], limits: Limits, spread: float) -> list[Anchor]:
+    """One constant tempo that lands all of few hits (the best one if only a constant tempo is allowed), or nothing."""
+    if not limits.constant and len(hits) > STEADY_HITS:
+        return []
+    bpm = 30 / limits.eighth_s
+    low, high = max(30 / limits.high_s, bpm * (1 - spread)), min(30 / limits.low_s, bpm * (1 + spread))
+    units = [0.5 if limits.eighths and not hit.must else 1.0 for hit in hits]
+    found, landed = best_constant([float(hit.seconds) for hit in hits], limits.tolerance_s, low, high, units)
+    musts = [0, *(round(float(hit.seconds) * found / 60) for hit in hits if hit.must)]
+    apart = all(after - before >= SHORTEST_BAR_BEATS for before, after in itertools.pairwise(musts))
+    if limits.constant or (landed == len(hits) and apart):
+        return [START, Anchor(1.0, 60 / found, 60 / found, 0.0)]
+    return []
+
+
+def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: Limits) -> list[Anchor]:
+    """Hits that nobody planned but that fall on the grid are held there from now on."""
+    tempo_map = TempoMap(_points(anchors, 30 / limits.eighth_s))
+    beats = [anchor.beat for anchor in anchors]
+    found = list(anchors)
+    unit = 0.5 if limits.eighths else 1.0
+    for hit in hits:
+        target = float(hit.seconds)
+        beat = round(tempo_map.beat_at(target) / unit) * unit
+        at = bisect_left(beats, beat)
+        seconds = tempo_map.seconds_at(beat)
+        if beat < beats[-1] and beats[at] != beat and abs(seconds - target) <= limits.tolerance_s:
+            beats.insert(at, beat)
+            found.append(Anchor(beat, seconds, target, limits.tolerance_s))
+    return sorted(found, key=lambda anchor: anchor.beat)
+
+
+def _points(anchors: Sequence[Anchor], bpm: float) -> list[TempoPoint]:
+    """A tempo point wherever the tempo really changes; the last tempo goes on to the end."""
+    points: list[TempoPoint] = []
+    for here, after in itertools.pairwise(anchors):
+        tempo = (after.beat - here.beat) * 60 / (after.seconds - here.seconds)
+        if not points or abs(points[-1].bpm / tempo - 1) > SAME_TEMPO:
+            points.append(TempoPoint(here.seconds, here.beat, tempo))
+    return points or [TempoPoint(0.0, 0.0, bpm)]
+
+
+def _bars(
+    anchors: Sequence[Anchor], hits: Sequence[Hit], rate: Fraction, duration_s: float, options: FitOptions
+) -> list[int]:
+    """Bar lines: every must-hit that can be on one is, other hits where an odd bar is worth it."""
+    tempo_map = TempoMap(_points(anchors, options.bpm or 0.0))
+    landings = land_hits(hits, tempo_map, (), rate, options.tolerance_frames, options.eighths)
+    rewards: dict[int, float] = {}
+    forced = [0]
+    for landing in landings:
+        if landing.lands is Lands.BEAT:
+            beat = round(landing.beat)
+            rewards[beat] = rewards.get(beat, 0.0) + landing.hit.weight
+            if landing.hit.must and beat - forced[-1] >= SHORTEST_BAR_BEATS:
+                forced.append(beat)
+    return choose_bars(rewards, frozenset(forced[1:]), tempo_map.beat_at(duration_s), options.odd_bar_cost)
+
+
+def _described(
+    hits: Sequence[Hit],
+    tempo_map: TempoMap,
+    bars: Sequence[int],
+    rate: Fraction,
+    end_beat: float,
+    options: FitOptions,
+    limits: Limits,
+) -> Fit:
+    """The finished fit: landings with reasons, figures, warnings."""
+    plain = land_hits(hits, tempo_map, [float(b) for b in bars], rate, options.tolerance_frames, options.eighths)
+    landings, warnings = explain(plain, limits, rate)
+    constant = best_constant(
+        [float(hit.seconds) for hit in hits],
+        float(Fraction(options.tolerance_frames) / rate),
+        30 / limits.high_s,
+        30 / limits.low_s,
+        0.5 if options.eighths else 1.0,
+    )
+    summary = summarise(landings, tempo_map, end_beat, constant)
+    return Fit(options.bpm or 0.0, tempo_map, landings, summary, end_beat, options, warnings)

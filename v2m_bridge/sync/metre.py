@@ -1,0 +1,66 @@
+"""Bar lines: 4/4 unless a bar of another length brings strong hits to a downbeat."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+from v2m_bridge.timing.tempo import Metre
+
+COMMON_BAR = 4
+CHANGE_COST = {2: 1.0, 3: 1.0, 4: 0.0, 5: 1.2}
+"""Cost of one bar of so many beats, in units of the price of an odd bar."""
+
+
+def choose_bars(
+    rewards: Mapping[int, float], forced: frozenset[int], end_beat: float, odd_bar_cost: float
+) -> list[int]:
+    """Beats on which bars start, beginning with 0, ending at or after ``end_beat``.
+
+    Dynamic programming over beats: the weight of hits on downbeats less the price of odd bars is as large as can be.
+
+    Args:
+        rewards: whole beat -> weight of the hits that land there.
+        forced: beats that have to be downbeats, at least 2 apart and from 0.
+        end_beat: length of the piece in quarter notes.
+        odd_bar_cost: hit weight that one bar of 2, 3 or 5 beats must gain.
+
+    Returns:
+        The bar lines.
+    """
+    last_forced = max(forced, default=0)
+    size = max(math.ceil(end_beat - 1e-9), last_forced, 1) + COMMON_BAR
+    best = [0.0] + [-math.inf] * size
+    came = [0] * (size + 1)
+    since_forced = 0
+    for beat in range(1, size + 1):
+        for bar, price in CHANGE_COST.items():
+            start = beat - bar
+            if start < since_forced or best[start] == -math.inf:
+                continue
+            score = best[start] - price * odd_bar_cost
+            if score > best[beat]:
+                best[beat], came[beat] = score, start
+        best[beat] += rewards.get(beat, 0.0)
+        if beat in forced:
+            since_forced = beat
+    ends = range(max(size - COMMON_BAR, last_forced), size + 1)
+    beat = max(ends, key=lambda b: (best[b], -b))
+    bars = [beat]
+    while bars[-1] > 0:
+        bars.append(came[bars[-1]])
+    return bars[::-1]
+
+
+def metres_of(bars: list[int]) -> tuple[Metre, ...]:
+    """The time signature changes that draw these bar lines; the last bar's metre gives way to 4/4."""
+    metres: list[Metre] = []
+    for start, end in itertools.pairwise(bars):
+        if not metres or metres[-1].numerator != end - start:
+            metres.append(Metre(float(start), end - start, 4))
+    if not metres:
+        return (Metre(0.0, COMMON_BAR, 4),)
+    if metres[-1].numerator != COMMON_BAR:
+        metres.append(Metre(float(bars[-1]), COMMON_BAR, 4))
+    return tuple(metres)

@@ -1,0 +1,269 @@
+"""Which hits to land, and how many eighths apart: dynamic programming over hits, tempi and half-frame slack.
+
+A node is the start of the film or a hit that lands. A state of a node is its slack (how far the beat lies from the
+picture, a few levels inside the tolerance), its place in a 4/4 bar, and the tempo of the segment that led to it (bins
+of log tempo). From node to node runs one constant tempo, so a transition is a number of eighths. Work is linear in the
+number of hits: each looks back at a bounded number of earlier ones.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from v2m_bridge.sync.limits import STEP_LINEAR, STEP_SQUARE, Limits
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+SLACK_LEVELS = 5
+STEP_BINS = 14
+"""Tempo bins to the largest step allowed; the smoother removes what they round."""
+MAX_BINS = 240
+PHASES = 8
+"""Places in a 4/4 bar, in eighths; 0 is the downbeat, even ones are beats."""
+SHORTEST_BAR = 4
+"""Eighths in the shortest bar."""
+LOOK_BACK = (0, 1, 2, 3, 4, 5, 7, 10, 15, 23)
+"""Predecessors tried, counted back from the latest hit that is at least one eighth earlier."""
+ALWAYS_REACHED = 20
+"""So many of the longest eighths after a hit, every time can be reached within +-6 %: the way out of a dead end."""
+BEAM_WEIGHT = 4.0
+"""A state this much hit weight behind the best of its node is given up."""
+MAX_COUNTS = 14
+"""Numbers of eighths tried for one pair of hits; only gaps above ten seconds or so have more."""
+
+MUST_VALUE = 1e9
+"""Must-hits above all other hits together."""
+DEVIATION = 1.0
+"""Cost of four bars at the edge of the allowed tempo range."""
+OFF_BEAT, OFF_DOWNBEAT = 1.5, 0.5
+"""Cost per hit on an eighth, and on a beat that is not the first of a 4/4 bar."""
+ODD_BAR = 2.0
+"""Cost of a must-hit that only a bar of another length can bring to a downbeat."""
+
+
+@dataclass(frozen=True)
+class Knot:
+    """A landed hit: its index in the searched hits, eighths since the knot before, and the slack in seconds."""
+
+    hit: int
+    eighths: int
+    slack_s: float
+
+
+@dataclass
+class _Node:
+    """What was kept of one node.
+
+    Attributes:
+        reach: [slack, phase, bin] best score of any state whose tempo may step into this bin, None once out of sight.
+        origin: [slack, phase, bin] key of that state.
+        best: the best score of any state.
+        best_key: its key.
+        keys: [K] keys of the states, ascending.
+        previous: [K, 3] node before, eighths from there, key of the state there.
+    """
+
+    reach: FloatArray | None = None
+    origin: IntArray | None = None
+    best: float = -math.inf
+    best_key: int = -1
+    keys: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
+    previous: IntArray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+
+
+class _Lattice:
+    """Bins of log eighth length, levels of slack, places in the bar; a state's key numbers all three."""
+
+    def __init__(self, limits: Limits, slack_levels: int, step_bins: int) -> None:
+        self.limits = limits
+        self.low = math.log(limits.low_s / limits.eighth_s)
+        span = math.log(limits.high_s / limits.low_s)
+        step = math.log(limits.max_ratio)
+        self.width = max(step / step_bins, span / MAX_BINS)
+        self.bins = max(1, math.ceil(span / self.width))
+        # two tempi in bins k apart differ by less than (k + 1) bins, so this never breaks the limit
+        self.reach = min(max(0, int(step / self.width + 1e-9) - 1), self.bins - 1)
+        self.slack = np.linspace(-1.0, 1.0, slack_levels) * limits.tolerance_s
+        share = np.abs(np.arange(-self.reach, self.reach + 1)) * self.width / max(step, 1e-12)
+        self.step_cost = STEP_LINEAR * share + STEP_SQUARE * share**2
+        self.shape = (slack_levels, PHASES, self.bins)
+        self.size = math.prod(self.shape)
+        self.key_of_row = np.arange(slack_levels * PHASES).reshape(slack_levels, PHASES, 1) * self.bins
+
+    def spread(self, scores: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Best score with which each bin can be entered, and the key of the state it is entered from."""
+        padded = np.full((*self.shape[:2], self.bins + 2 * self.reach), -np.inf)
+        padded[..., self.reach : self.reach + self.bins] = scores
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * self.reach + 1, axis=-1) - self.step_cost
+        best = windows.argmax(axis=-1)
+        reach = np.take_along_axis(windows, best[..., None], axis=-1)[..., 0]
+        return reach, best + np.arange(self.bins) - self.reach + self.key_of_row
+
+    def counts(self, gap_s: float) -> list[int]:
+        """Numbers of eighths that can fill ``gap_s``, thinned for long gaps but always around the request."""
+        slack = 2 * self.limits.tolerance_s
+        first = max(1, math.ceil((gap_s - slack) / self.limits.high_s - 1e-9))
+        last = math.floor((gap_s + slack) / self.limits.low_s + 1e-9)
+        stride = 1 if self.limits.eighths else 2
+        first += (-first) % stride
+        if (last - first) // stride < MAX_COUNTS:
+            return list(range(first, last + 1, stride))
+        middle = round(gap_s / self.limits.eighth_s / stride) * stride
+        near = {middle + k * stride for k in range(-4, 5)}
+        far = {first + round(k * (last - first) / 10) for k in range(11)}
+        both = {f + k for f in far for k in ((0, 1) if stride == 1 else (0,))}
+        return sorted(n for n in near | both if first <= n <= last and n % stride == 0)
+
+
+def search_knots(
+    times_s: Sequence[float],
+    weights: Sequence[float],
+    musts: Sequence[bool],
+    limits: Limits,
+    slack_levels: int = SLACK_LEVELS,
+    step_bins: int = STEP_BINS,
+) -> list[Knot]:
+    """The hits to land: the largest weight first (musts above all), then the smoothest way.
+
+    Args:
+        times_s: ascending times of the hits, all above 0; beat 0 is at 0 seconds.
+        weights: positive weight of each.
+        musts: whether the hit has to fall on a beat that can be a downbeat; where two of them leave less than the
+            shortest bar between them, the weightier way lands one.
+        limits: the hard constraints.
+        slack_levels: odd number of levels inside the tolerance.
+        step_bins: tempo bins to the largest step allowed.
+
+    Returns:
+        Knots in order; between neighbours (and from 0 to the first) runs one constant tempo.
+    """
+    lattice = _Lattice(limits, slack_levels, step_bins)
+    nodes = [_start_node(lattice)]
+    at_s = [0.0, *times_s]
+    nearest_s = limits.low_s - 2 * limits.tolerance_s
+    last, forgotten = 0, 0
+    bar_line_s = 0.0
+    for index in range(1, len(at_s)):
+        latest = bisect_right(at_s, at_s[index] - nearest_s, 0, index) - 1
+        before = [latest - k for k in LOOK_BACK if latest >= k]
+        far = bisect_right(at_s, at_s[index] - ALWAYS_REACHED * limits.high_s, 0, index) - 1
+        value = _landing_value(weights[index - 1], musts[index - 1], limits)
+        if musts[index - 1]:
+            if at_s[index] - bar_line_s < SHORTEST_BAR * limits.low_s - 2 * limits.tolerance_s:
+                value[2] -= MUST_VALUE  # the second bar line would follow the first after one beat
+            bar_line_s = at_s[index]
+        node = _extend(lattice, nodes, at_s, before, index, value)
+        if node.best == -math.inf and far >= 0:
+            node = _extend(lattice, nodes, at_s, [far], index, value)
+        nodes.append(node)
+        if node.best > max(0.0, nodes[last].best):
+            last = index
+        while forgotten < min(latest - LOOK_BACK[-1], far):
+            nodes[forgotten].reach = nodes[forgotten].origin = None
+            forgotten += 1
+    return _trace(lattice, nodes, last)
+
+
+def _start_node(lattice: _Lattice) -> _Node:
+    reach = np.full(lattice.shape, -np.inf)
+    reach[lattice.shape[0] // 2, 0, :] = 0.0
+    return _Node(reach, np.zeros(lattice.shape, np.int64), best=0.0)
+
+
+def _extend(
+    lattice: _Lattice,
+    nodes: list[_Node],
+    at_s: Sequence[float],
+    before: list[int],
+    index: int,
+    value: FloatArray,
+) -> _Node:
+    """All ways to land hit ``index`` from the earlier nodes ``before``; the best per state is kept.
+
+    ``value`` [PHASES] is what landing on each place of the bar is worth.
+    """
+    hope = max((nodes[i].best for i in before), default=-math.inf) - BEAM_WEIGHT * lattice.limits.hit_value
+    sources = [i for i in before if nodes[i].reach is not None and nodes[i].best > hope]
+    pairs = [(row, i, n) for row, i in enumerate(sources) for n in lattice.counts(at_s[index] - at_s[i])]
+    if not pairs:
+        return _Node()
+    row, source, count = np.array(pairs).T
+    slack = lattice.slack
+    length = (at_s[index] - np.array([at_s[i] for i in source]))[:, None, None] + (slack - slack[:, None])
+    eighth = length / count[:, None, None]  # [pair, slack there, slack here]
+    allowed = (eighth >= lattice.limits.low_s) & (eighth <= lattice.limits.high_s)
+    pair, there, here = np.nonzero(allowed)
+    if not len(pair):
+        return _Node()
+    log_eighth = np.log(eighth[pair, there, here] / lattice.limits.eighth_s)
+    bins = np.clip(((log_eighth - lattice.low) / lattice.width).astype(np.int64), 0, lattice.bins - 1)
+    reach = np.stack([nodes[i].reach for i in sources])  # type: ignore[misc]
+    score = reach[row[pair], there, :, bins]  # [way, phase there]
+    score -= _deviation_cost(log_eighth, count[pair], lattice)[:, None]
+    phase = (np.arange(PHASES) + count[pair, None]) % PHASES  # phase here
+    score += value[phase]
+    phase = np.where(value[phase] >= MUST_VALUE / 2, 0, phase)  # an odd bar brings a must-hit to the downbeat
+    keys = (here[:, None] * PHASES + phase) * lattice.bins + bins[:, None]
+    node, ways, phase_there = _keep_best(lattice, score, keys)
+    if len(ways):
+        origin = np.stack([nodes[i].origin for i in sources])  # type: ignore[misc]
+        chosen = pair[ways]
+        from_key = origin[row[chosen], there[ways], phase_there, bins[ways]]
+        node.previous = np.stack([source[chosen], count[chosen], from_key], axis=1)
+    return node
+
+
+def _deviation_cost(log_eighth: FloatArray, count: IntArray, lattice: _Lattice) -> FloatArray:
+    edge = max(abs(lattice.low), 1e-9)
+    cost: FloatArray = DEVIATION * np.minimum(count, 64) / 32 * (log_eighth / edge) ** 2
+    return cost
+
+
+def _landing_value(weight: float, must: bool, limits: Limits) -> FloatArray:
+    """[PHASES] what landing on each place of the bar is worth."""
+    value = np.full(PHASES, weight * limits.hit_value)
+    value[1::2] -= weight * OFF_BEAT
+    value[2::2] -= ODD_BAR if must else weight * OFF_DOWNBEAT
+    if must:
+        value[0::2] += MUST_VALUE
+    return value
+
+
+def _keep_best(lattice: _Lattice, score: FloatArray, keys: IntArray) -> tuple[_Node, IntArray, IntArray]:
+    """The best way into each state within the beam: the node, and way and phase before of each of its states."""
+    flat = score.ravel()
+    none = np.zeros(0, np.int64)
+    ceiling = float(flat.max())
+    if ceiling == -math.inf:
+        return _Node(), none, none
+    alive = np.flatnonzero(flat > ceiling - BEAM_WEIGHT * lattice.limits.hit_value)
+    values, where = flat[alive], keys.ravel()[alive]
+    top = np.full(lattice.size, -np.inf)
+    np.maximum.at(top, where, values)
+    is_top = values == top[where]
+    winner = np.full(lattice.size, -1, np.int64)
+    winner[where[is_top]] = alive[is_top]
+    kept = np.flatnonzero(winner >= 0)
+    reach, origin = lattice.spread(top.reshape(lattice.shape))
+    node = _Node(reach, origin, ceiling, int(top.argmax()), kept)
+    ways, phase_there = np.divmod(winner[kept], PHASES)
+    return node, ways, phase_there
+
+
+def _trace(lattice: _Lattice, nodes: list[_Node], index: int) -> list[Knot]:
+    knots: list[Knot] = []
+    key = nodes[index].best_key
+    while index > 0:
+        node = nodes[index]
+        level = key // (PHASES * lattice.bins)
+        before, count, from_key = node.previous[np.searchsorted(node.keys, key)]
+        knots.append(Knot(index - 1, int(count), float(lattice.slack[level])))
+        index, key = int(before), int(from_key)
+    return knots[::-1]

@@ -1,0 +1,138 @@
+"""Smoothing inside the slack: beats move by less than the tolerance so that the tempo moves as little as it can."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from v2m_bridge.sync.limits import Limits
+
+FloatArray = npt.NDArray[np.float64]
+
+SWEEPS = 400
+ENOUGH_S = 1e-8
+"""A sweep that moves no beat further than this ends the descent."""
+AUDIBLE_STEP = 0.015
+"""Larger tempo steps are spread over the bar lines around them (trained listeners notice about 2-4 %)."""
+RELAYS = 2
+"""So many bar lines on each side take part."""
+ROOM_BEATS = 2
+"""A bar line closer than this to a hit takes no part."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A beat with its time; the tempo changes only at anchors.
+
+    Attributes:
+        beat: quarter notes from the start.
+        seconds: when the beat falls.
+        target_s: when the picture wants it.
+        tolerance_s: how far ``seconds`` may lie from there; infinite for a bar line that serves no hit.
+    """
+
+    beat: float
+    seconds: float
+    target_s: float
+    tolerance_s: float
+
+
+def smooth(anchors: Sequence[Anchor], limits: Limits) -> list[Anchor]:
+    """Move each anchor inside its tolerance to make the squared tempo steps as small as possible.
+
+    Descent over one beat at a time (every third at once: they share no step), each to the best place between its
+    limits, so limits that hold at the start hold at the end, and no step grows beyond the largest allowed.
+
+    Args:
+        anchors: in order; the first is the start of the piece and stays.
+        limits: range of the eighth and largest ratio of neighbours.
+    """
+    count = len(anchors) - 1
+    if count < 2:
+        return list(anchors)
+    eighths = 2 * np.diff([anchor.beat for anchor in anchors])
+    beats_s = np.array([anchor.seconds for anchor in anchors])
+    earliest = np.array([anchor.target_s - anchor.tolerance_s for anchor in anchors])
+    latest = np.array([anchor.target_s + anchor.tolerance_s for anchor in anchors])
+    for _ in range(SWEEPS):
+        largest = 0.0
+        for colour in range(3):
+            at = np.arange(1 + colour, count + 1, 3)
+            if len(at):
+                move = _best_moves(at, beats_s, eighths, (earliest, latest), limits)
+                beats_s[at] += move
+                largest = max(largest, float(np.abs(move).max()))
+        if largest < ENOUGH_S:
+            break
+    return [replace(anchor, seconds=float(s)) for anchor, s in zip(anchors, beats_s, strict=True)]
+
+
+def _best_moves(
+    at: npt.NDArray[np.int64],
+    beats_s: FloatArray,
+    eighths: FloatArray,
+    window: tuple[FloatArray, FloatArray],
+    limits: Limits,
+) -> FloatArray:
+    """[len(at)] seconds by which the beats ``at`` should move, all else fixed."""
+    ratio, last = limits.max_ratio, len(eighths)
+    # lengths of an eighth in the two segments before each beat and the two after; nothing pulls beyond the ends
+    padded = np.concatenate(([np.nan, np.nan], np.diff(beats_s) / eighths, [np.nan, np.nan]))
+    before2, before, after, after2 = padded[at], padded[at + 1], padded[at + 2], padded[at + 3]
+    inner = at < last
+    a, b = 1 / eighths[at - 1], np.where(inner, 1 / eighths[np.minimum(at, last - 1)], 0.0)
+    b_safe = np.where(inner, b, 1.0)
+    steps = (before - before2, after - before, after2 - after)
+    pulls = (a, -(a + b), b)
+    slope = sum(np.nan_to_num(pull * step) for pull, step in zip(pulls, steps, strict=True))
+    curve = sum(np.where(np.isnan(step), 0.0, pull * pull) for pull, step in zip(pulls, steps, strict=True))
+    floor = np.maximum(window[0][at] - beats_s[at], (limits.low_s - before) / a)
+    ceiling = np.minimum(window[1][at] - beats_s[at], (limits.high_s - before) / a)
+    for bound in (
+        (before2 / ratio - before) / a,
+        (after - limits.high_s) / b_safe,
+        (after - ratio * before) / (ratio * a + b),
+        (after - ratio * after2) / b_safe,
+    ):
+        floor = np.fmax(floor, bound)
+    for bound in (
+        (before2 * ratio - before) / a,
+        (after - limits.low_s) / b_safe,
+        (ratio * after - before) / (a + ratio * b),
+        (after - after2 / ratio) / b_safe,
+    ):
+        ceiling = np.fmin(ceiling, bound)
+    move = np.minimum(np.maximum(-slope / np.maximum(curve, 1e-30), floor), ceiling)
+    return np.where((floor <= 0) & (ceiling >= 0), move, 0.0)
+
+
+def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor]:
+    """Add bar lines around every audible tempo step as anchors that may move freely, so the step can be spread."""
+    tempi = [_bpm(here, after) for here, after in itertools.pairwise(anchors)]
+    wanted: set[int] = set()
+    for index in range(1, len(tempi)):
+        if abs(math.log(tempi[index] / tempi[index - 1])) > AUDIBLE_STEP:
+            before, here, after = anchors[index - 1 : index + 2]
+            wanted.update(_bars_between(bars, before.beat, here.beat)[-RELAYS:])
+            wanted.update(_bars_between(bars, here.beat, after.beat)[:RELAYS])
+    beats = [anchor.beat for anchor in anchors]
+    relays = []
+    for bar in wanted:
+        index = bisect_right(beats, bar) - 1
+        seconds = anchors[index].seconds + (bar - beats[index]) * 60 / tempi[index]
+        relays.append(Anchor(float(bar), seconds, seconds, math.inf))
+    return sorted([*anchors, *relays], key=lambda anchor: anchor.beat)
+
+
+def _bars_between(bars: Sequence[int], low_beat: float, high_beat: float) -> Sequence[int]:
+    return bars[bisect_left(bars, low_beat + ROOM_BEATS) : bisect_right(bars, high_beat - ROOM_BEATS)]
+
+
+def _bpm(here: Anchor, after: Anchor) -> float:
+    return (after.beat - here.beat) * 60 / (after.seconds - here.seconds)

@@ -1,0 +1,186 @@
+"""MuVi-Sync features as the networks take them (Kang et al. 2023), from one ``.npz``; layout in ``docs/models.md``."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from v2m_bridge.amt.conditioning import Conditioning
+from v2m_bridge.amt.vocabulary import END_ID, PAD_ID
+from v2m_bridge.errors import InputError
+from v2m_bridge.footage.model import FloatArray
+from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
+
+STEPS = 300
+"""Longest sequence of the published system, in seconds."""
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+_PER_SONG = ("song_id", "split", "key_mode", "n_chords", "n_frames")
+_PER_CHORD = ("chord", "note_density", "loudness")
+_PER_FRAME = ("scene_offset", "motion", "emotion", "semantic_q")
+
+
+@dataclass(frozen=True)
+class Song:
+    """One song: music per second [n], and its film's conditioning [N] (n and N differ by at most 1)."""
+
+    song_id: str
+    split: str
+    minor: bool
+    chords: npt.NDArray[np.int64]
+    note_density: FloatArray
+    loudness: FloatArray
+    film: Conditioning
+
+    def targets(self) -> npt.NDArray[np.int64]:
+        """[300] chord per second, END after the last one, then PAD."""
+        row = np.full(STEPS, PAD_ID, dtype=np.int64)
+        with_end = np.append(self.chords, END_ID)[:STEPS]
+        row[: len(with_end)] = with_end
+        return row
+
+    def inputs(self) -> npt.NDArray[np.int64]:
+        """[300] the start token (PAD), then the targets one later."""
+        return np.concatenate(([PAD_ID], self.targets()[:-1]))
+
+
+@dataclass(frozen=True)
+class MuviSync:
+    """All songs of one file."""
+
+    path: Path
+    songs: tuple[Song, ...]
+
+    def split(self, name: str) -> tuple[Song, ...]:
+        """Songs of one split.
+
+        Raises:
+            InputError: there are none.
+        """
+        found = tuple(song for song in self.songs if song.split == name)
+        if not found:
+            have = ", ".join(sorted({song.split for song in self.songs}))
+            raise InputError(f"{self.path.name} has no songs in split {name!r}", f"it has {have}")
+        return found
+
+
+def load_dataset(path: Path) -> MuviSync:
+    """Read and check a MuVi-Sync ``.npz``.
+
+    Raises:
+        InputError: missing, damaged, or not of this layout.
+    """
+    arrays = _read_arrays(path)
+    _check(path, arrays)
+    semantics = (arrays["semantic_scale"], arrays["semantic_offset"])
+    chord_starts = np.concatenate(([0], np.cumsum(arrays["n_chords"])))
+    frame_starts = np.concatenate(([0], np.cumsum(arrays["n_frames"])))
+    songs = []
+    for index in range(len(arrays["song_id"])):
+        music = slice(chord_starts[index], chord_starts[index + 1])
+        frames = slice(frame_starts[index], frame_starts[index + 1])
+        minor = str(arrays["key_mode"][index]) == "minor"
+        songs.append(
+            Song(
+                song_id=str(arrays["song_id"][index]),
+                split=str(arrays["split"][index]),
+                minor=minor,
+                chords=arrays["chord"][music].astype(np.int64),
+                note_density=arrays["note_density"][music].astype(np.float32),
+                loudness=arrays["loudness"][music].astype(np.float32),
+                film=_film(arrays, frames, semantics, minor),
+            )
+        )
+    return MuviSync(path, tuple(songs))
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    if not path.is_file():
+        raise InputError(f"{path} is not a file", "give the .npz of MuVi-Sync features with --data")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{path.name} cannot be read as .npz: {error}") from error
+
+
+def _check(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+    wanted = (*_PER_SONG, *_PER_CHORD, *_PER_FRAME, "chord_labels", "semantic_scale", "semantic_offset")
+    missing = [name for name in wanted if name not in arrays]
+    if missing:
+        raise InputError(f"{path.name} lacks {', '.join(missing)}", "see docs/models.md for the layout")
+    n_songs = len(arrays["song_id"])
+    if n_songs == 0:
+        raise InputError(f"{path.name} has no songs")
+    lengths = dict.fromkeys(_PER_SONG, n_songs)
+    lengths |= dict.fromkeys(_PER_CHORD, int(arrays["n_chords"].astype(np.int64).sum()))
+    lengths |= dict.fromkeys(_PER_FRAME, int(arrays["n_frames"].astype(np.int64).sum()))
+    for name, length in lengths.items():
+        if len(arrays[name]) != length:
+            raise InputError(f"{path.name}: {name} has {len(arrays[name])} rows, expected {length}")
+    labels = [parse_label(str(label)).id for label in arrays["chord_labels"]]
+    if labels != [Chord.from_id(index).id for index in range(N_CHORDS)]:
+        raise InputError(f"{path.name}: chord_labels are not in the order of this version's vocabulary")
+    if lengths["chord"] and int(arrays["chord"].astype(np.int64).max()) >= N_CHORDS:
+        raise InputError(f"{path.name}: chord ids reach {arrays['chord'].max()}, the vocabulary has {N_CHORDS}")
+
+
+def _film(
+    arrays: dict[str, npt.NDArray[np.generic]],
+    frames: slice,
+    semantics: tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]],
+    minor: bool,
+) -> Conditioning:
+    scale, offset = (part.astype(np.float32) for part in semantics)
+    length = frames.stop - frames.start
+    present = np.ones(length, dtype=np.bool_)
+    scene_offset = arrays["scene_offset"][frames].astype(np.float32)
+    return Conditioning(
+        semantic=(arrays["semantic_q"][frames].astype(np.float32) * scale + offset).astype(np.float16),
+        emotion=arrays["emotion"][frames].astype(np.float32),
+        motion=arrays["motion"][frames].astype(np.float32),
+        scene_offset=scene_offset,
+        semantic_present=present,
+        emotion_present=present,
+        motion_present=present,
+        slots_left=np.arange(length - 1, -1, -1, dtype=np.int64),
+        on_cut=scene_offset == 0,
+        moods=(None,) * length,
+        minor=minor,
+    )
+
+
+def padded_film(song: Song, steps: int = STEPS) -> Conditioning:
+    """The film in exactly ``steps`` slots: cut, or continued by slots of which nothing is known but that it is over."""
+    film = song.film
+    missing = max(0, steps - film.length)
+
+    def rows(values: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+        widths = [(0, missing)] + [(0, 0)] * (values.ndim - 1)
+        return np.pad(values[:steps], widths)
+
+    return Conditioning(
+        semantic=rows(film.semantic).astype(np.float32),
+        emotion=rows(film.emotion),
+        motion=rows(film.motion),
+        scene_offset=rows(film.scene_offset),
+        semantic_present=rows(film.semantic_present),
+        emotion_present=rows(film.emotion_present),
+        motion_present=rows(film.motion_present),
+        slots_left=np.arange(film.length - 1, film.length - 1 - steps, -1, dtype=np.int64),
+        on_cut=rows(film.on_cut),
+        moods=(None,) * steps,
+        minor=film.minor,
+    )
+
+
+def splits(data: MuviSync) -> Sequence[str]:
+    """Names of the splits, in the file's order."""
+    return tuple(dict.fromkeys(song.split for song in data.songs))
