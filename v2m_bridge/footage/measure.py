@@ -21,7 +21,7 @@ from v2m_bridge.footage.source import VideoSource
 from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes
 from v2m_bridge.footage.trace import UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.timeline.model import Timeline
+from v2m_bridge.timeline.model import Cut, Timeline
 
 NO_WEIGHTS = (
     "CLIP weights are not on this machine, so what the footage shows and how it feels is absent; "
@@ -110,7 +110,6 @@ class _Measurement:
         else:
             self._measure_edit(plans)
         self._progress("footage", 1.0)
-        cut_frames = [cut.frame for cut in self._timeline.cuts]
         return FootageFeatures(
             duration_s=self._timeline.duration_s,
             motion=self._motion,
@@ -120,7 +119,7 @@ class _Measurement:
             motion_present=self._present,
             semantic_present=self._seen.present,
             emotion_present=self._seen.present.copy(),
-            onsets=find_onsets(self._change, cut_frames, self._timeline.rate),
+            onsets=find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate),
             warnings=tuple(dict.fromkeys(self._warnings)),
         )
 
@@ -236,11 +235,16 @@ class _Measurement:
             self._warnings.append(f"{Path(take.media).name} is shorter than the edit uses; the rest is absent")
 
     def _compare_edges(self, edges: dict[int, UInt8Array]) -> None:
-        """Seconds that begin with a shot: how much the picture changed from the shot before."""
+        """Seconds that begin with a shot: how much the picture changed from the shot before.
+
+        A transition spreads that change over its frames.
+        """
+        spans = {cut.frame: end - start for cut in self._timeline.cuts for start, end in [_span(cut)] if end > start}
         for second in self._seconds:
             before = second.before if second.before is not None else -1
             if second.frame in edges and before in edges:
-                self._motion[second.second] = mean_difference(edges[second.frame], edges[before])
+                difference = mean_difference(edges[second.frame], edges[before])
+                self._motion[second.second] = difference / spans.get(second.frame, 1)
 
     # ------------------------------------------------------------------------------------------------------- CLIP
 
@@ -265,6 +269,13 @@ class _Measurement:
     def _store(self, key: str, seen: Seen | None) -> None:
         if self._cache is not None and seen is not None:
             self._cache.put(key, seen.arrays())
+
+
+def _span(cut: Cut) -> tuple[int, int]:
+    """``[start, end)`` of a transition; empty at a hard cut."""
+    if cut.span_start_frame is None or cut.span_end_frame is None:
+        return cut.frame, cut.frame
+    return cut.span_start_frame, cut.span_end_frame
 
 
 def _take_key(identity: str, take_plan: TakePlan, timeline: Timeline) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -30,23 +29,23 @@ CUT_FRAMES = 2
 """Frames around a cut, on either side, whose change is the cut's own; every shot is judged by itself."""
 
 
-def find_onsets(change: npt.NDArray[np.float32], cut_frames: Iterable[int], rate: Fraction) -> tuple[Onset, ...]:
+def find_onsets(change: npt.NDArray[np.float32], cuts: Iterable[tuple[int, int]], rate: Fraction) -> tuple[Onset, ...]:
     """Onsets at frame accuracy.
 
     Args:
         change: [N] mean absolute difference of each frame to the one before, 0..255; NaN where unknown.
-        cut_frames: frames at which the picture is cut; their neighbourhood is left out.
+        cuts: ``[start, end)`` of every change of shot, in frames; the two are equal at a hard cut.
         rate: frames per second.
 
     Returns:
         Onsets in order; ``seconds`` is the start of the first frame that moves.
     """
     onsets: list[Onset] = []
-    edges = [0, *sorted(set(cut_frames)), len(change)]
-    for start, end in itertools.pairwise(edges):
-        first = start + CUT_FRAMES if start else 1
-        shot = change[first : max(first, end - CUT_FRAMES + 1)]
+    first = 1  # the first frame has no change of its own
+    for start, end in [*sorted(cuts), (len(change) + CUT_FRAMES, len(change))]:
+        shot = change[first : max(first, start - CUT_FRAMES + 1)]
         onsets += (Onset(float((first + frame) / rate), strength) for frame, strength in _of_shot(shot, rate))
+        first = end + CUT_FRAMES
     return tuple(onsets)
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.cuts import changed_share, same_but_brightness, thumb_jumps
+from v2m_bridge.footage.cuts import changed_share, is_one_sided, same_but_brightness, thumb_jumps
 from v2m_bridge.footage.trace import THUMB_SHAPE, Float32Array, Trace
 from v2m_bridge.timeline.model import Cut, CutKind
 
@@ -170,7 +170,10 @@ def _mixture(trace: Trace, start: int, length: int) -> float | None:
         return None
     if changed_share(before.reshape(THUMB_SHAPE), after.reshape(THUMB_SHAPE)) < DISSOLVE_CHANGED:
         return None
-    if min(before.mean(), after.mean()) < DARK or max(before.mean(), after.mean()) > 255 - DARK:
+    darker, lighter = sorted((float(before.mean()), float(after.mean())))
+    if darker < 0.5 * lighter and is_one_sided(before, after):  # one picture that fades in or out
+        return None
+    if darker < DARK or lighter > 255 - DARK:
         return None
     between = pictures[1:-1] - before
     share = between @ way / float(way @ way)
