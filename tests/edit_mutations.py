@@ -17,7 +17,8 @@ ODD_VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 ODD_TEXTS = (
     "", "0", "-1", "1", "x", "-99999999999", "999999999999999999", "1e400", "nan", "1/0s", "0/1s", "-5s", "1001/30000s",
-    "10000000000000/1s", "TRUE", "FALSE", "file://", "file://localhost/%zz", "\u2028", "r1", "r4", "main", "inner", "50%",
+    "10000000000000/1s", "TRUE", "FALSE", "file://", "file://localhost/%zz", "\u2028", "r1", "r4", "main", "inner",
+    "50%",
 )  # fmt: skip
 
 
