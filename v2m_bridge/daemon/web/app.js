@@ -26,12 +26,16 @@ function lamp(kind, text) {
   by("lamp-text").textContent = text;
 }
 
+let nextLook = 0;
+
 async function showHealth() {
+  clearTimeout(nextLook);
   const health = await api.health();
   const waiting = health.jobs.queued + health.jobs.running;
   if (health.status !== "ok") lamp("trouble", health.warning || `Worker ${health.worker}`);
   else if (health.worker !== "ready") lamp("busy", "Loading networks");
   else lamp(waiting ? "busy" : "ready", waiting ? `${waiting} at work` : "Ready");
+  nextLook = setTimeout(() => showHealth().catch(() => {}), health.worker === "ready" ? 30_000 : 1_000);
 }
 
 // -- scores
