@@ -27,10 +27,13 @@ function lamp(kind, text) {
 }
 
 let nextLook = 0;
+let looks = 0;
 
 async function showHealth() {
   clearTimeout(nextLook);
+  const look = ++looks;
   const health = await api.health();
+  if (look !== looks) return; // answers may overtake each other
   const waiting = health.jobs.queued + health.jobs.running;
   if (health.status !== "ok") lamp("trouble", health.warning || `Worker ${health.worker}`);
   else if (health.worker !== "ready") lamp("busy", "Loading networks");
@@ -44,7 +47,10 @@ function learn(score) {
   const before = known.get(score.id);
   known.set(score.id, score);
   view.drawItem(score, chosen);
-  if (score.id === chosen) view.drawSheet(score, actions);
+  if (score.id === chosen) {
+    view.drawSheet(score, actions);
+    document.title = `${score.name} – v2m-bridge`;
+  }
   if (before && (before.state !== score.state || before.stage !== score.stage)) {
     by("live").textContent = `${score.name}: ${score.state === "done" ? "done" : view.note(score)}`;
   }
@@ -159,8 +165,7 @@ const route = carefully(async () => {
   document.title = "v2m-bridge";
   if (chosen === null) return view.drawBlank();
   if (!known.has(chosen)) learn(await api.score(chosen));
-  document.title = `${known.get(chosen).name} – v2m-bridge`;
-  view.drawSheet(known.get(chosen), actions);
+  else learn(known.get(chosen));
   by("detail").scrollTop = 0;
   if (matchMedia("(max-width: 860px)").matches) {
     scrollTo(0, 0);
