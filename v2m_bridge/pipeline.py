@@ -18,6 +18,7 @@ from v2m_bridge.harmony import Harmony, harmonise
 from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
+from v2m_bridge.hosts.write_cuesheet_csv import write_cuesheet_csv
 from v2m_bridge.hosts.write_job import write_job
 from v2m_bridge.hosts.write_midi import write_midi
 from v2m_bridge.hosts.write_rpp import write_rpp
@@ -35,6 +36,7 @@ from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
+from v2m_bridge.timeline.excerpt import excerpt
 from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
 
@@ -49,15 +51,23 @@ STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
 """Names that ``progress`` reports, in order."""
 
 
+def _unchanged(timeline: Timeline) -> Timeline:
+    return timeline
+
+
 @dataclass
 class Engine:
-    """What stays warm between scores: the networks and where media, weights and caches lie."""
+    """What stays warm between scores: the networks and where media, weights and caches lie.
+
+    ``screen`` sees every edit after it was read and before its media is opened; it may take media offline.
+    """
 
     media_roots: Sequence[Path] = ()
     cache: Path | None = None
     clip_weights: Path | None = None
     checkpoint: Path | None = None
     device: str = "cpu"
+    screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
@@ -70,7 +80,7 @@ class Engine:
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
-        return MeasureOptions()
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights)
 
 
 def read_source(
@@ -122,7 +132,8 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     """
     progress("edit", 0.0)
     check_options(options)
-    timeline = read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress)
+    timeline = engine.screen(read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress))
+    timeline = excerpt(timeline, options.first_frame, options.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
@@ -210,6 +221,7 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "score.rpp": write_rpp,
         "score.v2m": write_job,
         "cuesheet.html": _write_illustrated_cuesheet,
+        "cuesheet.csv": write_cuesheet_csv,
     }
     if score.options.preview:
         from v2m_bridge.hosts.write_preview import write_preview

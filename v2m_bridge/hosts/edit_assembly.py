@@ -17,8 +17,13 @@ MAX_DURATION_S = 100 * 3600
 MAX_TIME_S = 10_000_000
 """Source positions: timecode of a day, frame numbers of image sequences; beyond lies damage."""
 
+<<<<<<< HEAD
+OWN_MARKER = "v2m: "
+"""Markers that we wrote into a host (status, chords, hits) begin like this; they are no part of the edit."""
+=======
 _WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
 _FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
+>>>>>>> edit
 
 MAX_PIECES = 500_000
 MAX_WARNINGS = 50
@@ -144,6 +149,8 @@ def _markers(edit: Edit) -> tuple[Marker, ...]:
     inside: dict[Marker, None] = {}
     outside = 0
     for marker in edit.markers:
+        if marker.name.startswith(OWN_MARKER):
+            continue
         if 0 <= marker.frame < edit.end_frame:
             inside[marker] = None
         else:

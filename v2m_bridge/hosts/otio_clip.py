@@ -89,7 +89,7 @@ class ClipSource:
             first, padding = (n if isinstance(n, int) and 0 <= n < 10**9 else 0 for n in numbers)
             prefix, suffix = text_of(ref.get("name_prefix")), text_of(ref.get("name_suffix"))
             return media.find_sequence(text_of(ref.get("target_url_base")), prefix, first, min(padding, 20), suffix)
-        url = text_of(self.reference.get("target_url"))
+        url = _url(self.reference)
         return media.find(url) if self.kind == "file" and url else (None, False)
 
 
@@ -121,7 +121,13 @@ def _reference_kind(reference: Json) -> str:
         return "generator"
     if name == "ImageSequenceReference":
         return "sequence"
-    return "file" if text_of(reference.get("target_url")) else "missing"
+    return "file" if _url(reference) else "missing"
+
+
+def _url(reference: Json) -> str:
+    """Resolve keeps the path of offline media in its own block."""
+    block = dict_of(dict_of(reference.get("metadata")).get("Resolve_OTIO"))
+    return text_of(reference.get("target_url")) or text_of(block.get("Media Url"))
 
 
 def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:

@@ -14,6 +14,7 @@ from v2m_bridge.hosts.find_media import MediaFinder
 from v2m_bridge.hosts.otio_clip import clip_source
 from v2m_bridge.hosts.otio_values import Json, dict_of, list_of, schema, text_of, time_range, time_s
 from v2m_bridge.hosts.otio_walk import MAX_DEPTH, Walk, is_video
+from v2m_bridge.hosts.resolve_request import display_name, request_of
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import MAX_RATE
 
@@ -31,6 +32,28 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
+<<<<<<< HEAD
+    name, request = display_name(path.name), request_of(path.name)
+    drop_frame = request.drop_frame if request else None
+    return read_otio_text(path.read_bytes(), name, MediaFinder(path.parent, media_roots), rate, drop_frame=drop_frame)
+
+
+def read_otio_text(
+    data: bytes | str,
+    stem: str,
+    media: MediaFinder,
+    rate: Fraction | None = None,
+    notes: Sequence[str] = (),
+    drop_frame: bool | None = None,
+) -> Timeline:
+    """Read OTIO JSON; ``stem`` names the edit where it has no name itself, ``notes`` are warnings to begin with.
+
+    OTIO has no drop frame: our menu scripts tell of it (``drop_frame``, or the timeline's metadata), else it is guessed
+    from the start timecode.
+    """
+    root = _load(data, stem)
+    timeline = _find_timeline(root, stem)
+=======
     return read_otio_text(path.read_bytes(), path.name, MediaFinder(path.parent, media_roots), rate)
 
 
@@ -40,6 +63,7 @@ def read_otio_text(
     """Read OTIO JSON; ``file_name`` is used in messages, ``notes`` are warnings to begin with."""
     root = _load(data, file_name)
     timeline = _find_timeline(root, file_name)
+>>>>>>> edit
     stack = dict_of(timeline.get("tracks"))
     name = text_of(timeline.get("name")) or Path(file_name).stem
     edit = Edit(name=clean(name), rate=_picture_rate(timeline, stack, rate, file_name))
@@ -51,7 +75,8 @@ def read_otio_text(
     if start is not None:
         start_s, _ = time_s(start, f"{file_name}: start of the timeline")
         edit.start_frame = round(start_s * edit.rate)
-    edit.drop_frame = guess_drop_frame(edit.start_frame, edit.rate)
+    told = dict_of(dict_of(timeline.get("metadata")).get("v2m_bridge")).get("drop_frame", drop_frame)
+    edit.drop_frame = told if isinstance(told, bool) else guess_drop_frame(edit.start_frame, edit.rate)
     if root is not timeline and schema(root) == "SerializableCollection" and len(list_of(root.get("children"))) > 1:
         edit.warn(f"the file holds several edits; only {name!r} is read")
     Walk(edit, media, file_name).timeline(stack)

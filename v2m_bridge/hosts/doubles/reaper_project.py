@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -197,6 +198,7 @@ class Project:
         self.redo_stack: list[tuple[str, State]] = []
         self._block: list[tuple[State, int]] = []
         self._guids = 0
+        self._ordered_at = -1
 
     def new_guid(self) -> str:
         """GUIDs are counted, so that two runs give the same project."""
@@ -267,6 +269,8 @@ class Project:
         edit(tempo, self.tempo_timebase != TIME)
         for item, start_qn, end_qn in items:
             self._follow_beats(item, start_qn, end_qn)
+        for track in self.state.tracks if items else ():
+            track.items.sort(key=lambda i: i.position)
         for marker, start_qn, region_qn in markers:
             marker.position = tempo.time(start_qn)
             marker.end = None if region_qn is None else tempo.time(region_qn)
@@ -310,13 +314,14 @@ class Project:
         item.values["D_POSITION"], item.values["D_LENGTH"] = position, length
         if source:
             item.takes.append(Take(item, self.new_guid(), source))
-        track.items.append(item)
-        self.sort_items(track)
+        insort(track.items, item, key=lambda i: i.position)
         self.changes += 1
         return item
 
-    def sort_items(self, track: Track) -> None:
-        track.items.sort(key=lambda i: i.position)
+    def put_in_order(self, item: Item) -> None:
+        """Items of a track are enumerated by position: find ``item`` its new place."""
+        item.track.items.remove(item)
+        insort(item.track.items, item, key=lambda i: i.position)
 
     def items(self) -> list[Item]:
         return [item for track in self.state.tracks for item in track.items]
@@ -336,7 +341,9 @@ class Project:
 
     def ordered_markers(self) -> list[Marker]:
         """In the order in which scripts enumerate them."""
-        self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
+        if self._ordered_at != self.changes:
+            self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
+            self._ordered_at = self.changes
         return self.state.markers
 
     def add_marker(
