@@ -80,7 +80,7 @@ class Engine:
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
-        return MeasureOptions()
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights)
 
 
 def read_source(

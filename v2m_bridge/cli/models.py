@@ -1,17 +1,25 @@
-"""``v2m-bridge models``: checkpoints of others."""
+"""``v2m-bridge models``: what is shipped, published checkpoints, and networks fetched from elsewhere."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 
+class Pullable(StrEnum):
+    """What can be fetched."""
+
+    CLIP = "clip"
+
+
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    models = typer.Typer(no_args_is_help=True, help="List checkpoints and bring in published ones.")
+    models = typer.Typer(no_args_is_help=True, help="List checkpoints, import published ones, fetch CLIP.")
     models.command("list")(list_models)
     models.command("import")(import_model)
+    models.command("pull")(pull)
     app.add_typer(models, name="models")
 
 
@@ -47,3 +55,13 @@ def import_model(
         return
     print(f"{imported.kind}, {imported.parameters:,} parameters")
     print(f"  {imported.path}")
+
+
+def pull(what: Pullable = typer.Argument(..., help="clip: looks at the footage (1.7 GB).")) -> None:
+    """Download weights into the state folder; what is there already is kept."""
+    from v2m_bridge.cli.terminal import shown_progress
+    from v2m_bridge.footage.clip import pull_clip
+
+    with shown_progress({"download": 1.0}) as progress:
+        path = pull_clip(progress)
+    print(path)
