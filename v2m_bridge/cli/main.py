@@ -17,6 +17,8 @@ COMMAND_MODULES: tuple[str, ...] = (
     "timeline",
     "demo",
     "serve",
+    "push",
+    "follow",
     "install",
     "doctor",
     "train",
