@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 from typing import Any
 
@@ -56,7 +57,7 @@ def check_fit(
         assert requested * (1 - tempo_range) - 1e-6 <= row["bpm"] <= requested * (1 + tempo_range) + 1e-6
         assert not row["linear"]
         assert abs(seconds_of(rows, row["beat"]) - Fraction(row["seconds"])) < Fraction(1, 10**8)
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         assert before["beat"] < after["beat"]
         assert before["seconds"] < after["seconds"]
         ratio = after["bpm"] / before["bpm"]

@@ -44,6 +44,7 @@ class Jobs:
 
     edit: Edit
     preview_rate_hz: int = 8000
+    health: dict[str, str] = field(default_factory=lambda: {"status": "ok", "version": "0.1.0"})
     refuse: V2MError | None = None
     fail: dict[str, str] | None = None
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -205,7 +206,7 @@ def daemon(jobs: Jobs, home: Path, token: str = TOKEN) -> Iterator[int]:
                 return
             parts = self.path.split("/")
             if parts[2] == "health":
-                self.reply(200, {"status": "ok", "version": "0.1.0"})
+                self.reply(200, jobs.health)
             elif len(parts) == 4:
                 self.reply(200, jobs.status(parts[3]) or {})
             elif parts[5] == "score.json":

@@ -62,7 +62,8 @@ def test_cuts_are_drawn_at_their_time(opened: Page, score: Score) -> None:
       [...document.querySelectorAll('.system')].flatMap((system) => {
         const svg = system.firstChild, [l, r] = [+svg.dataset.left, +svg.dataset.right];
         const [from, to] = [+system.dataset.from, +system.dataset.to];
-        const cuts = score.events.filter((e) => e[0] > from + 0.1 && e[0] < to - 0.1).map((e) => l + (e[0] - from) / (to - from) * (r - l));
+        const inside = score.events.filter((e) => e[0] > from + 0.1 && e[0] < to - 0.1);
+        const cuts = inside.map((e) => l + (e[0] - from) / (to - from) * (r - l));
         const lines = [...system.querySelectorAll('.cutline')].map((line) => +line.getAttribute('x1'));
         return cuts.map((x) => Math.min(...lines.map((line) => Math.abs(line - x))));
       })""")
@@ -142,9 +143,16 @@ def test_light_and_dark_have_readable_text(opened: Page) -> None:
     for dark in (False, True):
         opened.size(1280, 900, dark=dark)
         ratio = opened.value("""(() => {
-          const lum = (c) => { const [r, g, b] = c.match(/[\\d.]+/g).map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-          const ground = lum(getComputedStyle(document.body).backgroundColor);
-          return ['h1', '.lead dt', '#cuts td', 'footer', '.k'].map((s) => { const l = lum(getComputedStyle(document.querySelector(s)).color); return (Math.max(l, ground) + 0.05) / (Math.min(l, ground) + 0.05); });
+          const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+          const light = (colour) => {
+            const [r, g, b] = colour.match(/[\\d.]+/g).map((v) => linear(+v));
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+          };
+          const ground = light(getComputedStyle(document.body).backgroundColor);
+          return ['h1', '.lead dt', '#cuts td', 'footer', '.k', 'tr.beat td:nth-child(5)'].map((place) => {
+            const ink = light(getComputedStyle(document.querySelector(place)).color);
+            return Math.max(ink, ground) / Math.min(ink, ground);
+          });
         })()""")
         assert min(ratio) >= 4.5
 

@@ -158,7 +158,7 @@ def test_the_list_pages_from_newest_to_oldest(world: World) -> None:
 
 def test_metrics_count_what_happened(world: World) -> None:
     text = world.http.get("/metrics").text
-    assert '# TYPE v2m_score_seconds histogram' in text
+    assert "# TYPE v2m_score_seconds histogram" in text
     done = [line for line in text.splitlines() if line.startswith('v2m_scores_finished_total{state="done"}')]
     assert int(done[0].split()[1]) >= 1
     assert 'v2m_jobs{state="queued"}' in text

@@ -203,7 +203,15 @@ def test_artifact_names_and_ids_lead_nowhere_else(world: World) -> None:
     job = world.submit("art")
     world.wait(job)
     (world.daemon.config.scores / job / "out" / "hidden.txt").write_text("x", encoding="utf-8")
-    for name in ("..%2f..%2f..%2ftoken", "..%5c..%5ctoken", "%2e%2e", ".outcome.json", "hidden.txt", "score.mid%00", ""):
+    for name in (
+        "..%2f..%2f..%2ftoken",
+        "..%5c..%5ctoken",
+        "%2e%2e",
+        ".outcome.json",
+        "hidden.txt",
+        "score.mid%00",
+        "",
+    ):
         assert world.http.get(f"/v1/scores/{job}/artifacts/{name}").status_code == 404, name
     for odd in ("..%2f..", "%2e%2e", "A" * 500, "0123456789AB", ".uploads"):
         assert world.http.get(f"/v1/scores/{odd}").status_code == 404
@@ -213,7 +221,14 @@ def test_artifact_names_and_ids_lead_nowhere_else(world: World) -> None:
 
 
 def test_upload_names_lead_nowhere_else(world: World) -> None:
-    for name in ("../../../tmp/x.otio", "C:\\Windows\\x.otio", "..\\..\\x.otio", "/etc/x.otio", "nul.otio", "a\0b.otio"):
+    for name in (
+        "../../../tmp/x.otio",
+        "C:\\Windows\\x.otio",
+        "..\\..\\x.otio",
+        "/etc/x.otio",
+        "nul.otio",
+        "a\0b.otio",
+    ):
         answer = world.http.post("/v1/uploads", params={"name": name}, content=b"{}")
         assert answer.status_code == 201
         assert list((world.daemon.service.uploads / answer.json()["upload"]).iterdir())[0].name == answer.json()["name"]

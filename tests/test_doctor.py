@@ -92,6 +92,23 @@ def test_a_daemon_with_another_token(site: Site) -> None:
     assert (check.state, "token" in check.text) == ("failed", True)
 
 
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        ({"status": "degraded", "version": "1", "warning": "the checkpoint is damaged"}, "warning", "checkpoint"),
+        ({"hello": "world"}, "failed", "V2M_PORT"),
+    ],
+)
+def test_a_daemon_that_is_not_well_or_is_somebody_else(
+    site: Site, answer: dict[str, str], state: str, words: str
+) -> None:
+    jobs = Jobs(film())
+    jobs.health = answer
+    with daemon(jobs, site.home) as port:
+        check = finding(replace(site, port=port), "daemon")
+    assert (check.state, words in check.remedy) == (state, True)
+
+
 def test_a_port_of_another_program(site: Site) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))  # bound, but nobody listens

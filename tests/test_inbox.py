@@ -14,6 +14,7 @@ import pytest
 from v2m_bridge.daemon.inbox import SETTLE_S, UNFINISHED_S, Inbox, display_name
 from v2m_bridge.daemon.jobs import QueueFull
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.hosts.resolve_request import request_of
 
 NAME = "v2m1_6b49d200dee8dc7a_r23-2E976_d0_s86400_t5c1b_nMein-20Film_pF"
 TEXT = '{"OTIO_SCHEMA": "Timeline.1"}'
@@ -128,7 +129,7 @@ def test_the_request_s_answers_can_be_read_by_both_scripts(desk: Desk) -> None:
         "F# minor",
         "96 BPM",
     )
-    assert answer.text == f"The score is ready: 8 of 9 hits are on the beat. {warning}"
+    assert answer.text == f"The score is ready: 8 of 9 hits are on the beat. {warning}."
     assert answer.job == "job0"
     assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text()) == dict(answer)
     assert not [p for p in desk.outbox.iterdir() if p.suffix == ".tmp"]
@@ -209,6 +210,20 @@ def test_exported_again_while_the_first_is_scored(desk: Desk) -> None:
     assert desk.names("done") == ["edit 2.otio", "edit.otio"]
 
 
+def test_of_several_presses_on_one_timeline_that_wait_the_last_is_scored(desk: Desk) -> None:
+    for number, (request, timeline) in enumerate([("aaaaaa1", "t1"), ("aaaaaa2", "t2"), ("aaaaaa3", "t1")]):
+        path = desk.drop(f"v2m1_{request}_r24_d0_s0_nN_{timeline}_pP.otio")
+        os.utime(path, ns=(number, number))
+    desk.later()
+    assert desk.later() == 2
+    assert sorted(path.name[5:12] for path, _ in desk.jobs.values()) == ["aaaaaa2", "aaaaaa3"]
+    assert json.loads((desk.outbox / "aaaaaa1.json").read_text())["text"] == "Replaced by a later one."
+    later = desk.drop("v2m1_aaaaaa4_r24_d0_s0_nN_t1_pP.otio")
+    desk.later()
+    assert desk.later() == 1  # the one at work is not replaced
+    assert desk.jobs["job2"][0] == later
+
+
 def test_options_beside_the_edit(desk: Desk) -> None:
     (desk.inbox / "edit.json").write_text('{"options": {"tempo": 96, "mood": "tense"}, "request": "abc123"}')
     desk.drop()
@@ -268,6 +283,13 @@ def test_watching_takes_up_files_and_survives_a_folder_that_vanishes(tmp_path: P
     finally:
         stop.set()
         thread.join()
+
+
+def test_a_name_that_was_cut_short_anywhere_is_still_read() -> None:
+    for length in range(len(NAME) + 1):
+        request = request_of(f"{NAME[:length]}.otio")
+        assert (request is not None) == (length >= len("v2m1_6b49d2"))
+        assert request is None or NAME.startswith(f"v2m1_{request.request_id}")
 
 
 def test_names_for_people() -> None:

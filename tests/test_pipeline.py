@@ -19,7 +19,7 @@ from v2m_bridge.options import ScoreOptions
 from v2m_bridge.pipeline import STAGES, Engine, compose, write_files
 from v2m_bridge.score import Score
 
-FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html")
+FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", "cuesheet.csv")
 
 
 @pytest.fixture(scope="module")

@@ -224,3 +224,28 @@ def test_entities_are_refused_before_they_grow_or_read_files(tmp_path: Path) -> 
 def test_deep_xml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nested more than"):
         read(tmp_path, "<fcpxml>" + "<spine>" * 10_000 + "</spine>" * 10_000 + "</fcpxml>")
+
+
+def test_clips_that_hold_their_video_inside(tmp_path: Path) -> None:
+    """Resolve's form; the video's offset counts on the clip's clock and may be left out."""
+    spine = (
+        '<clip name="one" offset="0s" start="3600s" duration="2s"><video ref="A" offset="3600s" start="0s" duration="9s"/>'
+        '<audio lane="-1" ref="A" offset="3600s" duration="9s"/></clip>'
+        '<clip name="two" offset="2s" start="3600s" duration="2s"><video ref="B" start="3s" duration="9s"/></clip>'
+        '<clip name="three" offset="4s" start="0s" duration="2s"><video ref="C" offset="500s" duration="9s"/></clip>'
+    )
+    timeline = read(tmp_path, story(spine))
+    assert [(s.start_frame // 24, s.media, s.source_start_s) for s in timeline.shots] == [
+        (0, "/nowhere/A.mov", 0.0),
+        (2, "/nowhere/B.mov", 3.0),
+        (4, None, 0.0),
+    ]
+    assert any("'three'" in w for w in timeline.warnings)
+
+
+def test_a_faded_connected_clip_does_not_cut(tmp_path: Path) -> None:
+    spine = (
+        '<asset-clip ref="A" offset="0s" duration="9s"><asset-clip ref="B" lane="1" offset="2s" duration="2s">'
+        '<adjust-blend amount="0.5"/></asset-clip></asset-clip>'
+    )
+    assert cuts(read(tmp_path, story(spine))) == []

@@ -18,6 +18,7 @@ from v2m_bridge.harmony import Harmony, harmonise
 from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
+from v2m_bridge.hosts.write_cuesheet_csv import write_cuesheet_csv
 from v2m_bridge.hosts.write_job import write_job
 from v2m_bridge.hosts.write_midi import write_midi
 from v2m_bridge.hosts.write_rpp import write_rpp
@@ -79,7 +80,7 @@ class Engine:
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
-        return MeasureOptions()
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights)
 
 
 def read_source(
@@ -220,6 +221,7 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "score.rpp": write_rpp,
         "score.v2m": write_job,
         "cuesheet.html": _write_illustrated_cuesheet,
+        "cuesheet.csv": write_cuesheet_csv,
     }
     if score.options.preview:
         from v2m_bridge.hosts.write_preview import write_preview

@@ -152,8 +152,13 @@ def check_daemon(site: Site) -> Check:
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         return Check("daemon", "failed", f"nothing answers on {host}:{site.port} ({reason})", start)
-    version = f" {health['version']}" if isinstance(health, dict) and "version" in health else ""
-    return Check("daemon", "ok", f"v2m-bridge{version} answers on {host}:{site.port}")
+    if not isinstance(health, dict) or "status" not in health:
+        text = f"another program answers on port {site.port}"
+        return Check("daemon", "failed", text, "set V2M_PORT to a free one, then install again")
+    text = f"v2m-bridge {health.get('version', '')} answers on {host}:{site.port}"
+    if health["status"] != "ok":
+        return Check("daemon", "warning", text, str(health.get("warning") or "restart it: v2m-bridge serve"))
+    return Check("daemon", "ok", text)
 
 
 def check_ports(site: Site) -> Check:
@@ -181,14 +186,15 @@ def check_models(site: Site) -> Check:
     """Chord network and CLIP weights."""
     package = Path(__file__).parent.parent
     shipped = [folder for folder in (package / "models", package.parent / "models") if folder.is_dir()]
-    found = sorted(f.parent.name for folder in shipped for f in folder.glob("*/*.safetensors"))
-    if not found:
+    found = sorted({file.stem for folder in shipped[:1] for file in folder.glob("*.safetensors")})
+    if "chords" not in found:
         return Check("models", "failed", "the chord network is missing from this installation", "install it again")
     clip = Settings().clip_weights
     if clip and not clip.exists():
         return Check("models", "failed", f"V2M_CLIP_WEIGHTS names {clip}, which does not exist", "correct the path")
-    eyes = f"CLIP: {clip}" if clip else "no CLIP weights: moods come from markers and --mood"
-    return Check("models", "ok", f"{', '.join(dict.fromkeys(found))}; {eyes}")
+    pulled = clip or next(iter(sorted((site.home / "models" / "clip").glob("*.*"))), None)
+    eyes = f"CLIP: {pulled}" if pulled else "no CLIP weights here: moods come from markers and --mood"
+    return Check("models", "ok", f"{', '.join(found)}; {eyes}")
 
 
 def check_gpu(site: Site) -> Check:

@@ -15,6 +15,7 @@ from v2m_bridge.errors import V2MError
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
+    "features",
     "demo",
     "serve",
     "push",
@@ -24,6 +25,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "train",
     "evaluate",
     "models",
+    "cache",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 

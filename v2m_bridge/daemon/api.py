@@ -156,6 +156,7 @@ def _score_routes(router: APIRouter, service: Service) -> None:
 
 def _submit(service: Service, wish: ScoreRequest, origin: Any, key: str | None) -> Job:
     # An earlier answer may have been lost on its way: then nothing new may begin.
+    key = key or None
     if key is not None:
         key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
         known = service.store.by_key(key)

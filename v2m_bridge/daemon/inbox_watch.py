@@ -17,6 +17,7 @@ from v2m_bridge.daemon.inbox import Inbox
 from v2m_bridge.daemon.jobs import NoSuchJob
 from v2m_bridge.daemon.service import Service
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.hosts.resolve_install import exchange
 from v2m_bridge.options import ScoreOptions
 
 log = logging.getLogger("v2m_bridge.inbox")
@@ -69,10 +70,10 @@ def _status(service: Service, job_id: str) -> Mapping[str, Any] | None:
 @asynccontextmanager
 async def watching_inbox(service: Service) -> AsyncIterator[None]:
     """Watch ``inbox/`` while the daemon runs."""
-    home = service.config.home
+    folders = exchange(service.config.home)
     inbox = Inbox(
-        home / "inbox",
-        home / "outbox",
+        folders.inbox,
+        folders.outbox,
         lambda path, wishes: _submit(service, path, wishes),
         lambda job_id: _status(service, job_id),
     )

@@ -42,5 +42,5 @@ def set_up(level: str = "info") -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(JsonLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for chatty in ("asyncio", "watchfiles", "httpx"):
+    for chatty in ("asyncio", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

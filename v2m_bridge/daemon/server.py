@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 
@@ -34,6 +35,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            log.info("ready on port %d", self._daemon.port)
             self._started(self._daemon)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -93,6 +95,7 @@ def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
+        signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn repeats the signal when it has stopped
         with contextlib.suppress(KeyboardInterrupt):
             Server(settings, daemon, started).run([listener])
         log.info("stopped")

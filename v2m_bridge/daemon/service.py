@@ -32,6 +32,7 @@ from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.store import JobStore
 from v2m_bridge.daemon.tokens import tighten
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.hosts.resolve_request import display_name
 from v2m_bridge.options import ScoreOptions
 
 Pusher = Callable[[Job, JobFolder], str]
@@ -134,7 +135,7 @@ class Service:
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
             adopt(path, folder.source)
-            return self._queue(job_id, path, path.stem, options, origin, **more)
+            return self._queue(job_id, path, display_name(path.name), options, origin, **more)
 
     def submit_again(self, job_id: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
         """Score the source of an earlier job once more.

@@ -6,8 +6,8 @@ Times are seconds from the first picture of the file, whatever its container cal
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
-import os
 import re
 import statistics
 from collections.abc import Iterator
@@ -151,6 +151,7 @@ class VideoSource:
     # ----------------------------------------------------------------------------------------------- opening
 
     def _open(self) -> None:
+        # FFmpeg's own log stays off, as PyAV starts: passing it on from decoding threads can lock up on closing.
         import av
 
         try:
@@ -167,6 +168,9 @@ class VideoSource:
             what = "only sound" if container.streams.audio else "no picture"
             raise MediaError(f"{self.path.name} holds {what}", "give a file with a video track")
         self._stream = streams[0]
+        if getattr(self._stream, "codec_context", None) is None:
+            self.close()
+            raise MediaError(f"{self.path.name} is in a codec that cannot be decoded", "convert it to H.264 or ProRes")
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = self._threads
         self._start_pts: int | None = None
@@ -314,7 +318,7 @@ def _file_size(path: Path) -> int:
     try:
         if path.is_dir():
             raise MediaError(f"{path} is a folder, not a video file")
-        size = os.stat(path).st_size
+        size = path.stat().st_size
     except FileNotFoundError as error:
         raise MediaError(f"{path} does not exist") from error
     except OSError as error:
@@ -372,4 +376,4 @@ def _key_spacing(stream: av.video.stream.VideoStream) -> float:
     keys = [entry.timestamp * base for entry in stream.index_entries if entry.is_keyframe]
     if len(keys) < 2:
         return DEFAULT_KEY_SPACING_S
-    return max(0.04, statistics.median(b - a for a, b in zip(keys, keys[1:], strict=False)))
+    return max(0.04, statistics.median(b - a for a, b in itertools.pairwise(keys)))

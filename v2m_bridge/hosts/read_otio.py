@@ -32,6 +32,7 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
+<<<<<<< HEAD
     name, request = display_name(path.name), request_of(path.name)
     drop_frame = request.drop_frame if request else None
     return read_otio_text(path.read_bytes(), name, MediaFinder(path.parent, media_roots), rate, drop_frame=drop_frame)
@@ -52,45 +53,56 @@ def read_otio_text(
     """
     root = _load(data, stem)
     timeline = _find_timeline(root, stem)
+=======
+    return read_otio_text(path.read_bytes(), path.name, MediaFinder(path.parent, media_roots), rate)
+
+
+def read_otio_text(
+    data: bytes | str, file_name: str, media: MediaFinder, rate: Fraction | None = None, notes: Sequence[str] = ()
+) -> Timeline:
+    """Read OTIO JSON; ``file_name`` is used in messages, ``notes`` are warnings to begin with."""
+    root = _load(data, file_name)
+    timeline = _find_timeline(root, file_name)
+>>>>>>> edit
     stack = dict_of(timeline.get("tracks"))
-    name = text_of(timeline.get("name")) or stem
-    edit = Edit(name=clean(name), rate=_picture_rate(timeline, stack, rate))
+    name = text_of(timeline.get("name")) or Path(file_name).stem
+    edit = Edit(name=clean(name), rate=_picture_rate(timeline, stack, rate, file_name))
     for note in notes:
         edit.warn(note)
     if rate is not None and rate != edit.rate:
         edit.warn(f"the edit has its own rate of {edit.rate} frames a second; the given {rate} is not used")
     start = timeline.get("global_start_time")
     if start is not None:
-        start_s, _ = time_s(start, f"{stem}: start of the timeline")
+        start_s, _ = time_s(start, f"{file_name}: start of the timeline")
         edit.start_frame = round(start_s * edit.rate)
     told = dict_of(dict_of(timeline.get("metadata")).get("v2m_bridge")).get("drop_frame", drop_frame)
     edit.drop_frame = told if isinstance(told, bool) else guess_drop_frame(edit.start_frame, edit.rate)
     if root is not timeline and schema(root) == "SerializableCollection" and len(list_of(root.get("children"))) > 1:
         edit.warn(f"the file holds several edits; only {name!r} is read")
-    Walk(edit, media, stem).timeline(stack)
+    Walk(edit, media, file_name).timeline(stack)
     return assemble(edit)
 
 
-def _load(data: bytes | str, stem: str) -> Json:
+def _load(data: bytes | str, file_name: str) -> Json:
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
         value = json.loads(text)
     except UnicodeDecodeError as error:
-        raise InputError(f"{stem} is not an OTIO file: byte {error.start} is not UTF-8") from error
+        raise InputError(f"{file_name} is not an OTIO file: byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{stem} is not an OTIO file: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"{file_name} is not an OTIO file: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
     except RecursionError as error:
-        raise InputError(f"{stem} is nested too deeply") from error
+        raise InputError(f"{file_name} is nested too deeply") from error
     except ValueError as error:  # an integer of more digits than Python converts
-        raise InputError(f"{stem} is not an OTIO file: {error}") from error
+        raise InputError(f"{file_name} is not an OTIO file: {error}") from error
     if not schema(value):
-        raise InputError(f"{stem} is JSON, but not an OTIO file (no OTIO_SCHEMA at its top)")
+        raise InputError(f"{file_name} is JSON, but not an OTIO file (no OTIO_SCHEMA at its top)")
     return dict_of(value)
 
 
-def _find_timeline(root: Json, stem: str) -> Json:
+def _find_timeline(root: Json, file_name: str) -> Json:
     """The timeline in the file; a bare stack, track or clip becomes one."""
     kind = schema(root)
     if kind == "Timeline":
@@ -99,7 +111,7 @@ def _find_timeline(root: Json, stem: str) -> Json:
         for child in list_of(root.get("children")):
             if schema(child) == "Timeline":
                 return dict_of(child)
-        raise InputError(f"{stem} holds a collection without a timeline")
+        raise InputError(f"{file_name} holds a collection without a timeline")
     if kind == "Stack":
         return {"name": root.get("name"), "tracks": root}
     if kind == "Track":
@@ -107,14 +119,14 @@ def _find_timeline(root: Json, stem: str) -> Json:
     if kind == "Clip":
         track = {"OTIO_SCHEMA": "Track.1", "kind": "Video", "children": [root]}
         return {"name": root.get("name"), "tracks": {"OTIO_SCHEMA": "Stack.1", "children": [track]}}
-    raise InputError(f"{stem} holds a {clean(kind)[:60]}, not a timeline")
+    raise InputError(f"{file_name} holds a {clean(kind)[:60]}, not a timeline")
 
 
-def _picture_rate(timeline: Json, stack: Json, given: Fraction | None) -> Fraction:
+def _picture_rate(timeline: Json, stack: Json, given: Fraction | None, file_name: str) -> Fraction:
     """Start timecode's rate, else the commonest of the picture clips (audio tracks count samples)."""
     start = timeline.get("global_start_time")
     if start is not None:
-        _, rate = time_s(start, "start of the timeline")
+        _, rate = time_s(start, f"{file_name}: start of the timeline")
         if rate <= MAX_RATE and dict_of(start).get("rate") != 1:
             return rate
     counts: Counter[Fraction] = Counter()
@@ -128,7 +140,7 @@ def _picture_rate(timeline: Json, stack: Json, given: Fraction | None) -> Fracti
     if counts:
         return max(counts, key=lambda r: counts[r])
     if given is None:
-        raise InputError("the edit has no picture: no clip on any video track")
+        raise InputError(f"{file_name} has no picture: no clip on any video track")
     return given
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.edit_assembly import MAX_DURATION_S, Edit, assemble, clean, to_frame
+from v2m_bridge.hosts.edit_assembly import MAX_DURATION_S, Edit, assemble, clean, to_frame, transition_kind
 from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_walk import transition_kind
 from v2m_bridge.hosts.xmeml_values import Remap, edit_point, frames, is_off, label, rate_of, remap_of
 from v2m_bridge.hosts.xml_text import parse_xml, text_at
 from v2m_bridge.timeline.model import Marker, Timeline

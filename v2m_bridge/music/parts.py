@@ -293,8 +293,7 @@ def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
         if beat >= plan.last_beat:
             break
         share = plan.curve.smooth_share(min(beat, plan.end_beat)) + _crescendo(plan, beat)
-        share *= _tail_fade(plan, beat)
-        values = {_EXPRESSION: expression(share)}
+        values = {_EXPRESSION: round(expression(share) * _tail_fade(plan, beat))}
         if with_modulation:
             values[_MODULATION] = modulation(share)
         for number, value in sorted(values.items()):
