@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("fcntl", reason="the browser is driven over inherited file descriptors")
+
 from chromium import Page, chromium, page
 from cue_scores import film, make_score, thumbnails
 
