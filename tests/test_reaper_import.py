@@ -304,6 +304,13 @@ def test_nothing_is_imported_while_recording(tmp_path: Path) -> None:
     assert reaper.project.undo_stack == []
 
 
+def test_a_reaper_that_is_too_old_is_told_so(tmp_path: Path) -> None:
+    reaper = reaper_at(tmp_path, version="6.29/win64")
+    answer = import_score(reaper, tmp_path, make_score())
+    assert answer["message"] == [["this needs REAPER 6.37 or newer"]]
+    assert reaper.project.changes == 0
+
+
 @pytest.mark.parametrize("damage", ["cut", "newer", "field", "count", "order", "empty"])
 def test_a_damaged_job_touches_nothing(tmp_path: Path, damage: str) -> None:
     reaper = reaper_at(tmp_path)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reaper_runs import IMPORT, assert_holds, reaper_at
+from reaper_runs import IMPORT, WATCH, assert_holds, reaper_at
 from reaper_scores import make_score
 
 from v2m_bridge.errors import HostError
@@ -123,6 +125,33 @@ def test_silence_is_an_error_that_says_what_to_look_at(tmp_path: Path) -> None:
     handshake(tmp_path / "outbox")
     with Peer() as peer, pytest.raises(HostError, match=r"did not answer within 0\.3 s"):
         push_score(make_score(), tmp_path / "outbox", PushOptions(port=peer.port, timeout_s=0.3))
+
+
+def test_a_watching_script_takes_the_score_instead(tmp_path: Path) -> None:
+    reaper = reaper_at(tmp_path)
+    handshake(tmp_path / "outbox")
+    reaper.run(WATCH)
+    ended = threading.Event()
+
+    def loop() -> None:
+        while not ended.is_set():
+            reaper.tick()
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=loop)
+    with Peer() as peer:
+        thread.start()
+        try:
+            report = push_score(make_score(), tmp_path / "outbox", PushOptions(port=peer.port, timeout_s=20))
+        finally:
+            ended.set()
+            thread.join()
+        assert peer.actions == []
+    assert report.answer is not None
+    assert report.answer.ok
+    assert len(reaper.project.undo_stack) == 1
+    reaper.close()
+    assert not (tmp_path / "outbox" / "reaper-watching.txt").exists()
 
 
 def test_an_old_answer_is_not_taken_for_the_new_one(tmp_path: Path) -> None:

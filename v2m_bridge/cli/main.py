@@ -18,6 +18,8 @@ COMMAND_MODULES: tuple[str, ...] = (
     "features",
     "demo",
     "serve",
+    "push",
+    "follow",
     "install",
     "doctor",
     "train",

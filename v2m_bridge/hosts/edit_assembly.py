@@ -19,6 +19,7 @@ MAX_TIME_S = 10_000_000
 
 OWN_MARKER = "v2m: "
 """Markers that we wrote into a host (status, chords, hits) begin like this; they are no part of the edit."""
+
 _WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
 _FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
 

@@ -15,6 +15,10 @@ from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score import Score
 
 POLL_S = 0.05
+WATCHING = "reaper-watching.txt"
+WATCHER_S = 3.0
+"""The watcher looks twice a second; one that was killed leaves its sign behind."""
+
 FIRST_NUMBER = 1001
 """Markers made by OSC get numbers from here on: writing to a number that exists would move the user's own marker."""
 
@@ -67,11 +71,22 @@ def push_score(
         if handshake is None or options.osc_only:
             return _push_markers(score, job, link, progress)
         progress("import", 0.0)
-        link.send(ADDRESSES["action_by_name"], handshake.command)
+        if not _taken_by_watcher(job):
+            link.send(ADDRESSES["action_by_name"], handshake.command)
         answer = _await_answer(job, options.timeout_s, progress)
     if not answer.ok:
         raise HostError(f"REAPER did not import the score: {answer.message}", "nothing in the project was changed")
     return PushReport("script", job, answer, len(answer.markers), len(answer.markers), ())
+
+
+def _taken_by_watcher(job: Path) -> bool:
+    """Whether "Watch for scores" runs and takes the job, so that it is not imported a second time."""
+    deadline = time.monotonic() + WATCHER_S
+    while (job.parent / WATCHING).is_file() and time.monotonic() < deadline:
+        if job.with_suffix(ANSWER_SUFFIX).is_file():
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def _await_answer(job: Path, timeout_s: float, progress: Progress) -> Answer:

@@ -32,7 +32,8 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
-    name, request = display_name(path.name), request_of(path.name)
+    request = request_of(path.name)
+    name = f"{display_name(path.name)}.otio" if request else path.name
     drop_frame = request.drop_frame if request else None
     return read_otio_text(path.read_bytes(), name, MediaFinder(path.parent, media_roots), rate, drop_frame=drop_frame)
 

@@ -75,9 +75,9 @@ class Reaper:
             self._finish()
             raise ReaperError(f"{script.name}: {_message(error)}") from error
         else:
+            self._check_order(script)
             if not host.deferred:
                 self._finish()
-        self._check_order(script)
 
     def tick(self, seconds: float = 0.033) -> None:
         """Run what was deferred once, ``seconds`` later."""

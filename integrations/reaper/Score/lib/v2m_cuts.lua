@@ -4,6 +4,9 @@
 
 local Cuts = {}
 
+-- So few splits of one film look like through edits that nobody sees, so they are sent as markers as well.
+local FEW_CUTS = 5
+
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
 local function quote(text)
@@ -76,7 +79,8 @@ local function shots_of(track, span, rate, is_video)
   return shots
 end
 
-local function split_at(shots, cuts)
+-- Splits shots at the cuts that run through them; notes those frames in `used`.
+local function split_at(shots, cuts, used)
   local parts = {}
   for _, shot in ipairs(shots) do
     for _, frame in ipairs(cuts) do
@@ -84,6 +88,9 @@ local function split_at(shots, cuts)
         local head = {}
         for key, value in pairs(shot) do head[key] = value end
         head.last = frame
+        if not used[frame] then
+          used[frame], used.count = true, (used.count or 0) + 1
+        end
         parts[#parts + 1] = head
         shot.source = shot.source + math.floor((frame - shot.first) * shot.speed + 0.5)
         shot.first = frame
@@ -150,7 +157,7 @@ local function read_markers(Guard, span, rate)
   return markers, cuts
 end
 
-local function tracks_text(span, rate, length, cuts, is_video)
+local function tracks_text(span, rate, length, cuts, is_video, used)
   local tracks = {}
   -- upper tracks cover lower ones, and OpenTimelineIO lists the lowest first
   for i = reaper.CountTracks(0) - 1, 0, -1 do
@@ -158,12 +165,12 @@ local function tracks_text(span, rate, length, cuts, is_video)
     local shots = shots_of(track, span, rate, is_video)
     if #shots > 0 and reaper.GetMediaTrackInfo_Value(track, "B_MUTE") == 0 then
       local _, name = reaper.GetSetMediaTrackInfo_String(track, "P_NAME", "", false)
-      tracks[#tracks + 1] = track_text(split_at(shots, cuts), length, rate, name)
+      tracks[#tracks + 1] = track_text(split_at(shots, cuts, used), length, rate, name)
     end
   end
   if #tracks == 0 then
     local whole = { { name = "picture", path = "", speed = 1, source = 0, first = 0, last = length } }
-    tracks[1] = track_text(split_at(whole, cuts), length, rate, "V1")
+    tracks[1] = track_text(split_at(whole, cuts, used), length, rate, "V1")
   end
   return tracks
 end
@@ -176,7 +183,14 @@ function Cuts.text(Guard)
   local length = frames(span.last - span.first, rate)
   if length < 1 then return nil, "there is no picture, no time selection and no item in this project" end
   local markers, cuts = read_markers(Guard, span, rate)
-  local tracks = tracks_text(span, rate, length, cuts, Guard.is_video)
+  local used = {}
+  local tracks = tracks_text(span, rate, length, cuts, Guard.is_video, used)
+  if (used.count or 0) < FEW_CUTS then
+    for frame in pairs(used) do
+      if frame ~= "count" then markers[#markers + 1] = { frame = frame, length = 1, name = "cut" } end
+    end
+    table.sort(markers, function(a, b) return a.frame < b.frame end)
+  end
   local marker_texts = {}
   for i, marker in ipairs(markers) do marker_texts[i] = marker_text(marker, rate) end
   local name = reaper.GetProjectName(0):gsub("%.[Rr][Pp][Pp]$", "")
