@@ -154,7 +154,8 @@ def test_light_and_dark_have_readable_text(opened: Page) -> None:
             return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
           };
           const ground = light(getComputedStyle(document.body).backgroundColor);
-          return ['h1', '.lead dt', '#cuts td', 'footer', '.legend:not(.paper) .k', 'tr.beat td:nth-child(5)'].map((place) => {
+          const places = ['h1', '.lead dt', '#cuts td', 'footer', '.legend:not(.paper) .k', 'tr.beat td:nth-child(5)'];
+          return places.map((place) => {
             const ink = light(getComputedStyle(document.querySelector(place)).color);
             return Math.max(ink, ground) / Math.min(ink, ground);
           });
