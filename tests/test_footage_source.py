@@ -50,7 +50,9 @@ def test_a_range_gives_the_pictures_that_reading_through_gives(film: tuple[Path,
     with VideoSource(path) as source:
         through = [(p.seconds, reader.rgb(p.frame)) for p in source.pictures()][start : start + 5]
         source.info = type(source.info)(**{**source.info.__dict__, "key_spacing_s": 0.01})  # always seek
-        ranged = [(p.seconds, reader.rgb(p.frame)) for p in source.pictures(start / float(rate), (start + 4.6) / float(rate))]
+        ranged = [
+            (p.seconds, reader.rgb(p.frame)) for p in source.pictures(start / float(rate), (start + 4.6) / float(rate))
+        ]
     assert [s for s, _ in ranged] == [s for s, _ in through]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(through, ranged, strict=True))
 

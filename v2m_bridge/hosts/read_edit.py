@@ -24,6 +24,8 @@ READERS: dict[str, tuple[str, str]] = {
 }
 """Suffix -> module of this package and its function, all of one signature; imported when needed."""
 
+EDIT_SUFFIXES = frozenset(READERS)
+
 BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
 """Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
 

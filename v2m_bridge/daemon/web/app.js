@@ -56,6 +56,11 @@ function learn(score) {
   }
 }
 
+// An answer may be older than the news that overtook it: what has finished stays finished.
+function learnAnswer(score) {
+  if (!["done", "failed", "cancelled"].includes(known.get(score.id)?.state)) learn(score);
+}
+
 const changed = carefully(async (score) => {
   learn(score);
   await showHealth();
@@ -76,7 +81,7 @@ const refresh = carefully(async () => {
   const page = await api.scores();
   const there = new Set(page.scores.map((score) => score.id));
   if (page.before === null) for (const id of [...known.keys()]) if (!there.has(id)) gone(id);
-  page.scores.forEach(learn);
+  page.scores.forEach(learnAnswer);
   older ??= page.before;
   by("older").hidden = older === null;
   await showHealth();
@@ -84,7 +89,7 @@ const refresh = carefully(async () => {
 
 const showOlder = carefully(async () => {
   const page = await api.scores(older);
-  page.scores.forEach(learn);
+  page.scores.forEach(learnAnswer);
   older = page.before;
   by("older").hidden = older === null;
 });
@@ -94,7 +99,7 @@ const showOlder = carefully(async () => {
 async function begin(request) {
   const wish = { ...request, options: request.options ?? form.options(), push: form.wantsPush() };
   const { id } = await api.submit(wish);
-  learn(await api.score(id));
+  learnAnswer(await api.score(id));
   location.hash = `#/scores/${id}`;
 }
 
@@ -164,7 +169,7 @@ const route = carefully(async () => {
   view.markChosen(chosen);
   document.title = "v2m-bridge";
   if (chosen === null) return view.drawBlank();
-  if (!known.has(chosen)) learn(await api.score(chosen));
+  if (!known.has(chosen)) learnAnswer(await api.score(chosen));
   else learn(known.get(chosen));
   by("detail").scrollTop = 0;
   if (matchMedia("(max-width: 860px)").matches) {
