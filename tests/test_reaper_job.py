@@ -30,7 +30,9 @@ def test_equal_scores_give_equal_files_and_other_scores_other_names(tmp_path: Pa
     text = first.read_bytes()
     assert post_job(make_score(), tmp_path) == first
     assert first.read_bytes() == text
-    assert post_job(make_score(seed=1), tmp_path) != first
+    other = post_job(make_score(seed=1), tmp_path)
+    assert other != first
+    assert (tmp_path / "newest").read_text() == f"3\t{other.name}\n"
 
 
 def test_notes_and_tempo_stand_one_a_line_as_numbers(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def write_edit(path: Path, shot_starts: list[int], footage_frames: int) -> None:
             otio.opentime.RationalTime(start, RATE), otio.opentime.RationalTime(frames, RATE)
         )
 
-    timeline = otio.schema.Timeline("v2m demo", otio.opentime.RationalTime(START_FRAME, RATE))
+    timeline = otio.schema.Timeline("v2m demo", global_start_time=otio.opentime.RationalTime(START_FRAME, RATE))
     track = otio.schema.Track("Video 1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(track)
     for index, clip in enumerate(EDIT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -80,8 +81,7 @@ def _moods(timeline: Timeline, options: ScoreOptions) -> tuple[tuple[tuple[float
 
 def _longest(moods: tuple[tuple[float, str], ...], duration_s: float) -> str | None:
     held: dict[str, float] = {}
-    ends = [start for start, _ in moods[1:]] + [duration_s]
-    for (start, mood), end in zip(moods, ends, strict=True):
+    for (start, mood), (end, _) in itertools.pairwise([*moods, (duration_s, "")]):
         held[mood] = held.get(mood, 0.0) + max(0.0, end - start)
     return max(held, key=held.__getitem__) if held else None
 

@@ -24,6 +24,8 @@ class ScoreOptions(BaseModel):
         primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
         tail_s: how long the last chord may ring after the picture.
         preview: also render ``preview.wav``.
+        first_frame, end_frame: score only ``[first_frame, end_frame)`` of the edit, counted from its start (in and out
+            points); None is the start or the end.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,3 +45,5 @@ class ScoreOptions(BaseModel):
     tail_s: Annotated[float, Field(ge=0, le=30)] = 0.0
     preview: bool = False
     rate: str | None = None
+    first_frame: Annotated[int, Field(ge=0)] | None = None
+    end_frame: Annotated[int, Field(gt=0)] | None = None

@@ -16,7 +16,17 @@ COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
     "fit",
+    "features",
     "demo",
+    "serve",
+    "push",
+    "follow",
+    "install",
+    "doctor",
+    "train",
+    "evaluate",
+    "models",
+    "cache",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 
@@ -54,22 +64,24 @@ def _fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def _fail_usage(error: typer.TyperException) -> NoReturn:
+    message = error.format_message()
+    if not message.strip():  # a bare command has already printed its help
+        sys.exit(2)
+    _fail(message, 2)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits 0, 2 on wrong usage or bad input, 1 on an internal error."""
-    import click
-
     command = get_command(app)
     try:
         sys.exit(command.main(args=arguments, prog_name="v2m-bridge", standalone_mode=False) or 0)
     except V2MError as error:
         _fail(str(error), error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _fail("interrupted, nothing was written", INTERRUPTED)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
-    except click.ClickException as error:
-        _fail(error.format_message(), 2)
+    except typer.TyperException as error:
+        _fail_usage(error)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:  # the last border: one line for the user, the trace only on request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,10 +39,12 @@ def timeline(
     from rich.console import Console
 
     _show(read, Console())
+    sys.stdout.flush()
     print_warnings(read.warnings)
 
 
 def _read(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) -> Timeline:
+    from v2m_bridge.errors import InputError
     from v2m_bridge.hosts.read_edit import VIDEO_SUFFIXES, read_edit
     from v2m_bridge.settings import Settings
     from v2m_bridge.timing.rates import exact_rate
@@ -52,6 +55,9 @@ def _read(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) 
 
         with shown_progress({"cuts": 1.0}, quiet=quiet) as progress:
             return read_video(source, progress)
+    for root in media_roots:
+        if not root.is_dir():
+            raise InputError(f"--media-root {root} is not a folder")
     roots = [*media_roots, *Settings().media_roots]
     return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=roots)
 
@@ -89,7 +95,7 @@ def _shots(read: Timeline, width: int) -> Table:
 
 
 TEXT_COLUMNS = ("Clip", "Marker", "Note")
-FIXED_WIDTH = 60
+FIXED_WIDTH = 68
 """Characters of all other columns of the shot table."""
 
 
@@ -107,6 +113,7 @@ def _table(title: str, width: int, *columns: str) -> Table:
             justify="right" if column.endswith(">") else "left",
             no_wrap=True,
             overflow="ellipsis",
+            min_width=None if name in TEXT_COLUMNS else max(len(name), 11 if name == "Timecode" else 0),
             max_width=room if name in TEXT_COLUMNS else None,
         )
     return table

@@ -1,7 +1,7 @@
 """Motion as published: the mean absolute RGB difference of two adjacent pictures, once a second.
 
-Source: Kang, Poria, Herremans 2023 (Video2Music), section on motion features, and the released extraction script: at the
-first picture that begins at or after each whole second, compare it with the picture right before it; second 0 is 0.
+Source: Kang, Poria, Herremans 2023 (Video2Music), section on motion features, and the released extraction script: the
+first picture that begins at or after each whole second is compared with the picture right before it; second 0 is 0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from v2m_bridge.footage.source import Picture
-from v2m_bridge.footage.trace import UInt8Array, mean_difference
+from v2m_bridge.footage.trace import UInt8Array, mean_difference, pixels
 
 if TYPE_CHECKING:
     import av
@@ -51,18 +51,19 @@ class RgbReader:
         from av.video.reformatter import Interpolation, VideoReformatter
 
         self._reformatter = VideoReformatter()
-        self._width, self._height = size or (None, None)
+        self._width: int | None = size[0] if size else None
+        self._height: int | None = size[1] if size else None
         self._how = Interpolation.POINT if size else Interpolation.BICUBIC
 
     def rgb(self, frame: av.VideoFrame) -> UInt8Array:
         """``[height, width, 3]`` as stored, not rotated."""
         shaped = self._reformatter.reformat(frame, self._width, self._height, "rgb24", interpolation=self._how)
-        return shaped.to_ndarray()
+        return pixels(shaped)
 
 
-def pair_motion(reader: RgbReader, pair: SecondPicture) -> float:
-    """The published motion value of one second, 0..255."""
+def pair_motion(reader: RgbReader, pair: SecondPicture, *, always: bool = False) -> tuple[UInt8Array | None, float]:
+    """The RGB of the second's picture (``always``, or where it was needed) and its published motion, 0..255."""
     if pair.second == 0 or pair.before is None:
-        return 0.0
+        return (reader.rgb(pair.picture) if always else None), 0.0
     now, before = reader.rgb(pair.picture), reader.rgb(pair.before)
-    return mean_difference(now, before) if now.shape == before.shape else 0.0
+    return now, mean_difference(now, before) if now.shape == before.shape else 0.0

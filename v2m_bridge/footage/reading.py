@@ -1,20 +1,21 @@
 """Which pictures of which files an edit needs, so that every file is read once, in its own order.
 
 The picture of timeline frame ``f`` in a shot is the one that the file shows at
-``source_start_s + (f - start_frame) / rate * speed``; whole second ``t`` of the edit is its first frame at or after ``t``.
+``source_start_s + (f - start_frame) / rate * speed``; whole second ``t`` of the edit is its first frame at or after it.
 """
 
 from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 
 from v2m_bridge.timeline.model import Shot, Timeline
 
 CONTIGUOUS_S = 1e-4
+"""Two shots of one file that follow each other within this are one take."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class Take:
     speed: float
 
     def source_s(self, frame: int, rate: Fraction) -> float:
-        """Media time that timeline frame ``frame`` shows, in seconds."""
-        return self.source_start_s + float((frame - self.start_frame) / rate) * self.speed
+        """Media time that timeline frame ``frame`` shows, in seconds, never before the file's first picture."""
+        return max(0.0, self.source_start_s + float((frame - self.start_frame) / rate) * self.speed)
 
     def source_range_s(self, rate: Fraction) -> tuple[float, float]:
         """Media times of the earliest and the latest picture shown, both inclusive."""
-        ends = (self.source_start_s, self.source_s(self.end_frame - 1, rate))
-        return max(0.0, min(ends)), max(0.0, *ends)
+        ends = (self.source_s(self.start_frame, rate), self.source_s(self.end_frame - 1, rate))
+        return min(ends), max(ends)
 
 
 @dataclass(frozen=True)
@@ -50,34 +51,23 @@ class Second:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The picture of timeline frame ``frame``: what ``media`` shows at ``source_s``."""
+class TakePlan:
+    """What is wanted of one take.
 
-    source_s: float
-    frame: int
+    Attributes:
+        seconds: seconds whose frame lies in the take.
+        inside: of those, the ones whose motion is measured within the take.
+        edges: frames that another take compares itself with, or that compare themselves with another take.
+    """
 
-
-@dataclass
-class MediaReading:
-    """Everything that the edit needs from one file."""
-
-    media: str
-    takes: list[Take] = field(default_factory=list)
-    wanted: list[Wanted] = field(default_factory=list)
-
-    def ranges_s(self, rate: Fraction) -> list[tuple[float, float]]:
-        """Media ranges to decode, ``[first, last]`` picture times, merged and in order."""
-        merged: list[tuple[float, float]] = []
-        for start_s, end_s in sorted(take.source_range_s(rate) for take in self.takes):
-            if merged and start_s <= merged[-1][1] + float(1 / rate):
-                merged[-1] = (merged[-1][0], max(end_s, merged[-1][1]))
-            else:
-                merged.append((start_s, end_s))
-        return merged
+    take: Take
+    seconds: tuple[Second, ...]
+    inside: frozenset[int]
+    edges: tuple[int, ...]
 
 
 def takes_of(timeline: Timeline) -> tuple[Take, ...]:
-    """Online shots in order; a cut inside one take of one file (a through edit) does not separate."""
+    """Online shots in order; a cut inside one run of one file (a through edit) does not separate."""
     takes: list[Take] = []
     for shot in sorted(timeline.shots, key=lambda shot: shot.start_frame):
         if shot.media is None or not shot.media_online or shot.length_frames <= 0:
@@ -125,23 +115,25 @@ class TakeIndex:
         return take if take is not None and frame < take.end_frame else None
 
 
-def plan(timeline: Timeline) -> tuple[MediaReading, ...]:
-    """One reading for each file of the edit, its wanted pictures in the order of the file."""
+def plan(timeline: Timeline) -> tuple[TakePlan, ...]:
+    """What is wanted of every take, in the order of the timeline.
+
+    Where a second begins with a shot, its picture is compared with the last one of the shot before, as on screen;
+    where that cannot be read, the motion is measured within the shot.
+    """
     takes = takes_of(timeline)
     index = TakeIndex(takes)
-    readings: dict[str, MediaReading] = {}
-    for take in takes:
-        readings.setdefault(take.media, MediaReading(take.media)).takes.append(take)
-    for frame in _frames_needed(seconds_of(timeline)):
-        take_there = index.at(frame)
-        if take_there is not None:
-            wanted = Wanted(take_there.source_s(frame, timeline.rate), frame)
-            readings[take_there.media].wanted.append(wanted)
-    for reading in readings.values():
-        reading.wanted.sort(key=lambda wanted: (wanted.source_s, wanted.frame))
-    return tuple(readings.values())
-
-
-def _frames_needed(seconds: Iterable[Second]) -> Iterator[int]:
-    frames = {frame for second in seconds for frame in (second.frame, second.before) if frame is not None}
-    return iter(sorted(frames))
+    seconds: dict[Take, list[Second]] = {take: [] for take in takes}
+    inside: dict[Take, set[int]] = {take: set() for take in takes}
+    edges: dict[Take, list[int]] = {take: [] for take in takes}
+    for second in seconds_of(timeline):
+        here, before = index.at(second.frame), index.at(second.before)
+        if here is None:
+            continue
+        seconds[here].append(second)
+        if second.before is not None and before is not None and before is not here:
+            edges[here].append(second.frame)
+            edges[before].append(second.before)
+        elif second.before is not None:
+            inside[here].add(second.second)
+    return tuple(TakePlan(take, tuple(seconds[take]), frozenset(inside[take]), tuple(edges[take])) for take in takes)

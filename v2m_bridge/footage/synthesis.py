@@ -5,16 +5,21 @@ Everything is computed from a seed: the same call draws the same pictures.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.timeline.model import Cut, CutKind
+
+if TYPE_CHECKING:
+    import av
 
 Image = npt.NDArray[np.float32]
 """``[height, width, 3]`` RGB, 0..1."""
@@ -106,7 +111,7 @@ def synthesise_film(
 def cuts_of(shots: Sequence[ShotPlan]) -> tuple[Cut, ...]:
     """The true cuts of a plan; a transition is centred on its cut."""
     cuts, frame = [], 0
-    for before, shot in zip(shots, shots[1:], strict=False):
+    for before, shot in itertools.pairwise(shots):
         frame += before.length_frames
         half = shot.transition_frames // 2
         if half:
@@ -168,7 +173,7 @@ def encode_film(
     fast = {"preset": "veryfast", "crf": "20"} if codec == "libx264" else {}
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, options=fast if options is None else options)
+        stream = cast("av.VideoStream", container.add_stream(codec, rate, fast if options is None else options))
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format
         for picture in pictures:
@@ -219,8 +224,8 @@ def _noise(rng: np.random.Generator, height: int, width: int) -> Image:
 def _axes(size: tuple[int, int]) -> tuple[Image, Image]:
     """Column and row coordinates, in picture heights from the centre."""
     width, height = size
-    x = (np.arange(width, dtype=np.float32) - width / 2) / height
-    y = (np.arange(height, dtype=np.float32) - height / 2) / height
+    x = np.asarray((np.arange(width) - width / 2) / height, np.float32)
+    y = np.asarray((np.arange(height) - height / 2) / height, np.float32)
     return x[None, :], y[:, None]
 
 
@@ -240,7 +245,7 @@ def _landscape(rng: np.random.Generator, size: tuple[int, int]) -> Painter:
 def _shapes(rng: np.random.Generator, size: tuple[int, int]) -> Painter:
     """Discs that cross a coloured ground."""
     x, y = _axes(size)
-    palette, count = _palette(rng), 5
+    palette, count = _palette(rng), 7
     ground = _coloured(0.25 + 0.2 * (x + y), palette)
     place, drift = rng.uniform(-0.8, 0.8, (count, 2)), rng.uniform(-0.012, 0.012, (count, 2))
     radius, colour = rng.uniform(0.08, 0.25, count), rng.random((count, 3)).astype(np.float32)
@@ -248,7 +253,7 @@ def _shapes(rng: np.random.Generator, size: tuple[int, int]) -> Painter:
     def paint(moment: float) -> Image:
         image = ground.copy()
         for n in range(count):
-            cx, cy = (place[n] + drift[n] * moment + 0.9) % 1.8 - 0.9
+            cx, cy = (place[n] + drift[n] * moment + 1.3) % 2.6 - 1.3  # comes and goes beyond the edge
             image[(x - cx) ** 2 + (y - cy) ** 2 < radius[n] ** 2] = colour[n]
         return image
 

@@ -47,7 +47,8 @@ class Trace:
     @property
     def brightness(self) -> Float32Array:
         """[N] mean luma 0..255 (Rec. 709 weights)."""
-        return (self.thumbs.mean(axis=(1, 2)) @ np.array([0.2126, 0.7152, 0.0722])).astype(np.float32)
+        weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
+        return np.asarray(self.thumbs.mean(axis=(1, 2), dtype=np.float32) @ weights, np.float32)
 
 
 class Reducer:
@@ -66,7 +67,12 @@ class Reducer:
         small = self._shrink.reformat(frame, width, height, "bgr24", interpolation=self._fast)
         rows, columns, _ = THUMB_SHAPE
         thumb = self._average.reformat(small, columns, rows, "rgb24", interpolation=self._area)
-        return small.to_ndarray(), thumb.to_ndarray()
+        return pixels(small), pixels(thumb)
+
+
+def pixels(frame: av.VideoFrame) -> UInt8Array:
+    """``[height, width, 3]`` of a frame in an 8-bit RGB or BGR format."""
+    return np.asarray(frame.to_ndarray(), np.uint8)
 
 
 class TraceRecorder:

@@ -13,6 +13,8 @@ from v2m_bridge.score import Score
 
 JOB_VERSION = 1
 JOB_SUFFIX = ".v2m"
+NEWEST = "newest"
+"""File in the outbox that names the job posted last: ``counter<TAB>file name``."""
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -39,7 +41,16 @@ def post_job(score: Score, outbox: Path) -> Path:
     # an answer to an earlier push of the same score would be taken for the new one
     path.with_suffix(".answer").unlink(missing_ok=True)
     write_whole(path, job_text(session))
+    _note_newest(outbox, path.name)
     return path
+
+
+def _note_newest(outbox: Path, name: str) -> None:
+    """Point the script to the job; the counter tells a watching script that the same one was posted again."""
+    note = outbox / NEWEST
+    before = note.read_text(encoding="utf-8").split("\t")[0] if note.is_file() else ""
+    count = int(before) + 1 if before.isdecimal() else 1
+    write_whole(note, f"{count}\t{name}\n")
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -34,19 +34,19 @@ def exact_rate(value: float | int | str | Fraction) -> Fraction:
         raise InputError(f"frame rate {value!r} is not finite")
     rate = Fraction(value)
     if not 0 < rate <= MAX_RATE:
-        raise InputError(f"frame rate {float(rate):g} is outside 0..{MAX_RATE}")
+        raise InputError(f"frame rate {str(value)[:20]} is outside 0..{MAX_RATE}")
     return _snapped(rate)
 
 
 def _snapped(rate: Fraction) -> Fraction:
     if rate.denominator in (1, 1001):
         return rate
-    if abs(rate - round(rate)) < Fraction(1, 2000):
+    if round(rate) and abs(rate - round(rate)) < Fraction(1, 2000):
         return Fraction(round(rate))
     ntsc = Fraction(round(rate * Fraction(1001, 1000)) * 1000, 1001)
     if ntsc > 0 and abs(float(rate - ntsc)) < NTSC_TOLERANCE:
         return ntsc
-    return rate.limit_denominator(100_000)
+    return rate.limit_denominator(100_000) or rate
 
 
 def frame_to_seconds(frame: int | Fraction, rate: Fraction) -> Fraction:

@@ -129,7 +129,8 @@ def GetMediaItemInfo_Value(host: Host, item: Item, name: str) -> float:
 @function
 def SetMediaItemInfo_Value(host: Host, item: Item, name: str, value: float) -> bool:
     done = _set(host, item.values, name, value)
-    host.project.sort_items(item.track)
+    if name == "D_POSITION":
+        host.project.put_in_order(item)
     return done
 
 

@@ -30,6 +30,7 @@ class Host:
         version: as GetAppVersion gives it.
         answers: what the user will answer to dialogs, first first; a dialog with nobody to answer is an error.
         kill_after: number of API calls after which the script is ended, or None.
+        fail_at: number of the one API call that fails, or None.
         extensions: names of installed extensions (``"SWS"``).
     """
 
@@ -38,6 +39,7 @@ class Host:
     resource_path: Path = Path("/nowhere")
     answers: list[Any] = field(default_factory=list)
     kill_after: int | None = None
+    fail_at: int | None = None
     extensions: frozenset[str] = frozenset()
     now_s: float = 1000.0
     lanes_can_be_made: bool = True
@@ -51,6 +53,7 @@ class Host:
     at_exit: list[Any] = field(default_factory=list)
     timeline_updates: int = 0
     toggles: dict[int, int] = field(default_factory=dict)
+    actions: dict[str, int] = field(default_factory=dict)
     listed: dict[str, list[str]] = field(default_factory=dict)
     script: Path = Path("script.lua")
 
@@ -73,6 +76,8 @@ class Host:
         self.calls += 1
         if self.kill_after is not None and self.calls > self.kill_after:
             raise Killed("the script was terminated")
+        if self.calls == self.fail_at:
+            raise ReaperError("this call failed")
 
 
 Function = Callable[..., Any]

@@ -29,11 +29,14 @@ LUA_54_SINCE = (7, 0)
 
 _STRICT = """
 local functions, known = ...
+local made = {}
 reaper = setmetatable({}, {
   __index = function(_, name)
-    local f = functions(name)
-    if f == nil and not known(name) then error("reaper." .. tostring(name) .. " does not exist", 2) end
-    return f
+    if made[name] == nil then
+      made[name] = functions(name)
+      if made[name] == nil and not known(name) then error("reaper." .. tostring(name) .. " does not exist", 2) end
+    end
+    return made[name]
   end,
   __newindex = function(_, name) error("reaper." .. tostring(name) .. " is not for scripts to set", 2) end,
 })
@@ -72,9 +75,9 @@ class Reaper:
             self._finish()
             raise ReaperError(f"{script.name}: {_message(error)}") from error
         else:
+            self._check_order(script)
             if not host.deferred:
                 self._finish()
-        self._check_order(script)
 
     def tick(self, seconds: float = 0.033) -> None:
         """Run what was deferred once, ``seconds`` later."""

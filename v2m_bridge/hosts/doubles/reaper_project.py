@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,6 +166,7 @@ class State:
     markers: list[Marker] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=lambda: [Lane("{LANE-0}", default=3.0)])
     selection: tuple[float, float] = (0.0, 0.0)
+    ext: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 class Project:
@@ -178,8 +180,10 @@ class Project:
         offset_s: float = 0.0,
         frame_rate: float = 30.0,
         drop_frame: bool = False,
+        undo_covers_ext: bool = False,
     ) -> None:
         self.state = State()
+        self.undo_covers_ext = undo_covers_ext
         self.timebase = timebase
         self.tempo_timebase = tempo_timebase
         self.offset_s = offset_s
@@ -187,7 +191,6 @@ class Project:
         self.drop_frame = drop_frame
         self.guid = "{PROJECT}"
         self.path = ""
-        self.ext: dict[tuple[str, str], str] = {}
         self.play_state = 0
         self.cursor_s = 0.0
         self.changes = 0
@@ -195,6 +198,7 @@ class Project:
         self.redo_stack: list[tuple[str, State]] = []
         self._block: list[tuple[State, int]] = []
         self._guids = 0
+        self._ordered_at = -1
 
     def new_guid(self) -> str:
         """GUIDs are counted, so that two runs give the same project."""
@@ -223,8 +227,7 @@ class Project:
             return False
         name, before = self.undo_stack.pop()
         self.redo_stack.append((name, self.state))
-        self.state = before
-        self.changes += 1
+        self._become(before)
         return True
 
     def redo(self) -> bool:
@@ -232,9 +235,20 @@ class Project:
             return False
         name, after = self.redo_stack.pop()
         self.undo_stack.append((name, self.state))
-        self.state = after
-        self.changes += 1
+        self._become(after)
         return True
+
+    def _become(self, state: State) -> None:
+        # whether undo covers the values that scripts store is not established: both can be tried
+        if not self.undo_covers_ext:
+            state.ext = self.state.ext
+        self.state = state
+        self.changes += 1
+
+    @property
+    def ext(self) -> dict[tuple[str, str], str]:
+        """What scripts stored in the project, by section and key."""
+        return self.state.ext
 
     # tempo
 
@@ -255,6 +269,8 @@ class Project:
         edit(tempo, self.tempo_timebase != TIME)
         for item, start_qn, end_qn in items:
             self._follow_beats(item, start_qn, end_qn)
+        for track in self.state.tracks if items else ():
+            track.items.sort(key=lambda i: i.position)
         for marker, start_qn, region_qn in markers:
             marker.position = tempo.time(start_qn)
             marker.end = None if region_qn is None else tempo.time(region_qn)
@@ -298,13 +314,14 @@ class Project:
         item.values["D_POSITION"], item.values["D_LENGTH"] = position, length
         if source:
             item.takes.append(Take(item, self.new_guid(), source))
-        track.items.append(item)
-        self.sort_items(track)
+        insort(track.items, item, key=lambda i: i.position)
         self.changes += 1
         return item
 
-    def sort_items(self, track: Track) -> None:
-        track.items.sort(key=lambda i: i.position)
+    def put_in_order(self, item: Item) -> None:
+        """Items of a track are enumerated by position: find ``item`` its new place."""
+        item.track.items.remove(item)
+        insort(item.track.items, item, key=lambda i: i.position)
 
     def items(self) -> list[Item]:
         return [item for track in self.state.tracks for item in track.items]
@@ -324,7 +341,9 @@ class Project:
 
     def ordered_markers(self) -> list[Marker]:
         """In the order in which scripts enumerate them."""
-        self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
+        if self._ordered_at != self.changes:
+            self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
+            self._ordered_at = self.changes
         return self.state.markers
 
     def add_marker(

@@ -45,6 +45,14 @@ def ReverseNamedCommandLookup(host: Host, command: int) -> str | None:
 
 
 @function
+def AddRemoveReaScript(host: Host, add: bool, section: int, script: str, commit: bool) -> int:
+    if not Path(script).is_file():
+        return 0
+    host.actions[script] = 50001 + len(host.actions) if script not in host.actions else host.actions[script]
+    return host.actions[script]
+
+
+@function
 def SetToggleCommandState(host: Host, section: int, command: int, state: int) -> bool:
     host.toggles[command] = state
     return True

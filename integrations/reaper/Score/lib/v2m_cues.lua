@@ -1,0 +1,127 @@
+-- @noindex
+-- What earlier imports made in this project, kept in the project itself: per cue its range, its tempo points and its
+-- markers. Tracks and items carry their own tags (P_EXT:v2m), tempo points and markers cannot.
+
+local Cues = {}
+
+local SECTION = "v2m"
+local CHUNK = 8000
+
+local function encode(text)
+  return (text:gsub("[^%w%-%._{}]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function decode(text)
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function get(key)
+  local _, value = reaper.GetProjExtState(0, SECTION, key)
+  return value
+end
+
+local function set(key, value) reaper.SetProjExtState(0, SECTION, key, value) end
+
+-- Long values go in pieces: some versions cut what scripts read.
+local function get_long(key)
+  local parts = {}
+  for i = 1, tonumber(get(key)) or 0 do parts[i] = get(key .. "." .. i) end
+  return table.concat(parts)
+end
+
+local function set_long(key, value)
+  local before = tonumber(get(key)) or 0
+  local count = math.ceil(#value / CHUNK)
+  for i = 1, count do set(key .. "." .. i, value:sub((i - 1) * CHUNK + 1, i * CHUNK)) end
+  for i = count + 1, before do set(key .. "." .. i, "") end
+  set(key, count > 0 and tostring(count) or "")
+end
+
+local function write_made(parts, made, point_mark, marker_mark)
+  for _, point in ipairs(made.points) do
+    parts[#parts + 1] = ("%s,%.17g,%.17g"):format(point_mark, point.time, point.bpm)
+  end
+  for _, marker in ipairs(made.markers) do
+    parts[#parts + 1] = ("%s,%s,%s"):format(marker_mark, marker.id, encode(marker.name))
+  end
+end
+
+local function write_cue(cue)
+  local parts = { ("%s,%.17g,%.17g,%s"):format(cue.id, cue.first, cue.last, encode(cue.title)) }
+  write_made(parts, cue, "t", "m")
+  -- undo brings back what the import before made, but perhaps not this record: remember that too
+  write_made(parts, cue.past, "pt", "pm")
+  return table.concat(parts, ";")
+end
+
+local function read_made(cue, kind, first, second)
+  local made = kind:match("^p") and cue.past or cue
+  if kind:match("t$") then
+    made.points[#made.points + 1] = { time = tonumber(first), bpm = tonumber(second) }
+  elseif kind:match("m$") then
+    made.markers[#made.markers + 1] = { id = first, name = decode(second) }
+  end
+end
+
+local function read_cue(text)
+  local cue
+  for part in text:gmatch("[^;]+") do
+    local kind, first, second, third = part:match("^([^,]*),([^,]*),([^,]*),?(.*)$")
+    if cue then
+      read_made(cue, kind, first, second)
+    else
+      cue = { id = kind, first = tonumber(first), last = tonumber(second), title = decode(third) }
+      cue.points, cue.markers, cue.past = {}, {}, { points = {}, markers = {} }
+      if not (cue.first and cue.last) then return nil end
+    end
+  end
+  return cue
+end
+
+-- Every recorded cue.
+function Cues.load()
+  local cues = {}
+  for id in get("cues"):gmatch("[^,]+") do
+    local cue = read_cue(get_long("cue." .. id))
+    if cue then cues[#cues + 1] = cue end
+  end
+  return cues
+end
+
+-- Records exactly these cues and forgets all others.
+function Cues.save(cues)
+  local kept, ids = {}, {}
+  for _, cue in ipairs(cues) do
+    kept[cue.id], ids[#ids + 1] = true, cue.id
+  end
+  for id in get("cues"):gmatch("[^,]+") do
+    if not kept[id] then set_long("cue." .. id, "") end
+  end
+  for _, cue in ipairs(cues) do set_long("cue." .. cue.id, write_cue(cue)) end
+  set("cues", table.concat(ids, ","))
+end
+
+-- Splits cues into those that overlap [first, last) and the others.
+function Cues.overlapping(cues, first, last)
+  local hit, other = {}, {}
+  for _, cue in ipairs(cues) do
+    local list = (cue.first < last - 1e-6 and cue.last > first + 1e-6) and hit or other
+    list[#list + 1] = cue
+  end
+  return hit, other
+end
+
+-- The smallest number that no other cue has.
+function Cues.free_id(others)
+  local taken = {}
+  for _, cue in ipairs(others) do taken[cue.id] = true end
+  local id = 1
+  while taken[tostring(id)] do id = id + 1 end
+  return tostring(id)
+end
+
+-- An answer that this project remembers ("beats" timebase: may we go on?).
+function Cues.remembered(key) return get("answer." .. key) end
+function Cues.remember(key, value) set("answer." .. key, value) end
+
+return Cues

@@ -1,0 +1,144 @@
+-- @noindex
+-- Holds everything that is not being replaced where it is in time while the tempo map changes: in a project whose
+-- timebase is beats, REAPER would move items, change the speed of video, and move markers.
+
+local Guard = {}
+
+local TIME = 0
+local SAME_S = 1e-9
+
+local function video(item)
+  local take = reaper.GetActiveTake(item)
+  local source = take and reaper.GetMediaItemTake_Source(take)
+  return source ~= nil and reaper.GetMediaSourceType(source) == "VIDEO"
+end
+
+Guard.is_video = video
+
+local function rate_of(item)
+  local take = reaper.GetActiveTake(item)
+  return take and reaper.GetMediaItemTakeInfo_Value(take, "D_PLAYRATE") or nil
+end
+
+local function timebase(owner_mode, item_mode, project_mode)
+  if item_mode >= 0 then return item_mode end
+  if owner_mode >= 0 then return owner_mode end
+  return project_mode
+end
+
+local function hold_item(held, item, track_mode, follows)
+  local mode = reaper.GetMediaItemInfo_Value(item, "C_BEATATTACHMODE")
+  local back = mode
+  -- video must stay with the picture for good, not only during the import
+  if not follows and video(item) and timebase(track_mode, mode, held.project_mode) ~= TIME then
+    back, held.videos = TIME, held.videos + 1
+  end
+  local record = { item = item, back = back, rate = rate_of(item) }
+  record.position = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
+  record.length = reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
+  if follows then
+    record.first = reaper.TimeMap2_timeToQN(0, record.position)
+    record.last = reaper.TimeMap2_timeToQN(0, record.position + record.length)
+  end
+  held.items[#held.items + 1] = record
+  reaper.SetMediaItemInfo_Value(item, "C_BEATATTACHMODE", TIME)
+end
+
+local function hold_track(held, track, follows)
+  local mode = reaper.GetMediaTrackInfo_Value(track, "C_BEATATTACHMODE")
+  held.tracks[#held.tracks + 1] = { track = track, back = mode }
+  for i = 0, reaper.CountTrackMediaItems(track) - 1 do
+    local item = reaper.GetTrackMediaItem(track, i)
+    hold_item(held, item, mode, follows(item))
+  end
+  reaper.SetMediaTrackInfo_Value(track, "C_BEATATTACHMODE", TIME)
+end
+
+-- Name of a marker that survives moving: its GUID, or its number where this version does not tell.
+function Guard.marker_id(index, is_region, number)
+  local good, guid = reaper.GetSetProjectInfo_String(0, "MARKER_GUID:" .. index, "", false)
+  if good and guid ~= "" then return guid end
+  return (is_region and "r" or "m") .. number
+end
+
+-- Calls visit(index, id, is_region, position, last, name, number, color) for every marker and region.
+function Guard.each_marker(visit)
+  local index = 0
+  while true do
+    local more, is_region, position, last, name, number, color = reaper.EnumProjectMarkers3(0, index)
+    if more == 0 then return end
+    visit(index, Guard.marker_id(index, is_region, number), is_region, position, last, name, number, color)
+    index = index + 1
+  end
+end
+
+-- Holds all items; those for which follows(item) is true are put back on their beats, all others on their seconds.
+function Guard.hold(follows)
+  local held = { tracks = {}, items = {}, markers = {}, videos = 0, repaired = 0 }
+  held.project_mode = reaper.GetSetProjectInfo(0, "PROJECT_TIMEBASE", 0, false)
+  hold_track(held, reaper.GetMasterTrack(0), follows)
+  for i = 0, reaper.CountTracks(0) - 1 do hold_track(held, reaper.GetTrack(0, i), follows) end
+  Guard.each_marker(function(_, id, is_region, position, last)
+    held.markers[id] = { position = position, last = is_region and last or 0 }
+  end)
+  return held
+end
+
+local function differs(a, b) return math.abs(a - b) > SAME_S end
+
+local function put_back(held, record)
+  local item = record.item
+  if record.first then
+    record.position = reaper.TimeMap2_QNToTime(0, record.first)
+    record.length = reaper.TimeMap2_QNToTime(0, record.last) - record.position
+  end
+  if differs(reaper.GetMediaItemInfo_Value(item, "D_POSITION"), record.position) then
+    reaper.SetMediaItemInfo_Value(item, "D_POSITION", record.position)
+    held.repaired = held.repaired + (record.first and 0 or 1)
+  end
+  if differs(reaper.GetMediaItemInfo_Value(item, "D_LENGTH"), record.length) then
+    reaper.SetMediaItemInfo_Value(item, "D_LENGTH", record.length)
+    held.repaired = held.repaired + (record.first and 0 or 1)
+  end
+  if record.rate and differs(rate_of(item), record.rate) then
+    reaper.SetMediaItemTakeInfo_Value(reaper.GetActiveTake(item), "D_PLAYRATE", record.rate)
+    held.repaired = held.repaired + 1
+  end
+end
+
+-- One marker that the tempo map has moved, or nil; asked again after each repair because repairs change the order.
+local function moved_marker(held)
+  local found
+  Guard.each_marker(function(index, id, is_region, position, last, name, number, color)
+    local was = held.markers[id]
+    if found or not was then return end
+    if differs(position, was.position) or (is_region and differs(last, was.last)) then
+      found = { index, is_region, was.position, was.last, number, name, color, 0 }
+    end
+  end)
+  return found
+end
+
+local function put_back_markers(held)
+  local moved = moved_marker(held)
+  while moved do
+    if not reaper.SetProjectMarkerByIndex2(0, table.unpack(moved)) then return end
+    held.repaired = held.repaired + 1
+    moved = moved_marker(held)
+  end
+end
+
+-- Gives timebases back and puts right whatever moved all the same.
+function Guard.release(held)
+  reaper.UpdateTimeline()
+  for _, record in ipairs(held.tracks) do
+    reaper.SetMediaTrackInfo_Value(record.track, "C_BEATATTACHMODE", record.back)
+  end
+  for _, record in ipairs(held.items) do
+    reaper.SetMediaItemInfo_Value(record.item, "C_BEATATTACHMODE", record.back)
+    put_back(held, record)
+  end
+  put_back_markers(held)
+end
+
+return Guard

@@ -1,0 +1,173 @@
+"""A cache of what was measured: keyed by the content of the media, the range, and the version of the analysis.
+
+Entries are files that appear whole or not at all, so two processes can share the folder and a killed one harms nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+ANALYSIS_VERSION = 1
+"""Raised whenever a measurement changes; older entries are then never found again and age out."""
+
+DEFAULT_LIMIT_BYTES = 4 * 2**30
+TRIM_TO = 0.8
+"""Share of the limit that is left after old entries were dropped."""
+
+WHOLE_FILE_BYTES = 64 * 2**20
+SAMPLE_BYTES = 64 * 2**10
+SAMPLES = 64
+"""Files up to 64 MiB are hashed whole; of larger ones 64 blocks spread over the file, with size and date."""
+
+ORPHAN_AGE_S = 3600.0
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class CacheInfo:
+    """What a cache holds."""
+
+    folder: Path
+    entries: int
+    size_bytes: int
+    limit_bytes: int
+
+
+def default_cache_folder() -> Path:
+    """``features`` in the ``cache`` of the state folder (``V2M_HOME``, else the platform's folder for user data)."""
+    home = os.environ.get("V2M_HOME")
+    if home:
+        return Path(home).expanduser() / "cache" / "features"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "cache" / "features"
+
+
+def media_identity(path: Path) -> str:
+    """A digest of a file's content that a renamed or moved copy shares.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    state = path.stat()
+    digest = hashlib.blake2b(str(state.st_size).encode(), digest_size=20)
+    with path.open("rb") as file:
+        if state.st_size <= WHOLE_FILE_BYTES:
+            while block := file.read(2**20):
+                digest.update(block)
+        else:
+            digest.update(str(state.st_mtime_ns).encode())
+            for number in range(SAMPLES):
+                file.seek((state.st_size - SAMPLE_BYTES) * number // (SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def entry_key(kind: str, *parts: object) -> str:
+    """The name of an entry; ``parts`` are plain values that identify it."""
+    text = json.dumps([ANALYSIS_VERSION, kind, *parts], default=str)
+    return kind + "-" + hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+class FeatureCache:
+    """Arrays on disk under a key. A cache never fails its user: what cannot be stored is measured again next time.
+
+    Args:
+        folder: where entries lie; created on the first write. None: the default place.
+        limit_bytes: above this the entries that were unused for longest are dropped.
+    """
+
+    def __init__(self, folder: Path | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self.folder = default_cache_folder() if folder is None else folder
+        self.limit_bytes = limit_bytes
+
+    def get(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays stored under ``key``; None when there are none or they are damaged."""
+        path = self._path(key)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            self._drop(path)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return arrays
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Store arrays under ``key``, replacing what was there in one step."""
+        path = self._path(key)
+        staging = path.with_name(f"{key}.{uuid.uuid4().hex}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with staging.open("wb") as file:
+                np.savez(file, **dict(arrays))  # type: ignore[arg-type]
+            staging.replace(path)
+        except OSError:
+            self._drop(staging)
+            return
+        self._trim()
+
+    def info(self) -> CacheInfo:
+        """How many entries there are and what they weigh."""
+        entries = self._entries()
+        return CacheInfo(self.folder, len(entries), sum(size for _, size, _ in entries), self.limit_bytes)
+
+    def clear(self) -> CacheInfo:
+        """Remove every entry; returns what there was."""
+        before = self.info()
+        for path, _, _ in self._entries():
+            self._drop(path)
+        self._drop_orphans(0.0)
+        return before
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[-2:] / f"{key}.npz"
+
+    def _entries(self) -> list[tuple[Path, int, float]]:
+        found: list[tuple[Path, int, float]] = []
+        for path in self.folder.glob("??/*.npz"):
+            with contextlib.suppress(OSError):
+                state = path.stat()
+                found.append((path, state.st_size, state.st_mtime))
+        return found
+
+    def _trim(self) -> None:
+        entries = self._entries()
+        total = sum(size for _, size, _ in entries)
+        if total <= self.limit_bytes:
+            return
+        self._drop_orphans(ORPHAN_AGE_S)
+        for path, size, _ in sorted(entries, key=lambda entry: entry[2]):
+            if total <= self.limit_bytes * TRIM_TO:
+                break
+            self._drop(path)
+            total -= size
+
+    def _drop_orphans(self, age_s: float) -> None:
+        """Half-written files of processes that were killed."""
+        for path in self.folder.glob("??/*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime >= age_s:
+                    path.unlink()
+
+    @staticmethod
+    def _drop(path: Path) -> None:
+        with contextlib.suppress(OSError):
+            path.unlink()
