@@ -46,6 +46,15 @@ def damaged_bytes(data: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
+def flipped_bits(data: bytes, rng: random.Random) -> bytes:
+    """Damage that keeps the length, so that a file with inner addresses stays nearly whole."""
+    out = bytearray(data)
+    for _ in range(rng.randint(1, 60)):
+        at = rng.randrange(len(out))
+        out[at] = rng.choice((out[at] ^ (1 << rng.randrange(8)), 0, 255))
+    return bytes(out)
+
+
 def damaged_json(document: Any, rng: random.Random) -> bytes:
     """Replace, drop, double, swap or nest values anywhere in a document."""
     root = copy.deepcopy(document)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from cue_scores import film, make_score
 
+from v2m_bridge.hosts.broadcast_wave import read_timecode_and_loudness
 from v2m_bridge.hosts.loudness import LoudnessMeter
 from v2m_bridge.hosts.preview_synth import SoundingNote, render, tone
 from v2m_bridge.hosts.write_preview import HIGHEST_PEAK_DBFS, TARGET_LUFS, find_sound_font, write_preview
@@ -43,6 +44,16 @@ def test_length_peak_and_loudness_are_those_of_the_file(score: Score, tmp_path: 
     assert meter.integrated() == pytest.approx(report.integrated_lufs, abs=1e-3)
     assert np.abs(sound[-3:]).max() < 0.002  # no click at the last frame
     assert report.engine == "built in" and report.warnings == ()
+
+
+def test_the_file_carries_its_timecode_and_its_loudness(score: Score, tmp_path: Path) -> None:
+    report = write_preview(score, tmp_path / "preview.wav", built_in=True)
+    start, lufs = read_timecode_and_loudness(tmp_path / "preview.wav")
+    assert start == round(86400 * Fraction(1001, 30000) * 48000)
+    assert report.integrated_lufs is not None and lufs == pytest.approx(report.integrated_lufs, abs=0.005)
+    raw = (tmp_path / "preview.wav").read_bytes()
+    assert raw[:4] + raw[8:16] == b"RIFFWAVEbext" and int.from_bytes(raw[4:8], "little") == len(raw) - 8
+    assert raw[20 + 346 : 20 + 348] == b"\x02\0"  # version 2 stands behind texts, date and time reference
 
 
 def test_the_notes_are_where_the_score_has_them(score: Score, tmp_path: Path) -> None:

@@ -229,7 +229,8 @@ def test_deep_xml_is_refused(tmp_path: Path) -> None:
 def test_clips_that_hold_their_video_inside(tmp_path: Path) -> None:
     """Resolve's form; the video's offset counts on the clip's clock and may be left out."""
     spine = (
-        '<clip name="one" offset="0s" start="3600s" duration="2s"><video ref="A" offset="3600s" start="0s" duration="9s"/>'
+        '<clip name="one" offset="0s" start="3600s" duration="2s">'
+        '<video ref="A" offset="3600s" start="0s" duration="9s"/>'
         '<audio lane="-1" ref="A" offset="3600s" duration="9s"/></clip>'
         '<clip name="two" offset="2s" start="3600s" duration="2s"><video ref="B" start="3s" duration="9s"/></clip>'
         '<clip name="three" offset="4s" start="0s" duration="2s"><video ref="C" offset="500s" duration="9s"/></clip>'

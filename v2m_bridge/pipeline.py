@@ -15,7 +15,7 @@ from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.thumbnails import shot_thumbnails
 from v2m_bridge.harmony import Harmony, harmonise
-from v2m_bridge.hosts.read_edit import read_edit
+from v2m_bridge.hosts.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUFFIXES, read_edit
 from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
 from v2m_bridge.hosts.write_cuesheet_csv import write_cuesheet_csv
@@ -43,9 +43,6 @@ from v2m_bridge.timing.rates import exact_rate
 if TYPE_CHECKING:
     from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.timeline.model import Timeline
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mxf", ".mts", ".m2ts", ".mpg", ".mpeg"})
-EDIT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".edl", ".xml", ".fcpxml", ".aaf"})
 
 STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
 """Names that ``progress`` reports, in order."""
@@ -95,7 +92,7 @@ def read_source(
     suffix = source.suffix.lower()
     if not source.exists():
         raise InputError(f"{source} does not exist")
-    if source.is_dir() and suffix != ".otiod":
+    if source.is_dir() and suffix not in BUNDLE_SUFFIXES:
         raise InputError(f"{source} is a folder", "give an edit (.otio, .edl, .xml, .fcpxml, .aaf) or a video file")
     if suffix in EDIT_SUFFIXES:
         with naming(source):

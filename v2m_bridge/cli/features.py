@@ -87,7 +87,7 @@ def _show(timeline: Timeline, document: FeaturesDocument) -> None:
     console = Console()
     console.print(
         f"[bold]{escape(document.name)}[/bold]  {document.duration_s:.2f} s ({document.duration_frames} frames at "
-        f"{float(timeline.rate):.6g}), hard cuts {len(document.cuts)}, fades and dissolves {len(document.transitions)}, "
+        f"{float(timeline.rate):.6g}), hard cuts {len(document.cuts)}, transitions {len(document.transitions)}, "
         f"sudden movements {len(document.onsets)}",
         soft_wrap=True,
     )

@@ -1,26 +1,25 @@
-<<<<<<< HEAD
-"""``v2m-bridge models``: checkpoints of others."""
-
-from __future__ import annotations
-
-from pathlib import Path
-=======
-"""``v2m-bridge models``: networks that are fetched from elsewhere."""
+"""``v2m-bridge models``: what is shipped, published checkpoints, and networks fetched from elsewhere."""
 
 from __future__ import annotations
 
 from enum import StrEnum
->>>>>>> footage
+from pathlib import Path
 
 import typer
 
 
-<<<<<<< HEAD
+class Pullable(StrEnum):
+    """What can be fetched."""
+
+    CLIP = "clip"
+
+
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    models = typer.Typer(no_args_is_help=True, help="List checkpoints and bring in published ones.")
+    models = typer.Typer(no_args_is_help=True, help="List checkpoints, import published ones, fetch CLIP.")
     models.command("list")(list_models)
     models.command("import")(import_model)
+    models.command("pull")(pull)
     app.add_typer(models, name="models")
 
 
@@ -56,23 +55,6 @@ def import_model(
         return
     print(f"{imported.kind}, {imported.parameters:,} parameters")
     print(f"  {imported.path}")
-=======
-class Pullable(StrEnum):
-    """What can be fetched."""
-
-    CLIP = "clip"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    group = typer.Typer(help="Networks that are fetched from elsewhere.", no_args_is_help=True)
-    group.callback()(_group)
-    group.command("pull")(pull)
-    app.add_typer(group, name="models")
-
-
-def _group() -> None:
-    """Keeps ``pull`` a command of its own while it is the only one."""
 
 
 def pull(what: Pullable = typer.Argument(..., help="clip: looks at the footage (1.7 GB).")) -> None:
@@ -83,4 +65,3 @@ def pull(what: Pullable = typer.Argument(..., help="clip: looks at the footage (
     with shown_progress({"download": 1.0}) as progress:
         path = pull_clip(progress)
     print(path)
->>>>>>> footage

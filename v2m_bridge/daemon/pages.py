@@ -7,7 +7,7 @@ import html
 from functools import lru_cache
 from importlib.resources import files
 
-GATE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+GATE_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
 STATIC_TYPES = {
     ".css": "text/css; charset=utf-8",

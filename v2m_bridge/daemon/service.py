@@ -352,7 +352,7 @@ class Service:
 
 
 def _known_kind(name: str) -> None:
-    from v2m_bridge.pipeline import EDIT_SUFFIXES, VIDEO_SUFFIXES
+    from v2m_bridge.hosts.read_edit import EDIT_SUFFIXES, VIDEO_SUFFIXES
 
     known = EDIT_SUFFIXES | VIDEO_SUFFIXES
     if Path(name).suffix.lower() not in known:

@@ -164,8 +164,8 @@ class VideoSource:
         self._container = container
         streams = [s for s in container.streams.video if not _is_cover(s)]
         if not streams:
-            self.close()
             what = "only sound" if container.streams.audio else "no picture"
+            self.close()
             raise MediaError(f"{self.path.name} holds {what}", "give a file with a video track")
         self._stream = streams[0]
         if getattr(self._stream, "codec_context", None) is None:
@@ -190,7 +190,7 @@ class VideoSource:
             width=first.frame.width,
             height=first.frame.height,
             rate=rate,
-            duration_s=_stated_duration(container, stream),
+            duration_s=_stated_duration(container, stream, float((self._start_pts or 0) * (stream.time_base or 0))),
             rotation_deg=int(first.frame.rotation) % 360,
             pixel_format=first.frame.format.name,
             codec=stream.codec_context.name,
@@ -248,7 +248,10 @@ class VideoSource:
         self._fresh = False
         self._packets = self.damaged_packets = 0
         end_s = last_s = -math.inf
-        packets = self._opened().demux(self._stream)
+        container = self._opened()
+        sound = [] if self.info.duration_s is not None else list(container.streams.audio)
+        packets = container.demux(self._stream, *sound)
+        heard_s = -math.inf
         while True:
             try:
                 packet = next(packets, None)
@@ -256,6 +259,9 @@ class VideoSource:
                 raise self._damage(end_s, error) from error
             if packet is None:
                 break
+            if packet.stream.type == "audio":
+                heard_s = max(heard_s, float((packet.pts or 0) * (packet.time_base or 0)))
+                continue
             for frame in self._frames_of(packet, end_s):
                 seconds = self._seconds_of(frame, end_s)
                 if seconds <= last_s:
@@ -263,7 +269,7 @@ class VideoSource:
                 length_s = float(frame.duration * (frame.time_base or 0)) if frame.duration else 0.0
                 last_s, end_s = seconds, seconds + (length_s or float(1 / self.info.rate))
                 yield Picture(seconds, length_s, frame)
-        self._check_end(end_s)
+        self._check_end(end_s, heard_s)
 
     def _frames_of(self, packet: av.Packet[Any], at_s: float) -> list[av.VideoFrame]:
         import av
@@ -287,11 +293,13 @@ class VideoSource:
             self._start_pts = pts
         return float((pts - self._start_pts) * frame.time_base)
 
-    def _check_end(self, end_s: float) -> None:
-        """The stream is over: was that all of it?"""
+    def _check_end(self, end_s: float, heard_s: float) -> None:
+        """The stream is over: was that all of it? Where only the container states a length, sound may be the longer."""
         if _file_size(self.path) < self._size_bytes:
             raise MediaError(f"{self.path.name} became shorter while it was read", "copy it completely, then try again")
-        stated = self.info.duration_s
+        stated, container_s = self.info.duration_s, self._opened().duration
+        if stated is None and container_s is not None and heard_s > -math.inf:
+            stated, end_s = container_s / 1_000_000, max(end_s, heard_s)
         if stated is None or self.info.is_still:
             return
         if stated - end_s > max(MISSING_END_S, stated * MISSING_END_SHARE):
@@ -352,14 +360,18 @@ def _nominal_rate(stream: av.video.stream.VideoStream) -> Fraction:
     return exact_rate(stream.average_rate) if stream.average_rate else FALLBACK_RATE
 
 
-def _stated_duration(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float | None:
+def _stated_duration(
+    container: av.container.InputContainer, stream: av.video.stream.VideoStream, first_s: float
+) -> float | None:
+    """Length of the picture; Matroska states where it ends, counted from the container's own zero."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
+    offset_s = max(0.0, first_s) if "matroska" in container.format.name else 0.0
     match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip())
     if match:
-        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) - offset_s
     if container.duration is not None and not container.streams.audio:
-        return container.duration / 1_000_000
+        return container.duration / 1_000_000 - offset_s
     return None
 
 

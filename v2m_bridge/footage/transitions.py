@@ -23,6 +23,9 @@ STEEPEST = 0.65
 """Share of a slope that one step may take; more is a flash."""
 
 LONGEST_FADE_S = 4.0
+HELD_FRAMES = 4
+"""Black of this length is held: the new shot begins after it."""
+
 SHORTEST_SLOPE = 2
 """Pictures that a slope takes at least; less is a hard cut to black."""
 
@@ -105,9 +108,9 @@ def _fade_at(
         return None
     if same_but_brightness(trace.thumbs[left].astype(np.float32), trace.thumbs[right].astype(np.float32)):
         return None
-    lowest = start + int(np.argmin(level[start:end]))
-    flat = float(np.ptp(level[start:end])) < 4
-    return Cut(end if flat else lowest, CutKind.FADE, left if down else start, right)
+    bottom = np.flatnonzero(level[start:end] <= level[start:end].min() + 3) + start
+    comes_back = int(bottom[-1]) + 1 if len(bottom) >= HELD_FRAMES else int(bottom[len(bottom) // 2])
+    return Cut(comes_back, CutKind.FADE, left if down else start, right)
 
 
 def _steepest(level: Float32Array, first: int, last: int) -> float:

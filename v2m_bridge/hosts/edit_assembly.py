@@ -17,13 +17,11 @@ MAX_DURATION_S = 100 * 3600
 MAX_TIME_S = 10_000_000
 """Source positions: timecode of a day, frame numbers of image sequences; beyond lies damage."""
 
-<<<<<<< HEAD
 OWN_MARKER = "v2m: "
 """Markers that we wrote into a host (status, chords, hits) begin like this; they are no part of the edit."""
-=======
+
 _WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
 _FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
->>>>>>> edit
 
 MAX_PIECES = 500_000
 MAX_WARNINGS = 50

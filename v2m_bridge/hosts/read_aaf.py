@@ -57,5 +57,7 @@ def _converted(path: Path, limit_s: float) -> bytes:
     if run.returncode != 0:
         lines = run.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines and run.returncode == 3 else f"its reader ended with code {run.returncode}"
-        raise InputError(f"{path.name} cannot be read as AAF: {clean(reason)[:300]}")
+        raise InputError(
+            f"{path.name} cannot be read as AAF, it is damaged or of an unknown form: {clean(reason)[:300]}"
+        )
     return run.stdout

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from v2m_bridge.errors import InputError
+from v2m_bridge.hosts.resolve_request import request_of
 from v2m_bridge.timeline.model import Timeline
 
 READERS: dict[str, tuple[str, str]] = {
@@ -22,6 +23,8 @@ READERS: dict[str, tuple[str, str]] = {
     ".aaf": ("read_aaf", "read_aaf"),
 }
 """Suffix -> module of this package and its function, all of one signature; imported when needed."""
+
+EDIT_SUFFIXES = frozenset(READERS)
 
 BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
 """Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
@@ -56,7 +59,7 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     try:
         timeline: Timeline = reader(path, rate=rate, media_roots=[r for r in roots if r.is_dir()])
     except InputError as error:
-        if path.name in error.message:
+        if path.name in error.message or request_of(path.name):
             raise
         raise InputError(f"{path.name}: {error.message}", error.hint) from error
     except OSError as error:

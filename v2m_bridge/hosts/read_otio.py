@@ -32,38 +32,27 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
-<<<<<<< HEAD
-    name, request = display_name(path.name), request_of(path.name)
+    request = request_of(path.name)
+    name = f"{display_name(path.name)}.otio" if request else path.name
     drop_frame = request.drop_frame if request else None
     return read_otio_text(path.read_bytes(), name, MediaFinder(path.parent, media_roots), rate, drop_frame=drop_frame)
 
 
 def read_otio_text(
     data: bytes | str,
-    stem: str,
+    file_name: str,
     media: MediaFinder,
     rate: Fraction | None = None,
     notes: Sequence[str] = (),
     drop_frame: bool | None = None,
 ) -> Timeline:
-    """Read OTIO JSON; ``stem`` names the edit where it has no name itself, ``notes`` are warnings to begin with.
+    """Read OTIO JSON; ``file_name`` is used in messages, ``notes`` are warnings to begin with.
 
     OTIO has no drop frame: our menu scripts tell of it (``drop_frame``, or the timeline's metadata), else it is guessed
     from the start timecode.
     """
-    root = _load(data, stem)
-    timeline = _find_timeline(root, stem)
-=======
-    return read_otio_text(path.read_bytes(), path.name, MediaFinder(path.parent, media_roots), rate)
-
-
-def read_otio_text(
-    data: bytes | str, file_name: str, media: MediaFinder, rate: Fraction | None = None, notes: Sequence[str] = ()
-) -> Timeline:
-    """Read OTIO JSON; ``file_name`` is used in messages, ``notes`` are warnings to begin with."""
     root = _load(data, file_name)
     timeline = _find_timeline(root, file_name)
->>>>>>> edit
     stack = dict_of(timeline.get("tracks"))
     name = text_of(timeline.get("name")) or Path(file_name).stem
     edit = Edit(name=clean(name), rate=_picture_rate(timeline, stack, rate, file_name))

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.errors import HostError, InputError, SetupError
-from v2m_bridge.hosts.edit_assembly import Edit, assemble, clean, to_frame
-from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_clip import png_has_alpha
+from v2m_bridge.hosts.edit_assembly import Edit, assemble, clean, to_frame, transition_kind
+from v2m_bridge.hosts.find_media import MediaFinder, png_has_alpha
 from v2m_bridge.hosts.otio_values import TimeRange
-from v2m_bridge.hosts.otio_walk import Window, transition_kind
+from v2m_bridge.hosts.otio_walk import Window
 from v2m_bridge.hosts.resolve_retime import Take, take_of
 from v2m_bridge.timeline.model import Marker, Timeline
 from v2m_bridge.timeline.sweep import Blend, Piece

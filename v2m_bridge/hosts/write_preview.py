@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from v2m_bridge.hosts.broadcast_wave import Samples, store_loudness, write_samples
 from v2m_bridge.hosts.loudness import SAMPLE_RATE, Audio, LoudnessMeter
 from v2m_bridge.hosts.preview_synth import SoundingNote, render
 from v2m_bridge.score import PartDocument, Score
@@ -70,7 +71,7 @@ class PreviewReport:
 
 
 def write_preview(score: Score, path: Path, *, sound_font: Path | None = None, built_in: bool = False) -> PreviewReport:
-    """Render the parts to 16-bit stereo at 48 kHz.
+    """Render the parts to 16-bit stereo at 48 kHz, a Broadcast WAV with the start timecode and the loudness in it.
 
     Args:
         sound_font: used with FluidSynth; None looks for one (``V2M_SOUND_FONT``, then the usual folders).
@@ -89,8 +90,9 @@ def write_preview(score: Score, path: Path, *, sound_font: Path | None = None, b
             raw = _fluidsynth(score, font, Path(folder), warnings)
         blocks = _read(raw, samples) if raw else render(_notes(score), samples)
         engine = f"fluidsynth ({font.name})" if raw and font else "built in"
-        lufs, peak = _write(blocks, samples, path, Path(folder))
-    return PreviewReport(engine, SAMPLE_RATE, samples, lufs, peak, tuple(warnings))
+        meter = _write(blocks, score, samples, path, Path(folder))
+    peak = float(20 * np.log10(meter.peak)) if meter.peak else None
+    return PreviewReport(engine, SAMPLE_RATE, samples, meter.integrated(), peak, tuple(warnings))
 
 
 def find_sound_font() -> Path | None:
@@ -196,33 +198,41 @@ def _read(path: Path, samples: int) -> Iterator[Audio]:
             left -= count
 
 
-def _write(blocks: Iterable[Audio], samples: int, path: Path, folder: Path) -> tuple[float | None, float | None]:
-    """Store the sound as floats, measure it, then write it at the wanted loudness; (LUFS, peak dBFS) of the file."""
+def _write(blocks: Iterable[Audio], score: Score, samples: int, path: Path, folder: Path) -> LoudnessMeter:
+    """Store the sound as floats, measure it, write it at the wanted loudness; what the file holds is measured again."""
     stored = folder / "preview.f32"
     meter = LoudnessMeter()
-    fade = min(samples, int(_FADE_S * SAMPLE_RATE))
-    done = 0
     with stored.open("wb") as file:
-        for block in blocks:
-            end = done + len(block)
-            if end > samples - fade:
-                places = np.arange(done, end)
-                block = block * np.clip((samples - places) / max(fade, 1), 0, 1).astype(np.float32)[:, None]
+        for block in _faded(blocks, samples):
             meter.add(block)
             file.write(block.astype("<f4").tobytes())
-            done = end
     gain = _gain(meter)
     final = LoudnessMeter()
-    with wave.open(str(path), "wb") as out, stored.open("rb") as file:
-        out.setnchannels(2)
-        out.setsampwidth(2)
-        out.setframerate(SAMPLE_RATE)
-        while raw := file.read(8 * 10 * SAMPLE_RATE):
-            whole = np.round(np.frombuffer(raw, dtype="<f4").reshape(-1, 2) * (gain * 32767)).astype("<i2")
-            final.add((whole / 32768).astype(np.float32))
-            out.writeframes(whole.tobytes())
-    peak = float(20 * np.log10(final.peak)) if final.peak else None
-    return final.integrated(), peak
+
+    def levelled() -> Iterator[Samples]:
+        with stored.open("rb") as file:
+            while raw := file.read(8 * 10 * SAMPLE_RATE):
+                whole = np.round(np.frombuffer(raw, dtype="<f4").reshape(-1, 2) * (gain * 32767)).astype(np.int16)
+                final.add((whole / 32768).astype(np.float32))
+                yield whole
+
+    start = max(0, round(Fraction(score.timeline.start_frame) / exact_rate(score.timeline.rate) * SAMPLE_RATE))
+    write_samples(path, levelled(), SAMPLE_RATE, start, score.timeline.name)
+    store_loudness(path, final.integrated())
+    return final
+
+
+def _faded(blocks: Iterable[Audio], samples: int) -> Iterator[Audio]:
+    """``blocks`` with the last 20 ms faded, so that a tail that goes on does not click at the picture's end."""
+    fade = min(samples, int(_FADE_S * SAMPLE_RATE))
+    done = 0
+    for block in blocks:
+        end = done + len(block)
+        if end > samples - fade:
+            shape = np.clip((samples - np.arange(done, end)) / max(fade, 1), 0, 1).astype(np.float32)
+            block = block * shape[:, None]
+        done = end
+        yield block
 
 
 def _gain(meter: LoudnessMeter) -> float:
