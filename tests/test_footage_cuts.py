@@ -63,7 +63,11 @@ def test_a_real_clip_of_one_shot_has_no_cut(shared_data: Path, name: str) -> Non
 
 
 def test_a_fade_from_black_and_a_moving_camera_are_no_cuts(shared_data: Path) -> None:
-    assert [cut.frame for cut in read_video(shared_data / "footage" / "big_buck_bunny_0_30.webm").cuts] == [283, 376, 551]
+    assert [cut.frame for cut in read_video(shared_data / "footage" / "big_buck_bunny_0_30.webm").cuts] == [
+        283,
+        376,
+        551,
+    ]
 
 
 @pytest.mark.slow
@@ -123,7 +127,10 @@ def test_cuts_between_two_dark_shots_are_found() -> None:
 
 @pytest.mark.parametrize("length", [12, 24, 40])
 def test_a_fade_through_black_is_one_fade(length: int) -> None:
-    plan = [ShotPlan(Scene.LANDSCAPE, 60), ShotPlan(Scene.SKYLINE, 60, transition=CutKind.FADE, transition_frames=length)]
+    plan = [
+        ShotPlan(Scene.LANDSCAPE, 60),
+        ShotPlan(Scene.SKYLINE, 60, transition=CutKind.FADE, transition_frames=length),
+    ]
     cuts = find_cuts(plan, 9)
     assert [cut.kind for cut in cuts] == [CutKind.FADE]
     assert abs(cuts[0].frame - 60) <= 2

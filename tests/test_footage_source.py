@@ -50,7 +50,9 @@ def test_a_range_gives_the_pictures_that_reading_through_gives(film: tuple[Path,
     with VideoSource(path) as source:
         through = [(p.seconds, reader.rgb(p.frame)) for p in source.pictures()][start : start + 5]
         source.info = type(source.info)(**{**source.info.__dict__, "key_spacing_s": 0.01})  # always seek
-        ranged = [(p.seconds, reader.rgb(p.frame)) for p in source.pictures(start / float(rate), (start + 4.6) / float(rate))]
+        ranged = [
+            (p.seconds, reader.rgb(p.frame)) for p in source.pictures(start / float(rate), (start + 4.6) / float(rate))
+        ]
     assert [s for s, _ in ranged] == [s for s, _ in through]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(through, ranged, strict=True))
 
@@ -136,8 +138,9 @@ def test_a_file_that_was_not_copied_completely(tmp_path: Path, share: float) -> 
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
-    path = plain_film(tmp_path / "shrinks.mp4", count=250, size=(640, 360), container_options={"movflags": "faststart"})
-    with pytest.raises(MediaError, match="shorter while it was read|cannot be decoded"), VideoSource(path) as source:
+    fast = {"movflags": "faststart"}
+    path = plain_film(tmp_path / "shrinks.mp4", count=250, size=(640, 360), container_options=fast)
+    with pytest.raises(MediaError, match=r"shorter while it was read"), VideoSource(path) as source:
         for number, _ in enumerate(source.pictures()):
             if number == 3:
                 with path.open("r+b") as file:
