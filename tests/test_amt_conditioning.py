@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def features(seconds: int) -> FootageFeatures:
 def slots(*edges_s: float, on_hit: tuple[int, ...] = ()) -> list[Slot]:
     return [
         Slot(index * 2.0, index * 2.0 + 2.0, start, end, index in on_hit)
-        for index, (start, end) in enumerate(zip(edges_s[:-1], edges_s[1:], strict=True))
+        for index, (start, end) in enumerate(pairwise(edges_s))
     ]
 
 
