@@ -26,12 +26,12 @@ def finished(folder: Path) -> JobFolder:
     return made
 
 
-def test_a_reaper_that_never_met_us_is_told_how(tmp_path: Path) -> None:
+def test_a_reaper_that_never_met_us_is_told_how(own_home: Path) -> None:
     with pytest.raises(SetupError, match="install reaper"):
-        push_to_reaper(JOB, finished(tmp_path / "job"))
+        push_to_reaper(JOB, finished(own_home / "scores" / "job"))
 
 
-def test_a_watching_reaper_takes_the_daemons_score(tmp_path: Path, own_home: Path) -> None:
+def test_a_watching_reaper_takes_the_daemons_score(own_home: Path) -> None:
     reaper = reaper_at(own_home)
     reaper.run(WATCH)
     ended = threading.Event()
@@ -44,7 +44,7 @@ def test_a_watching_reaper_takes_the_daemons_score(tmp_path: Path, own_home: Pat
     thread = threading.Thread(target=loop)
     thread.start()
     try:
-        message = push_to_reaper(JOB, finished(tmp_path / "job"))
+        message = push_to_reaper(JOB, finished(own_home / "scores" / "job"))
     finally:
         ended.set()
         thread.join()
