@@ -13,7 +13,7 @@ from reaper_scores import make_score
 
 from v2m_bridge.daemon.paths import JobFolder
 from v2m_bridge.daemon.push import push_to_reaper
-from v2m_bridge.errors import SetupError
+from v2m_bridge.errors import HostError
 
 JOB: Any = None
 """The push needs the job's folder only."""
@@ -27,7 +27,7 @@ def finished(folder: Path) -> JobFolder:
 
 
 def test_a_reaper_that_never_met_us_is_told_how(own_home: Path) -> None:
-    with pytest.raises(SetupError, match="install reaper"):
+    with pytest.raises(HostError, match="install reaper"):
         push_to_reaper(JOB, finished(own_home / "scores" / "job"))
 
 

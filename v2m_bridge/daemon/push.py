@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from v2m_bridge.daemon.jobs import Job
 from v2m_bridge.daemon.paths import JobFolder
-from v2m_bridge.errors import HostError, InputError, SetupError
-from v2m_bridge.hosts.push_reaper import PushOptions, PushReport, is_set_up, push_score
+from v2m_bridge.errors import HostError, InputError
+from v2m_bridge.hosts.push_reaper import PushOptions, PushReport, push_score
 from v2m_bridge.score import Score
 
 PATIENCE_S = 20.0
@@ -25,7 +25,6 @@ def push_to_reaper(job: Job, folder: JobFolder) -> str:
         What happened, in one sentence.
 
     Raises:
-        SetupError: the scripts were never installed.
         HostError: REAPER refused or did not answer.
     """
     try:
@@ -34,8 +33,6 @@ def push_to_reaper(job: Job, folder: JobFolder) -> str:
         raise InputError("the score's own file cannot be read any more", "score the edit again") from error
     outbox = folder.path.parents[1] / "outbox"
     outbox.mkdir(exist_ok=True)
-    if not is_set_up(outbox):
-        raise SetupError("REAPER does not know v2m-bridge yet", "run: v2m-bridge install reaper, and start REAPER once")
     with _one_at_a_time:
         report = push_score(score, outbox, PushOptions(timeout_s=PATIENCE_S))
     return _told(report)
@@ -43,8 +40,9 @@ def push_to_reaper(job: Job, folder: JobFolder) -> str:
 
 def _told(report: PushReport) -> str:
     if report.way == "script" and report.answer is not None:
-        notes = sum(part.notes for part in report.answer.parts)
-        return f"REAPER has {report.answer.tempo_points} tempo points, {len(report.answer.markers)} markers and {notes} notes"
+        answer = report.answer
+        notes = sum(part.notes for part in answer.parts)
+        return f"REAPER has {answer.tempo_points} tempo points, {len(answer.markers)} markers and {notes} notes"
     if report.confirmed == 0:
         raise HostError(
             "REAPER gave no sign of life",
