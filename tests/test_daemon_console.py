@@ -59,9 +59,7 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-def test_a_dropped_montage_is_scored_played_and_downloaded(
-    window: Browser, shared_data: Path, tmp_path: Path
-) -> None:
+def test_a_dropped_montage_is_scored_played_and_downloaded(window: Browser, shared_data: Path, tmp_path: Path) -> None:
     roots = (str(shared_data),)
     made = config(
         tmp_path / "home",

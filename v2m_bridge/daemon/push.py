@@ -40,7 +40,9 @@ def push_to_reaper(job: Job, folder: JobFolder) -> str:
 
 def _told(report: PushReport) -> str:
     if report.way == "script" and report.answer is not None:
-        return f"In REAPER: {report.answer.tempo_points} tempo points and {report.markers} markers"
+        answer = report.answer
+        notes = sum(part.notes for part in answer.parts)
+        return f"REAPER has {answer.tempo_points} tempo points, {len(answer.markers)} markers and {notes} notes"
     if report.confirmed == 0:
         raise HostError(
             "REAPER gave no sign of life",

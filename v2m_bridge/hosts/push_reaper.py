@@ -66,17 +66,23 @@ def push_score(
         HostError: the script refused (its message), or did not answer in time.
     """
     job = post_job(score, outbox)
+    progress("import", 0.0)
+    watched = not options.osc_only and _taken_by_watcher(job)
     handshake = read_handshake(outbox)
     with OscLink(options.host, options.port, options.listen_port) as link:
-        if handshake is None or options.osc_only:
-            return _push_markers(score, job, link, progress)
-        progress("import", 0.0)
-        if not _taken_by_watcher(job):
+        if not watched:
+            if handshake is None or options.osc_only:
+                return _push_markers(score, job, link, progress)
             link.send(ADDRESSES["action_by_name"], handshake.command)
         answer = _await_answer(job, options.timeout_s, progress)
     if not answer.ok:
         raise HostError(f"REAPER did not import the score: {answer.message}", "nothing in the project was changed")
     return PushReport("script", job, answer, len(answer.markers), len(answer.markers), ())
+
+
+def is_set_up(outbox: Path) -> bool:
+    """Whether REAPER's import script has ever run with this outbox, or watches it now."""
+    return read_handshake(outbox) is not None or (outbox / WATCHING).is_file()
 
 
 def _taken_by_watcher(job: Path) -> bool:
