@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -44,6 +45,16 @@ def by_command_line(edit: Path, out: Path, *options: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
+def in_this_process(edit: Path, out: Path, *options: str) -> dict[str, bytes]:
+    from typer.testing import CliRunner
+
+    from v2m_bridge.cli.main import app
+
+    result = CliRunner().invoke(app, ["score", str(edit), "--out", str(out), *options, "--json"])
+    assert result.exit_code == 0, result.exception
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
 def fetched(world: World, job: str) -> dict[str, bytes]:
     status = world.wait(job, within_s=120)
     assert status["state"] == "done", status["error"]
@@ -62,7 +73,7 @@ def test_scores_equal_those_of_the_command_line_byte_for_byte(world: World, demo
     assert got[0] == by_command_line(edit, tmp_path / "a", "--seed", "0")
     assert json.loads(got[1]["score.json"])["fit"]["requested_bpm"] == 120.0
     assert got[2] == got[0]
-    assert got[3] == by_command_line(edit, tmp_path / "c", "--seed", "5", "--mood", "sad", "--affect", "2")
+    assert got[3] == in_this_process(edit, tmp_path / "c", "--seed", "5", "--mood", "sad", "--affect", "2")
     assert json.loads(got[0]["score.json"])["chords"] != json.loads(got[3]["score.json"])["chords"]
     names = score_via_daemon(edit, tmp_path / "d", ScoreOptions(), client=world.client)
     assert {name: (tmp_path / "d" / name).read_bytes() for name in names} == got[0]
@@ -78,6 +89,28 @@ def test_media_outside_the_roots_is_not_opened(world: World, demo_folder: Path, 
     assert not any(shot["media_online"] for shot in score["timeline"]["shots"])
     assert len(score["timeline"]["cuts"]) == 10
     assert any("--media-root" in warning for warning in world.status(job)["summary"]["warnings"])
+
+
+def test_media_inside_a_zipped_bundle_is_opened(world: World, demo_folder: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "reel.otioz"
+    document = (demo_folder / "demo_edit.otio").read_text(encoding="utf-8")
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("content.otio", document.replace('"demo_footage.mp4"', '"media/demo_footage.mp4"'))
+        archive.writestr("version.txt", "1.0.0")
+        archive.write(demo_folder / "demo_footage.mp4", "media/demo_footage.mp4")
+    job = world.client.submit_file(bundle)
+    assert world.status(job)["options"]["seed"] == 0
+    score = json.loads(fetched(world, job)["score.json"])
+    assert all(shot["media_online"] for shot in score["timeline"]["shots"])
+
+
+def test_a_push_without_reaper_says_so_and_leaves_the_job_for_later(world: World, demo_folder: Path) -> None:
+    job = world.client.submit_file(demo_folder / "demo_edit.otio")
+    world.wait(job, within_s=60)
+    answer = world.http.post(f"/v1/scores/{job}/push")
+    assert answer.status_code == 409 and "no sign of life" in answer.json()["error"]["message"]
+    assert world.status(job)["push"]["state"] == "failed"
+    assert list((world.daemon.config.home / "outbox").glob("*.v2m"))
 
 
 def test_the_summary_tells_what_the_score_says(world: World, demo_folder: Path) -> None:
