@@ -78,7 +78,7 @@ def test_a_dropped_montage_is_scored_played_and_downloaded(window: Browser, shar
             seen.add(window.run("return document.querySelector('.bar')?.getAttribute('aria-valuetext') ?? ''"))
             return bool(window.run("return Boolean(document.querySelector('.cue iframe'))"))
 
-        wait_for(finished, "the cue sheet is shown", 120)
+        wait_for(finished, "the cue sheet is shown", 240)
         assert any("picture" in text or "chords" in text or "files" in text for text in seen), seen
         assert window.run(TEXT, ".title") == "Montage v3"
         job = world.http.get("/v1/scores").json()["scores"][0]
