@@ -266,6 +266,7 @@ def best_share(output: Any, got: list[tuple[float, bytes]]) -> float:
     return first if first >= SHARE else max(first, share_in_time(output, got, 1))
 
 
+@pytest.mark.slow
 def test_notes_are_in_time_through_start_seek_loop_and_stop() -> None:
     output = Recorder()
     assert best_share(output, output.got) >= SHARE
@@ -394,6 +395,7 @@ print(share)
 """
 
 
+@pytest.mark.slow
 def test_a_real_midi_port_delivers_the_notes_in_time(jack: str) -> None:
     run = in_jack(jack, JACK_FOLLOW)
     assert run.returncode == 0, run.stderr[-2000:]
