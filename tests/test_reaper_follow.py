@@ -354,17 +354,20 @@ def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not shutil.which("jackd") or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
         pytest.skip("no JACK on this machine")
     name = f"v2m{os.getpid()}"
-    log = (tmp_path_factory.mktemp("jack") / "log").open("w")
     command = ["jackd", "--realtime", "-P", "20", "-n", name, "-d", "dummy", "-r", "48000", "-p", "128"]
-    with on_time():  # inherited: the server must wake on time as well
-        server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"})
-    time.sleep(1.5)
-    if server.poll() is not None:
-        pytest.skip("JACK does not start on this machine")
-    yield name
-    server.kill()
-    server.wait()
-    log.close()
+    environment = {**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"}
+    with (tmp_path_factory.mktemp("jack") / "log").open("w") as log:
+        with on_time():  # inherited: the server must wake on time as well
+            server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            time.sleep(1.5)
+            if server.poll() is not None:
+                pytest.skip("JACK does not start on this machine")
+            yield name
+        finally:
+            # asked kindly: a killed server keeps its place in JACK's registry, which has eight of them
+            server.terminate()
+            server.wait(timeout=60)
 
 
 def in_jack(server: str, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
