@@ -150,7 +150,10 @@ function setAgain(score) {
 
 const actions = {
   cancel: carefully(async (score) => void (await api.cancel(score.id))),
-  take: carefully((score) => begin({ again: score.id, options: { ...score.options, seed: score.options.seed + 1 } })),
+  take: carefully((score) => {
+    const seed = Number.isSafeInteger(score.options.seed + 1) ? score.options.seed + 1 : 0;
+    return begin({ again: score.id, options: { ...score.options, seed } });
+  }),
   again: setAgain,
   remove: carefully(async (score) => {
     if (confirm(`Remove “${score.name}” and its files?`)) await api.remove(score.id);
@@ -207,7 +210,7 @@ function wire() {
     if (!again) return;
     const score = again;
     tried(async () => {
-      await begin({ again: score.id });
+      await begin({ again: score.id, options: { ...score.options, ...form.options() } }); // locks, marked range stay
       setAgain(null);
     });
   });

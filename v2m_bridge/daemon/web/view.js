@@ -65,7 +65,7 @@ export function note(score) {
     case "cancelled":
       return `Cancelled, ${when(score.created_s)}`;
     default:
-      return `${score.summary.key}, ${tempo(score.summary)}, ${when(score.created_s)}`;
+      return [score.summary.key, tempo(score.summary), score.options.seed ? `take ${score.options.seed}` : "", when(score.created_s)].filter(Boolean).join(", ");
   }
 }
 
