@@ -1,4 +1,7 @@
-"""Puts ``models/`` of the checkout into the wheel as ``v2m_bridge/models``; all else is in ``pyproject.toml``."""
+"""Puts ``models/`` and ``integrations/`` of the checkout into the wheel, inside ``v2m_bridge/``.
+
+All else is in ``pyproject.toml``.
+"""
 
 import shutil
 from pathlib import Path
@@ -6,18 +9,21 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+FOLDERS = ("models", "integrations")
 
-class BuildWithModels(build_py):
-    """Copies the shipped checkpoints beside the code."""
+
+class BuildWithFolders(build_py):
+    """Copies the shipped checkpoints and the scripts for other programs beside the code."""
 
     def run(self) -> None:
         super().run()
-        if self.editable_mode:  # the package then finds models/ in the checkout
+        if self.editable_mode:  # the package then finds them in the checkout
             return
-        source = Path(__file__).resolve().parent / "models"
-        target = Path(self.build_lib) / "v2m_bridge" / "models"
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target)
+        for name in FOLDERS:
+            source = Path(__file__).resolve().parent / name
+            target = Path(self.build_lib) / "v2m_bridge" / name
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-setup(cmdclass={"build_py": BuildWithModels})
+setup(cmdclass={"build_py": BuildWithFolders})

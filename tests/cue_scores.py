@@ -53,9 +53,9 @@ def film(
     )
     cuts = tuple(Cut(f, CutKind.DISSOLVE if n == 4 else CutKind.CUT) for n, f in enumerate(edges[1:-1]))
     markers = (
-        Marker(edges[5], "HIT", "Red", "door slams"),
-        Marker(edges[9] + 12, "mood: tense", "Blue", ""),
-        Marker(edges[-4], "HIT", "Red", "she sees the “ship”, </script> & all"),
+        Marker(edges[min(5, len(edges) - 2)], "HIT", "Red", "door slams"),
+        Marker(edges[min(9, len(edges) - 2)] + 12, "mood: tense", "Blue", ""),
+        Marker(edges[-4 % len(edges)], "HIT", "Red", "she sees the “ship”, </script> & all"),
     )
     return Timeline(name, rate, 86400, length, shots, cuts, markers)
 

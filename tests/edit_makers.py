@@ -167,7 +167,8 @@ XMEML = f"""<?xml version="1.0" encoding="UTF-8"?>
     <marker><name>HIT</name><comment>door</comment><in>30</in><out>-1</out></marker>
     <media><video>
       <track>
-        <clipitem id="c1"><name>one</name><enabled>TRUE</enabled>{_RATE}<start>0</start><end>-1</end><in>10</in><out>70</out>
+        <clipitem id="c1"><name>one</name><enabled>TRUE</enabled>{_RATE}
+          <start>0</start><end>-1</end><in>10</in><out>70</out>
           <file id="f1"><name>one.mov</name><pathurl>file://localhost/nowhere/one.mov</pathurl>{_RATE}
             <duration>500</duration></file>
           <marker><name>in one</name><comment/><in>20</in><out>25</out></marker>
@@ -179,13 +180,16 @@ XMEML = f"""<?xml version="1.0" encoding="UTF-8"?>
         </clipitem>
         <clipitem id="c3"><name>nest</name>{_RATE}<start>120</start><end>160</end><in>10</in><out>50</out>
           <sequence id="inner"><name>inner</name><duration>80</duration>{_RATE}<media><video><track>
-            <clipitem id="c5"><name>deep</name>{_RATE}<start>0</start><end>30</end><in>0</in><out>30</out><file id="f1"/></clipitem>
-            <clipitem id="c6"><name>deeper</name>{_RATE}<start>30</start><end>80</end><in>7</in><out>57</out><file id="f2"/></clipitem>
+            <clipitem id="c5"><name>deep</name>{_RATE}<start>0</start><end>30</end><in>0</in><out>30</out>
+              <file id="f1"/></clipitem>
+            <clipitem id="c6"><name>deeper</name>{_RATE}<start>30</start><end>80</end><in>7</in><out>57</out>
+              <file id="f2"/></clipitem>
           </track></video></media></sequence>
         </clipitem>
         <clipitem id="c4"><name>nest again</name>{_RATE}<start>160</start><end>200</end><in>0</in><out>40</out>
           <sequence id="inner"/></clipitem>
-        <clipitem id="c7"><name>fast</name>{_RATE}<duration>250</duration><start>200</start><end>250</end><in>20</in><out>70</out>
+        <clipitem id="c7"><name>fast</name>{_RATE}<duration>250</duration>
+          <start>200</start><end>250</end><in>20</in><out>70</out>
           <file id="f1"/>
           <filter><effect><name>Time Remap</name><effectid>timeremap</effectid>
             <parameter><parameterid>speed</parameterid><value>200</value></parameter>
@@ -193,7 +197,8 @@ XMEML = f"""<?xml version="1.0" encoding="UTF-8"?>
         </clipitem>
       </track>
       <track>
-        <clipitem id="c8"><name>off</name><enabled>FALSE</enabled>{_RATE}<start>0</start><end>90</end><in>0</in><out>90</out><file id="f2"/>
+        <clipitem id="c8"><name>off</name><enabled>FALSE</enabled>{_RATE}
+          <start>0</start><end>90</end><in>0</in><out>90</out><file id="f2"/>
         </clipitem>
       </track>
     </video>

@@ -17,7 +17,8 @@ ODD_VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 ODD_TEXTS = (
     "", "0", "-1", "1", "x", "-99999999999", "999999999999999999", "1e400", "nan", "1/0s", "0/1s", "-5s", "1001/30000s",
-    "10000000000000/1s", "TRUE", "FALSE", "file://", "file://localhost/%zz", "\u2028", "r1", "r4", "main", "inner", "50%",
+    "10000000000000/1s", "TRUE", "FALSE", "file://", "file://localhost/%zz", "\u2028", "r1", "r4", "main", "inner",
+    "50%",
 )  # fmt: skip
 
 
@@ -42,6 +43,15 @@ def damaged_bytes(data: bytes, rng: random.Random) -> bytes:
             out[at : at + 1] = rng.choice((b"9", b"-", b"0", b"\x00", b'"', b"<", b"}", b":", b"\xff", b"\n"))
         elif rng.random() < 0.2:
             del out[at:]
+    return bytes(out)
+
+
+def flipped_bits(data: bytes, rng: random.Random) -> bytes:
+    """Damage that keeps the length, so that a file with inner addresses stays nearly whole."""
+    out = bytearray(data)
+    for _ in range(rng.randint(1, 60)):
+        at = rng.randrange(len(out))
+        out[at] = rng.choice((out[at] ^ (1 << rng.randrange(8)), 0, 255))
     return bytes(out)
 
 

@@ -111,7 +111,8 @@ def test_damaged_aafs_are_read_or_refused(tmp_path: Path, shared_data: Path) -> 
     data = (shared_data / "timelines/otio-aaf-adapter/2997fps-DFTC.aaf").read_bytes()
     for number in range(max(4, COUNT // 100)):
         path = tmp_path / "damaged.aaf"
-        path.write_bytes(damage.damaged_bytes(data, random.Random(number)))
+        rng = random.Random(number)
+        path.write_bytes(damage.damaged_bytes(data, rng) if number % 4 == 0 else damage.flipped_bits(data, rng))
         try:
             check_sound(read_edit(path))
         except V2MError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,11 +14,13 @@ from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.demo import Demo, make_demo
 from v2m_bridge.errors import Cancelled, InputError
 from v2m_bridge.hosts.write_score import read_score, score_json
+from v2m_bridge.music.chords import parse_label
+from v2m_bridge.music.keys import parse_key
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.pipeline import STAGES, Engine, compose, write_files
 from v2m_bridge.score import Score
 
-FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html")
+FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", "cuesheet.csv")
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +74,19 @@ def assert_midi_keeps_the_hits(score: Score, path: Path) -> int:
     return len(landed)
 
 
-def assert_the_network_speaks(score: Score) -> None:
-    """Its chords must be likely to it: a flat network gives every one of 157 chords less than one per cent."""
-    probabilities = [chord.probability for chord in score.chords if chord.probability is not None]
-    assert len(probabilities) >= 3
-    assert math.exp(sum(map(math.log, probabilities)) / len(probabilities)) > 0.02
+def share_in_key(scores: list[Score]) -> float:
+    """Share of chords of which every tone lies in the score's key (natural minor, or major)."""
+    inside = []
+    for score in scores:
+        key = parse_key(score.key)
+        scale = {(key.tonic + step) % 12 for step in ((0, 2, 3, 5, 7, 8, 10) if key.minor else (0, 2, 4, 5, 7, 9, 11))}
+        inside += [set(parse_label(chord.label).pitch_classes) <= scale for chord in score.chords]
+    assert len(inside) >= 20
+    return sum(inside) / len(inside)
+
+
+def compose_seeds(edit: Path, engine: Engine) -> list[Score]:
+    return [compose(edit, ScoreOptions(affect=0, seed=seed), engine) for seed in range(6)]
 
 
 def test_every_file_is_written_and_the_score_reads_back(demo_score: Score, tmp_path: Path) -> None:
@@ -91,7 +100,7 @@ def test_every_file_is_written_and_the_score_reads_back(demo_score: Score, tmp_p
 
 def test_the_cuts_of_the_demo_land(demo_score: Score, tmp_path: Path) -> None:
     assert len(demo_score.timeline.cuts) == 10
-    assert demo_score.fit.summary.landed_share >= 0.9
+    assert demo_score.fit.summary.landed_share == 1
     assert all(hit.lands == "downbeat" for hit in demo_score.fit.hits if hit.must)
     write_files(demo_score, tmp_path / "cue")
     assert assert_midi_keeps_the_hits(demo_score, tmp_path / "cue" / "score.mid") == demo_score.fit.summary.landed
@@ -130,19 +139,18 @@ def test_another_seed_gives_other_chords(demo: Demo, engine: Engine, demo_score:
     assert other.seed == 1 and other.options.seed == 1
 
 
-def test_the_network_speaks(demo_score: Score) -> None:
-    assert_the_network_speaks(demo_score)
+def test_the_network_knows_its_harmony(demo: Demo, engine: Engine) -> None:
+    """Nothing but what it learnt keeps the chords in the key: a flat network is in it half of the time."""
+    assert share_in_key(compose_seeds(demo.edit, engine)) > 0.85
 
 
-def test_without_its_weights_the_network_is_silent(demo: Demo) -> None:
+def test_without_its_weights_the_network_has_nothing_to_say(demo: Demo) -> None:
     network = load_chord_network()
     assert isinstance(network, torch.nn.Module)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-    flat = compose(demo.edit, ScoreOptions(), Engine(_network=network))
-    with pytest.raises(AssertionError):
-        assert_the_network_speaks(flat)
+    assert share_in_key(compose_seeds(demo.edit, Engine(_network=network))) < 0.7
 
 
 def test_motion_is_measured_online_and_absent_offline(demo: Demo, engine: Engine, tmp_path: Path) -> None:
@@ -203,7 +211,6 @@ def test_real_edits(name: str, shared_data: Path, engine: Engine, tmp_path: Path
     score = compose(shared_data / name, ScoreOptions(), engine)
     write_files(score, tmp_path / "cue")
     assert_midi_keeps_the_hits(score, tmp_path / "cue" / "score.mid")
-    assert_the_network_speaks(score)
     assert score_json(score)["chords"]
 
 

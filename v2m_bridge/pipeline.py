@@ -13,10 +13,12 @@ from v2m_bridge.direction import Direction, direct
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
+from v2m_bridge.footage.thumbnails import shot_thumbnails
 from v2m_bridge.harmony import Harmony, harmonise
-from v2m_bridge.hosts.read_edit import read_edit
+from v2m_bridge.hosts.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUFFIXES, read_edit
 from v2m_bridge.hosts.staging import staged
 from v2m_bridge.hosts.write_cuesheet import write_cuesheet
+from v2m_bridge.hosts.write_cuesheet_csv import write_cuesheet_csv
 from v2m_bridge.hosts.write_job import write_job
 from v2m_bridge.hosts.write_midi import write_midi
 from v2m_bridge.hosts.write_rpp import write_rpp
@@ -33,6 +35,8 @@ from v2m_bridge.score import Score
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.slots import harmonic_slots
+from v2m_bridge.timeline.document import timeline_from_document
+from v2m_bridge.timeline.excerpt import excerpt
 from v2m_bridge.timeline.hits import find_hits
 from v2m_bridge.timing.rates import exact_rate
 
@@ -40,22 +44,27 @@ if TYPE_CHECKING:
     from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.timeline.model import Timeline
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mxf", ".mts", ".m2ts", ".mpg", ".mpeg"})
-EDIT_SUFFIXES = frozenset({".otio", ".otioz", ".otiod", ".edl", ".xml", ".fcpxml", ".aaf"})
-
 STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
 """Names that ``progress`` reports, in order."""
 
 
+def _unchanged(timeline: Timeline) -> Timeline:
+    return timeline
+
+
 @dataclass
 class Engine:
-    """What stays warm between scores: the networks and where media, weights and caches lie."""
+    """What stays warm between scores: the networks and where media, weights and caches lie.
+
+    ``screen`` sees every edit after it was read and before its media is opened; it may take media offline.
+    """
 
     media_roots: Sequence[Path] = ()
     cache: Path | None = None
     clip_weights: Path | None = None
     checkpoint: Path | None = None
     device: str = "cpu"
+    screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
@@ -68,7 +77,7 @@ class Engine:
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
-        return MeasureOptions()
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights)
 
 
 def read_source(
@@ -83,7 +92,7 @@ def read_source(
     suffix = source.suffix.lower()
     if not source.exists():
         raise InputError(f"{source} does not exist")
-    if source.is_dir() and suffix != ".otiod":
+    if source.is_dir() and suffix not in BUNDLE_SUFFIXES:
         raise InputError(f"{source} is a folder", "give an edit (.otio, .edl, .xml, .fcpxml, .aaf) or a video file")
     if suffix in EDIT_SUFFIXES:
         with naming(source):
@@ -120,7 +129,8 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     """
     progress("edit", 0.0)
     check_options(options)
-    timeline = read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress)
+    timeline = engine.screen(read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress))
+    timeline = excerpt(timeline, options.first_frame, options.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
@@ -189,6 +199,10 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
     )
 
 
+def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
+    write_cuesheet(score, path, shot_thumbnails(timeline_from_document(score.timeline)))
+
+
 def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[str, ...]:
     """Write every file of the score into ``out``: all of them or none.
 
@@ -203,7 +217,8 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "score.mid": write_midi,
         "score.rpp": write_rpp,
         "score.v2m": write_job,
-        "cuesheet.html": write_cuesheet,
+        "cuesheet.html": _write_illustrated_cuesheet,
+        "cuesheet.csv": write_cuesheet_csv,
     }
     if score.options.preview:
         from v2m_bridge.hosts.write_preview import write_preview

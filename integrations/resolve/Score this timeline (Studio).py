@@ -135,8 +135,33 @@ def notice(text):
     ask(host, "SavePrefs")
 
 
-def export(resolve, timeline, path):
-    """Write the edit as OpenTimelineIO."""
+def setting(timeline, project, key):
+    """A setting of the timeline, else of the project, as text; releases differ in how it is asked for."""
+    for target in (timeline, project):
+        value = ask(target, "GetSetting", key) or (ask(target, "GetSettings") or {}).get(key)
+        if value not in (None, ""):
+            return str(value)
+    return ""
+
+
+def facts(timeline, project, first, last):
+    """What the export does not tell."""
+    rate = setting(timeline, project, "timelineFrameRate")
+    drop = rate.upper().endswith("DF") and not rate.upper().endswith("NDF")
+    drop = drop or ";" in (ask(timeline, "GetStartTimecode") or "")
+    return {
+        "project": ask(project, "GetName") or "",
+        "timeline": ask(timeline, "GetName") or "",
+        "timeline_id": ask(timeline, "GetUniqueId") or "",
+        "rate": rate,
+        "drop_frame": drop or setting(timeline, project, "timelineDropFrameTimecode") == "1",
+        "mark_in": first,
+        "mark_out": last,
+    }
+
+
+def export(resolve, timeline, path, beside):
+    """Write the edit as OpenTimelineIO, with the facts that belong beside it in its metadata."""
     kind = getattr(resolve, "EXPORT_OTIO", None)
     if kind is None or callable(kind):
         raise Stop("Resolve is too old", "Exporting OpenTimelineIO needs DaVinci Resolve 18.5 or later.")
@@ -147,6 +172,11 @@ def export(resolve, timeline, path):
             "Resolve did not export the timeline. Close any open dialog and try again, "
             "or use File > Export > Timeline (OTIO) into " + STAMP["inbox"],
         )
+    with open(path, "rb") as file:
+        document = json.loads(file.read().decode("utf-8"))
+    document["metadata"] = dict(document.get("metadata") or {}, v2m_bridge=beside)
+    with open(path, "wb") as file:
+        file.write(json.dumps(document).encode("utf-8"))
 
 
 # --- the daemon ----------------------------------------------------------------------------------------------------
@@ -458,7 +488,7 @@ def score(resolve, project, timeline, frame, first, last, wants):
     folder = tempfile.mkdtemp(prefix="v2m-")
     try:
         path = os.path.join(folder, "timeline.otio")
-        export(resolve, timeline, path)
+        export(resolve, timeline, path, facts(timeline, project, first, last))
         order = hand_over(path, options(first, last, wants))
         mark(timeline, frame, "Yellow", "v2m: sent", "Waiting for v2m-bridge.")
         answer = wait(order, timeline, frame)

@@ -105,17 +105,16 @@ local function file_name(request, project, timeline, first, last)
   fields[#fields + 1] = "s" .. string.format("%d", tonumber(ask(timeline, "GetStartFrame")) or 0):gsub("-", "-2D")
   if first then fields[#fields + 1] = "i" .. string.format("%d", first) end
   if last then fields[#fields + 1] = "o" .. string.format("%d", last) end
-  local id = encoded(tostring(ask(timeline, "GetUniqueId") or ""), NAME_CHARS + 12)
-  local name = table.concat(fields, "_") .. "_t" .. id
-  local left = math.max(0, math.min(2 * NAME_CHARS, PATH_CHARS - #STAMP.inbox - #name - #"_p_n.otio"))
+  local start = table.concat(fields, "_")
+  local id = "_t" .. encoded(tostring(ask(timeline, "GetUniqueId") or ""), NAME_CHARS + 12)
+  local left = math.max(0, math.min(2 * NAME_CHARS, PATH_CHARS - #STAMP.inbox - #start - #id - #"_n_p.otio"))
   local title = "_n" .. encoded(tostring(ask(timeline, "GetName") or ""), math.floor(left / 2))
-  return name .. title .. "_p" .. encoded(tostring(ask(project, "GetName") or ""), math.ceil(left / 2)) .. ".otio"
+  local film = "_p" .. encoded(tostring(ask(project, "GetName") or ""), math.ceil(left / 2))
+  return start .. title .. id .. film .. ".otio"
 end
 
 local function answer(request)
-  local path = STAMP.outbox .. request .. ".lua"
-  if bmd.fileexists and not bmd.fileexists(path) then return nil end
-  local chunk = loadfile(path)
+  local chunk = loadfile(STAMP.outbox .. request .. ".lua")
   if not chunk then return nil end
   local worked, value = pcall(setfenv(chunk, {}))
   if worked and type(value) == "table" then return value end
@@ -152,8 +151,6 @@ local function obstacle(timeline)
     return "v2m: nothing to score", "This timeline has no video clips. Add some, then try again."
   elseif STAMP.inbox == "" then
     return "v2m: not set up", "Run: v2m-bridge install resolve"
-  elseif bmd.direxists and not bmd.direxists(STAMP.inbox) then
-    return "v2m: inbox missing", "The folder " .. STAMP.inbox .. " is gone. Run: v2m-bridge install resolve"
   elseif not resolve.EXPORT_OTIO then
     return "v2m: Resolve is too old", "Exporting OpenTimelineIO needs DaVinci Resolve 18.5 or later."
   end
@@ -166,7 +163,11 @@ local function send(project, timeline, frame, first, last)
   local path = STAMP.inbox .. file_name(request, project, timeline, first, last)
   unmark(timeline) -- or our own marker would be part of the edit
   local exported = ask(timeline, "Export", path, resolve.EXPORT_OTIO, resolve.EXPORT_NONE)
-  if not exported or bmd.fileexists and not (bmd.fileexists(path) or answer(request)) then
+  local gone = bmd.direxists and not bmd.direxists(STAMP.inbox:sub(1, -2)) -- Windows wants no separator at the end
+  if not exported and gone then
+    return tell(timeline, frame, "Red", "v2m: inbox missing",
+      "The folder " .. STAMP.inbox .. " is gone. Run: v2m-bridge install resolve")
+  elseif not exported or bmd.fileexists and not (bmd.fileexists(path) or answer(request)) then
     return tell(timeline, frame, "Red", "v2m: export refused", "Resolve did not export the timeline. Close any open "
       .. "dialog and try again, or use File > Export > Timeline (OTIO) into " .. STAMP.inbox)
   end

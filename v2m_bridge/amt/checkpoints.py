@@ -18,10 +18,13 @@ from torch import Tensor
 
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
+from v2m_bridge.amt.original import OriginalNetwork, OriginalShape
 from v2m_bridge.errors import CheckpointError
 
 CHORDS_FORMAT = "v2m.chords/1"
 DYNAMICS_FORMAT = "v2m.dynamics/1"
+ORIGINAL_CHORDS_FORMAT = "v2m.original-chords/1"
+ORIGINAL_DYNAMICS_FORMAT = "v2m.original-dynamics/1"
 DEFAULT_CHORDS = "chords.safetensors"
 DEFAULT_DYNAMICS = "dynamics.safetensors"
 
@@ -51,13 +54,15 @@ class Weights:
     identity: str
 
 
-def save_weights(path: Path, format_name: str, shape: object, tensors: Mapping[str, Tensor], recipe: str = "") -> None:
-    """Write tensors as float16 (integers as they are) with the dataclass ``shape`` as metadata."""
+def save_weights(
+    path: Path, format_name: str, shape: object, tensors: Mapping[str, Tensor], recipe: str = "", half: bool = True
+) -> None:
+    """Write tensors with the dataclass ``shape`` as metadata; ``half`` stores floats as float16."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert dataclasses.is_dataclass(shape) and not isinstance(shape, type)
     metadata = {"format": format_name, "shape": json.dumps(dataclasses.asdict(shape)), "recipe": recipe}
     stored = {
-        name: (tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.detach().cpu()).contiguous()
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()
     }
     partial = path.with_name(path.name + ".part")
@@ -119,19 +124,27 @@ def load_chord_network(path: Path | None = None, device: str = "cpu") -> ChordNe
     Raises:
         CheckpointError: see :func:`read_weights` and :func:`fill`.
     """
-    weights = checked_weights(path, DEFAULT_CHORDS, CHORDS_FORMAT)
-    network = BridgeNetwork(shape_of(weights, NetworkShape), weights.identity)
+    weights = checked_weights(path, DEFAULT_CHORDS, CHORDS_FORMAT, ORIGINAL_CHORDS_FORMAT)
+    network: BridgeNetwork | OriginalNetwork
+    if weights.metadata["format"] == ORIGINAL_CHORDS_FORMAT:
+        network = OriginalNetwork(shape_of(weights, OriginalShape), weights.identity)
+    else:
+        network = BridgeNetwork(shape_of(weights, NetworkShape), weights.identity)
     fill(network, weights)
     return network.to(device).eval()
 
 
-def checked_weights(path: Path | None, name: str, format_name: str) -> Weights:
-    """Read a file, or the file ``name`` of a folder (None: the shipped ones), and check that it is of one format."""
+def checked_weights(path: Path | None, name: str, *formats: str) -> Weights:
+    """Read a file, or the file ``name`` of a folder (None: the shipped ones), and check that it has one of the formats.
+
+    Raises:
+        CheckpointError: see :func:`read_weights`; or another format.
+    """
     place = path if path is not None else shipped_models()
     weights = read_weights(place / name if place.is_dir() else place)
     found = weights.metadata.get("format")
-    if found != format_name:
-        raise CheckpointError(f"checkpoint {weights.path.name} has format {found!r}, expected {format_name!r}")
+    if found not in formats:
+        raise CheckpointError(f"checkpoint {weights.path.name} has format {found!r}, expected {' or '.join(formats)}")
     return weights
 
 

@@ -107,10 +107,9 @@ def condition(
     """
     if not slots:
         raise InputError("there is nothing to score: the timeline has no length")
-    weights = _slot_weights(slots, features.length)
-    semantic, semantic_present = _averaged(weights, features.semantic, features.semantic_present)
-    emotion, emotion_present = _averaged(weights, features.emotion, features.emotion_present)
-    motion, motion_present = _averaged(weights, features.motion[:, None], features.motion_present)
+    semantic, semantic_present = _averaged(slots, features.semantic, features.semantic_present)
+    emotion, emotion_present = _averaged(slots, features.emotion, features.emotion_present)
+    motion, motion_present = _averaged(slots, features.motion[:, None], features.motion_present)
     starts_s = np.array([slot.start_s for slot in slots])
     return Conditioning(
         semantic=semantic,
@@ -127,22 +126,33 @@ def condition(
     )
 
 
-def _slot_weights(slots: Sequence[Slot], n_rows: int) -> FloatArray:
-    """[N, T] how many seconds of row t lie in slot n."""
-    starts = np.array([[slot.start_s] for slot in slots])
-    ends = np.array([[slot.end_s] for slot in slots])
-    rows = np.arange(n_rows)[None, :]
-    overlap = np.minimum(ends, rows + 1) - np.maximum(starts, rows)
-    seconds: FloatArray = np.maximum(overlap, 0.0).astype(np.float32)
-    return seconds
+def _averaged(slots: Sequence[Slot], rows: FloatArray, present: BoolArray) -> tuple[FloatArray, BoolArray]:
+    """Mean of rows [T, F] over each slot, weighted by time, of what was measured; zeros and False where nothing was.
+
+    Differences of running integrals, so that the cost grows with slots plus seconds.
+    """
+    measured = present.astype(np.float64)[:, None]
+    totals = _integrals(slots, measured)
+    sums = _integrals(slots, rows.astype(np.float64) * measured)
+    known = totals[:, 0] > 1e-6
+    means = np.where(known[:, None], sums / np.maximum(totals, 1e-6), 0.0)
+    return means.astype(np.float32), known
 
 
-def _averaged(weights: FloatArray, rows: FloatArray, present: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """Weighted mean over the measured rows of each slot, zeros and False where there is none."""
-    weights = weights * present[None, :].astype(np.float32)
-    totals = weights.sum(axis=1)
-    means = weights @ rows.astype(np.float32) / np.maximum(totals, 1e-9)[:, None]
-    return means.astype(np.float32), totals > 0
+def _integrals(slots: Sequence[Slot], rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[N, F] integral over each slot of a function that is rows[t] on [t, t + 1) and 0 elsewhere."""
+    running = np.concatenate((np.zeros((1, rows.shape[1])), np.cumsum(rows, axis=0)))
+    padded = np.concatenate((rows, np.zeros((1, rows.shape[1]))))
+
+    def up_to(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        clipped = np.clip(seconds, 0.0, len(rows))
+        whole = clipped.astype(np.int64)
+        result: npt.NDArray[np.float64] = running[whole] + (clipped - whole)[:, None] * padded[whole]
+        return result
+
+    starts_s = np.array([slot.start_s for slot in slots])
+    ends_s = np.array([slot.end_s for slot in slots])
+    return up_to(ends_s) - up_to(starts_s)
 
 
 def _scene_offsets(starts_s: npt.NDArray[np.float64], cuts_s: Sequence[float]) -> FloatArray:

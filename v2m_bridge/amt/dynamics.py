@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from v2m_bridge.amt.checkpoints import (
     DEFAULT_DYNAMICS,
     DYNAMICS_FORMAT,
+    ORIGINAL_DYNAMICS_FORMAT,
     checked_weights,
     fill,
     shape_of,
 )
 from v2m_bridge.amt.conditioning import Conditioning
 from v2m_bridge.amt.network import Film, VideoEncoder, as_film
+from v2m_bridge.amt.original import OriginalRegression, RegressionShape, video_rows
 from v2m_bridge.footage.model import FloatArray
 
 POSITION_FEATURES = 8
@@ -56,13 +58,15 @@ class Dynamics:
 class DynamicsNetwork(nn.Module):
     """Film to [B, N, 2] note density and loudness."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, shape: DynamicsShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or DynamicsShape()
         self.encoder = VideoEncoder(shape.video_width, shape.dropout)
         self.position = nn.Linear(POSITION_FEATURES, shape.video_width)
         self.mode = nn.Parameter(torch.zeros(2, shape.video_width))
-        self.mood = nn.Parameter(torch.zeros(6, shape.video_width))
         self.dropout = nn.Dropout(shape.dropout)
         self.gru = nn.GRU(shape.video_width, shape.hidden, batch_first=True, bidirectional=True)
         self.out = nn.Linear(2 * shape.hidden + shape.video_width, 2)
@@ -88,14 +92,18 @@ def position_features(slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
     return torch.stack(parts, dim=-1)
 
 
-def load_dynamics_network(path: Path | None = None) -> tuple[DynamicsNetwork, str]:
-    """The network and its identity; None for the shipped one.
+def load_dynamics_network(path: Path | None = None) -> tuple[DynamicsNetwork | OriginalRegression, str]:
+    """The network and its identity; None for the shipped one. An imported published one will do too.
 
     Raises:
         CheckpointError: missing, damaged or of another kind.
     """
-    weights = checked_weights(path, DEFAULT_DYNAMICS, DYNAMICS_FORMAT)
-    network = DynamicsNetwork(shape_of(weights, DynamicsShape))
+    weights = checked_weights(path, DEFAULT_DYNAMICS, DYNAMICS_FORMAT, ORIGINAL_DYNAMICS_FORMAT)
+    network: DynamicsNetwork | OriginalRegression
+    if weights.metadata["format"] == ORIGINAL_DYNAMICS_FORMAT:
+        network = OriginalRegression(shape_of(weights, RegressionShape))
+    else:
+        network = DynamicsNetwork(shape_of(weights, DynamicsShape))
     fill(network, weights)
     return network.eval(), weights.identity
 
@@ -113,11 +121,18 @@ def predict_dynamics(conditioning: Conditioning, path: Path | None = None) -> Dy
     start = done = 0
     while done < n_slots:
         stop = min(start + WINDOW, n_slots)
-        part = conditioning.window(start, stop)
-        from_start = torch.arange(start, stop)[None]
-        found = network(as_film([part]), from_start, torch.as_tensor(part.slots_left)[None])[0]
-        rows[done:stop] = found[done - start :]
+        rows[done:stop] = _read(network, conditioning.window(start, stop), start)[done - start :]
         done, start = stop, stop - WINDOW // 3
     density = rows[:, 0].clamp(*DENSITY_RANGE).numpy().astype("float32")
     loudness = rows[:, 1].clamp(*LOUDNESS_RANGE).numpy().astype("float32")
     return Dynamics(density, loudness, identity)
+
+
+def _read(network: DynamicsNetwork | OriginalRegression, part: Conditioning, start: int) -> Tensor:
+    """[N, 2] for one window that begins at slot ``start``."""
+    if isinstance(network, OriginalRegression):
+        published: Tensor = network(torch.from_numpy(video_rows(part, part.length))[None])[0]
+        return published
+    from_start = torch.arange(start, start + part.length)[None]
+    found: Tensor = network(as_film([part]), from_start, torch.as_tensor(part.slots_left)[None])[0]
+    return found

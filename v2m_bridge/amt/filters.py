@@ -111,9 +111,7 @@ class Affect:
     """Chord qualities lean towards the sets of the wanted emotion (Kang et al. 2023), ``strength`` 0 switches off."""
 
     def __init__(self, conditionings: Sequence[Conditioning], strength: float) -> None:
-        weights = np.stack([emotion_weights(item) for item in conditionings])
-        tilt = torch.from_numpy(weights) @ _emotion_sets()
-        self._tilt = AFFECT_TILT * strength * tilt
+        self._tilt = affect_tilt(conditionings, strength)
 
     def __call__(self, scores: Tensor, step: Step) -> Tensor:
         return scores + self._tilt[:, step.index].to(scores.device)
@@ -170,6 +168,12 @@ def emotion_weights(conditioning: Conditioning) -> FloatArray:
     return weights
 
 
+def affect_tilt(conditionings: Sequence[Conditioning], strength: float) -> Tensor:
+    """[B, N, 159] log odds that each chord gains from the emotions wanted in each slot."""
+    weights = np.stack([emotion_weights(item) for item in conditionings])
+    return AFFECT_TILT * strength * (torch.from_numpy(weights) @ emotion_sets())
+
+
 def _smoothed(conditioning: Conditioning) -> FloatArray:
     window = np.ones(2 * EMOTION_SMOOTHING + 1)
     present = conditioning.emotion_present.astype(np.float64)
@@ -184,7 +188,7 @@ def _convolved(rows: np.ndarray[tuple[int, int], np.dtype[np.float64]], window: 
     return np.stack([np.convolve(column, window, mode="valid") for column in padded.T], axis=1)
 
 
-def _emotion_sets() -> Tensor:
+def emotion_sets() -> Tensor:
     """[6, 159] 1 where a chord's quality is in the emotion's set."""
     sets = torch.zeros(len(EMOTIONS), N_TOKENS)
     for row, emotion in enumerate(EMOTIONS):

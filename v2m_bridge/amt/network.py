@@ -40,7 +40,7 @@ class NetworkShape:
     copies: int = 4
     video_width: int = 64
     context: int = 300
-    dropout: float = 0.3
+    dropout: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,7 @@ class DecoderCache(Cache):
 
     history: History
     video: Tensor
+    mood: Tensor | None
     past: list[tuple[Tensor, Tensor]]
     copy_keys: Tensor | None
 
@@ -251,7 +252,7 @@ class BridgeNetwork(nn.Module):
         self.register_buffer("qualities", torch.tensor(token_qualities()), persistent=False)
         self.encoder = VideoEncoder(shape.video_width, shape.dropout)
         self.video_out = nn.Linear(shape.video_width, width)
-        self.mood = nn.Parameter(torch.zeros(len(EMOTIONS), width))
+        self.mood = nn.Parameter(torch.zeros(len(EMOTIONS), shape.layers, width))
         self.left = nn.Embedding(SLOTS_LEFT_KINDS, width)
         self.mode = nn.Parameter(torch.zeros(2, width))
         self.root = nn.ModuleList(nn.Embedding(PAD_ROOT + 1, width) for _ in range(4))
@@ -272,24 +273,41 @@ class BridgeNetwork(nn.Module):
     def film_vectors(self, film: Film) -> Tensor:
         """[B, N, width] what the decoder hears when it chooses the chord of slot n."""
         vectors: Tensor = self.video_out(self.encoder(film)) + self.left(film.left_kind)
-        vectors = vectors + self.mode[film.minor][:, None]
-        return vectors + self.mood[film.mood] * film.mood_strength[..., None]
+        return vectors + self.mode[film.minor][:, None]
+
+    def mood_vectors(self, film: Film) -> Tensor | None:
+        """[B, N, layers, width] what the moods add before each layer, or None where nothing is asked for.
+
+        The rest of the network is trained without them, so that no mood is exactly the plain network (steering by
+        added activations, Turner et al. 2023).
+        """
+        if not bool(film.mood_strength.any()):
+            return None
+        return self.mood[film.mood] * film.mood_strength[..., None, None]
 
     def decode(
-        self, ids: Tensor, trace: Trace, video: Tensor, cache: DecoderCache | None = None
-    ) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]], Tensor]:
-        """Log-probabilities [B, L, 159] for the token after each of L, their layer outputs, and what to cache.
+        self,
+        ids: Tensor,
+        trace: Trace,
+        video: Tensor,
+        mood: Tensor | None = None,
+        cache: DecoderCache | None = None,
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
+        """Log-probabilities [B, L, 159] for the token after each of L, and what to cache.
 
         Args:
             ids: [B, K] all tokens so far.
             trace: history features of the last L of them.
             video: [B, L, width] film vectors of the slots to be chosen.
+            mood: [B, L, layers, width] what their moods add, if any.
+            cache: of the tokens before the last L.
         """
         x = self._embed(trace) + video
         places = self._places(trace, ids.shape[1])
         kept: list[tuple[Tensor, Tensor]] = []
         x = self.dropout(x)
         for index, layer in enumerate(self.layers):
+            x = x if mood is None else x + mood[:, :, index]
             x, key, value = layer(x, places, cache.past[index] if cache and cache.past else None)
             kept.append((key, value))
         x = self.norm(x)
@@ -298,7 +316,7 @@ class BridgeNetwork(nn.Module):
             copy_keys = torch.cat((cache.copy_keys, copy_keys), dim=1)
         logits = self.vocabulary(x)
         logits = logits + self.root_out(x)[..., self.roots] + self.quality_out(x)[..., self.qualities]
-        return self.copy(x, copy_keys, ids, logits, places), x, kept, copy_keys
+        return self.copy(x, copy_keys, ids, logits, places), kept, copy_keys
 
     def _embed(self, trace: Trace) -> Tensor:
         x: Tensor = self.pulse(trace.pulse)
@@ -320,9 +338,10 @@ class BridgeNetwork(nn.Module):
     def start(self, conditionings: list[Conditioning]) -> tuple[Cache, Tensor]:
         """See :class:`v2m_bridge.amt.chord_network.ChordNetwork`."""
         device = self.mood.device
-        video = self.film_vectors(as_film(conditionings, device))
+        film = as_film(conditionings, device)
+        video = self.film_vectors(film)
         history = History(len(conditionings), video.shape[1] + 1, device)
-        cache = DecoderCache(0, history, video, [], None)
+        cache = DecoderCache(0, history, video, self.mood_vectors(film), [], None)
         first = torch.full((len(conditionings), 1), PAD_ID, dtype=torch.long, device=device)
         return cache, self._advance(cache, first)[:, 0]
 
@@ -340,7 +359,8 @@ class BridgeNetwork(nn.Module):
         after = cache.history.length
         slots = torch.arange(before, after).clamp(max=cache.video.shape[1] - 1)
         ids = cache.history.ids[:, :after]
-        scores, _, cache.past, cache.copy_keys = self.decode(ids, trace, cache.video[:, slots], cache)
+        mood = None if cache.mood is None else cache.mood[:, slots]
+        scores, cache.past, cache.copy_keys = self.decode(ids, trace, cache.video[:, slots], mood, cache)
         return scores
 
 

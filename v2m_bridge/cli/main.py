@@ -15,10 +15,18 @@ from v2m_bridge.errors import V2MError
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
+    "fit",
     "features",
     "demo",
-    "cache",
+    "serve",
+    "push",
+    "follow",
+    "install",
+    "doctor",
+    "train",
+    "evaluate",
     "models",
+    "cache",
 )
 """Modules of this package in the order of ``--help``; each has ``register(app)`` and imports nothing heavy."""
 

@@ -44,6 +44,7 @@ def timeline(
 
 
 def _read(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) -> Timeline:
+    from v2m_bridge.errors import InputError
     from v2m_bridge.hosts.read_edit import VIDEO_SUFFIXES, read_edit
     from v2m_bridge.settings import Settings
     from v2m_bridge.timing.rates import exact_rate
@@ -54,6 +55,9 @@ def _read(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) 
 
         with shown_progress({"cuts": 1.0}, quiet=quiet) as progress:
             return read_video(source, progress)
+    for root in media_roots:
+        if not root.is_dir():
+            raise InputError(f"--media-root {root} is not a folder")
     roots = [*media_roots, *Settings().media_roots]
     return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=roots)
 

@@ -119,7 +119,7 @@ class Dispatcher:
         self._done = done
         self._wake = threading.Condition()
         self._process: _Process | None = None
-        self._in_flight: dict[str, Job] = {}
+        self.in_flight: dict[str, Job] = {}
         self._deadlines: dict[str, float] = {}
         self._advances: dict[str, Advance] = {}
         self._stopping = False
@@ -145,7 +145,7 @@ class Dispatcher:
     def cancelled(self, job_id: str) -> None:
         """The store says that the job is cancelled: make the worker stop."""
         with self._wake:
-            if job_id in self._in_flight and self._process is not None:
+            if job_id in self.in_flight and self._process is not None:
                 self._process.send(CancelOrder(id=job_id))
                 self._deadlines[job_id] = time.monotonic() + self._config.limits.cancel_grace_s
             self._wake.notify_all()
@@ -216,21 +216,21 @@ class Dispatcher:
         threading.Thread(target=self._listen, args=(self._process,), name="worker-output", daemon=True).start()
 
     def _fill_lanes(self, process: _Process) -> None:
-        while len(self._in_flight) < self._config.lanes:
+        while len(self.in_flight) < self._config.lanes:
             job = self._store.next_queued()
-            if job is None or (self._in_flight and (job.crashes or self._suspect_in_flight())):
+            if job is None or (self.in_flight and (job.crashes or self._suspect_in_flight())):
                 return  # what once took the process down runs alone, so that nobody else suffers
             if not self._store.start(job.id):
                 continue
             folder = job_folder(self._config.scores, job.id)
-            self._in_flight[job.id] = job
+            self.in_flight[job.id] = job
             work = folder.work(job.attempt)
             self._advances[job.id] = Advance("", 0.0, 0.0)
             process.send(Order(id=job.id, source=job.source, work=str(work), out=str(folder.out), options=job.options))
             self._changed(job.id)
 
     def _suspect_in_flight(self) -> bool:
-        return any(job.crashes for job in self._in_flight.values())
+        return any(job.crashes for job in self.in_flight.values())
 
     # -- from the worker (reader thread)
 
@@ -277,7 +277,7 @@ class Dispatcher:
         self._advanced(message.id, now)
 
     def _land(self, job_id: str) -> None:
-        self._in_flight.pop(job_id, None)
+        self.in_flight.pop(job_id, None)
         self._advances.pop(job_id, None)
         self._deadlines.pop(job_id, None)
 
@@ -298,7 +298,7 @@ class Dispatcher:
             log.warning("the worker process ended by itself (exit code %d)", code)
             self._backoff_s = min(LONGEST_BACKOFF_S, max(FIRST_BACKOFF_S, self._backoff_s * 2))
         self._start_at = time.monotonic() + (0.0 if process.ended_by_us else self._backoff_s)
-        for job_id in list(self._in_flight):
+        for job_id in list(self.in_flight):
             self._land(job_id)
             self._give_back(job_id, "" if process.ended_by_us else "crash")
 
@@ -322,7 +322,7 @@ class Dispatcher:
             process.kill()
             process.popen.wait()
         with self._wake:
-            for job_id in list(self._in_flight):
+            for job_id in list(self.in_flight):
                 self._land(job_id)
                 self._give_back(job_id, "")
 

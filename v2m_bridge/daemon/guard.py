@@ -232,8 +232,9 @@ async def refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
     if refusal.retry_after_s is not None:
         headers.append((b"retry-after", str(refusal.retry_after_s).encode()))
     if scope["path"] == "/" and "text/html" in Headers(scope=scope).get("accept", ""):
-        from v2m_bridge.daemon.pages import refusal_page
+        from v2m_bridge.daemon.pages import GATE_POLICY, refusal_page
 
+        headers.append((b"content-security-policy", GATE_POLICY.encode()))
         body, kind = refusal_page(refusal.message).encode(), b"text/html; charset=utf-8"
     else:
         error = {"code": refusal.code, "message": refusal.message, "hint": refusal.hint}

@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.errors import V2MError
-from v2m_bridge.hosts.resolve_request import Request, lua_answer, request_of
+from v2m_bridge.hosts.resolve_request import Request, display_name, lua_answer, request_of
+
+__all__ = ["Inbox", "display_name"]
 
 log = logging.getLogger("v2m_bridge.inbox")
 
@@ -59,8 +61,9 @@ class Inbox:
         inbox: folder that edits appear in; created when missing.
         outbox: folder for answers (``<request>.lua`` and ``<request>.json``); created when missing.
         submit: ``submit(path, options) -> job id``; called once a file, with the absolute path and the options of the
-            sidecar, plus ``first_frame`` and ``end_frame`` where the timeline had marks. May raise ``V2MError``; the
-            file then counts as failed, except for the code ``queue_full``, which is tried again.
+            sidecar, plus ``first_frame`` and ``end_frame`` where the timeline had marks. (:func:`display_name` of the
+            path is what to call the job.) May raise ``V2MError``; the file then counts as failed, except for the code
+            ``queue_full``, which is tried again.
         status: ``status(job id)`` -> what ``GET /v1/scores/{id}`` gives, or None for a job that is gone.
         clock: monotonic seconds.
 
@@ -102,7 +105,7 @@ class Inbox:
         """
         self._inbox.mkdir(parents=True, exist_ok=True)
         self._outbox.mkdir(parents=True, exist_ok=True)
-        started = sum(self._look_at(path) for path in self._candidates())
+        started = sum(self._look_at(path) for path in self._newest(self._candidates()))
         for taken in list(self._taken.values()):
             self._follow(taken)
         self._sweep_answers()
@@ -117,6 +120,24 @@ class Inbox:
         names = {path.name for path in found}
         self._seen = {name: seen for name, seen in self._seen.items() if name in names}
         return sorted(found)
+
+    def _newest(self, paths: list[Path]) -> list[Path]:
+        """Of several presses on one timeline that wait (the daemon was down), only the last is scored."""
+        last: dict[str, Path] = {}
+        kept = []
+        for path in sorted(paths, key=_changed_ns):
+            request = request_of(path.name)
+            if path.name in self._taken or request is None or not request.timeline_id:
+                kept.append(path)
+                continue
+            older = last.get(request.timeline_id)
+            last[request.timeline_id] = path
+            if older is not None:
+                outcome = _answer_fields("", {"state": "cancelled"}) | {"text": "Replaced by a later one."}
+                replaced = request_of(older.name)
+                self._answer(replaced.request_id if replaced else None, outcome)
+                self._move(older, "failed", outcome["text"])
+        return [*kept, *last.values()]
 
     def _look_at(self, path: Path) -> bool:
         """Take ``path`` up if it is complete and new."""
@@ -235,6 +256,13 @@ def _replace(target: Path, text: str) -> None:
     draft.replace(target)
 
 
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _looks_complete(path: Path) -> bool:
     """Whether the file can be opened and, if it is JSON, ends with its closing brace."""
     try:
@@ -301,7 +329,7 @@ def _success(summary: Mapping[str, Any]) -> dict[str, Any]:
     text = "The score is ready."
     if isinstance(summary.get("landed"), int) and isinstance(summary.get("hits"), int):
         text = f"The score is ready: {summary['landed']} of {summary['hits']} hits are on the beat."
-    warnings = [str(w) for w in summary.get("warnings") or ()]
+    warnings = [str(w).rstrip(".") + "." for w in summary.get("warnings") or ()]
     return {"title": title, "text": " ".join([text, *warnings[:2]]), "key": key, "tempo": tempo}
 
 

@@ -14,6 +14,12 @@ Name = Annotated[str, StringConstraints(max_length=200)]
 Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 
 
+SOURCES = ("timeline_path", "timeline", "upload", "again")
+OTIO_SHAPE = {"required": ["OTIO_SCHEMA"], "properties": {"OTIO_SCHEMA": {"type": "string"}}}
+
+OtioDocument = Annotated[dict[str, Any], Field(json_schema_extra=OTIO_SHAPE)]
+
+
 class ScoreRequest(BaseModel):
     """Body of ``POST /v1/scores``: exactly one of ``timeline_path``, ``timeline``, ``upload`` and ``again``.
 
@@ -27,10 +33,12 @@ class ScoreRequest(BaseModel):
         push: also bring the score into REAPER when it is done.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"oneOf": [{"required": [name]} for name in SOURCES]}
+    )
 
     timeline_path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
-    timeline: dict[str, Any] | None = None
+    timeline: OtioDocument | None = None
     upload: Id | None = None
     again: Id | None = None
     name: Name | None = None
@@ -46,7 +54,7 @@ class ScoreRequest(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> ScoreRequest:
-        given = [n for n in ("timeline_path", "timeline", "upload", "again") if getattr(self, n) is not None]
+        given = [n for n in SOURCES if getattr(self, n) is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of timeline_path, timeline, upload and again")
         return self

@@ -8,7 +8,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ from v2m_bridge.daemon.jobs import (
     new_id,
 )
 from v2m_bridge.daemon.metrics import Metrics
-from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name, tighten
+from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name
 from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.store import JobStore
+from v2m_bridge.daemon.tokens import tighten
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.hosts.resolve_request import display_name
 from v2m_bridge.options import ScoreOptions
 
 Pusher = Callable[[Job, JobFolder], str]
@@ -59,6 +61,9 @@ class Service:
         self._pusher = pusher
         self.dispatcher = Dispatcher(config, self.store, self._changed, self._advanced, self._done)
         self.listeners: list[Callable[[ScoreStatus], None]] = []
+        self.watchers: list[Callable[[str, Advance], None]] = []
+        self.osc_open = False
+        self.inbox_open = False
         self.edit_roots = (config.home, *config.edit_roots, *config.media_roots)
 
     def start(self) -> None:
@@ -75,6 +80,16 @@ class Service:
         self.store.close()
 
     # -- new scores
+
+    def check(self, options: ScoreOptions) -> None:
+        """Refuse wrong words at once, not after a while in the queue.
+
+        Raises:
+            InputError: an unknown key, mood, part, preset, chord symbol or rate.
+        """
+        from v2m_bridge.pipeline import check_options
+
+        check_options(options)
 
     def submit_path(self, text: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
         """Score an edit or video where it lies.
@@ -114,13 +129,13 @@ class Service:
         shutil.rmtree(waiting, ignore_errors=True)
         return job
 
-    def submit_copy(self, path: Path, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
-        """Score a copy of a file, which may then be moved (the inbox)."""
+    def submit_kept(self, path: Path, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+        """Score a file where it lies and keep a copy: the file will be moved away afterwards (the inbox)."""
         _known_kind(path.name)
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
-            kept = adopt(path, folder.source)
-            return self._queue(job_id, kept, path.stem, options, origin, **more)
+            adopt(path, folder.source)
+            return self._queue(job_id, path, display_name(path.name), options, origin, **more)
 
     def submit_again(self, job_id: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
         """Score the source of an earlier job once more.
@@ -130,6 +145,8 @@ class Service:
         """
         earlier = self.store.get(job_id)
         source = Path(earlier.source)
+        if not source.exists():
+            source = self.folder(job_id).source / source.name
         if not source.exists():
             raise InputError(f"{source.name} is not there any more", "choose the edit again")
         if source.is_relative_to(self.folder(job_id).source):
@@ -156,10 +173,12 @@ class Service:
             self.metrics.count("v2m_scores_submitted_total", origin=origin)
             self._changed(job.id)
             self.dispatcher.notify()
+        else:
+            shutil.rmtree(self.folder(job_id).path, ignore_errors=True)
         return job
 
     @contextlib.contextmanager
-    def _fresh_source(self, job_id: str):  # type: ignore[no-untyped-def]
+    def _fresh_source(self, job_id: str) -> Iterator[JobFolder]:
         folder = self.folder(job_id)
         folder.source.mkdir(parents=True)
         try:
@@ -208,6 +227,14 @@ class Service:
             NoSuchJob: unknown.
         """
         return self.view(self.store.get(job_id))
+
+    def snapshot(self, job_id: str) -> tuple[ScoreStatus, int]:
+        """The public view of a job and the number of its latest event."""
+        status = self.status(job_id)
+        events = self.store.events(job_id)
+        if not events:
+            raise NoSuchJob(f"there is no score {job_id[:40]!r}")
+        return status, events[-1].number
 
     def view(self, job: Job) -> ScoreStatus:
         ahead = self.store.ahead_of(job) if job.state is State.QUEUED else 0
@@ -286,12 +313,11 @@ class Service:
 
     def _changed(self, job_id: str) -> None:
         try:
-            status = self.status(job_id)
+            status, number = self.snapshot(job_id)
         except NoSuchJob:
             return
         if status.state in FINISHED:
             self.metrics.finished(status)
-        number = self.store.events(job_id)[-1].number
         self.broker.publish(job_id, _frame("state", status.model_dump(mode="json"), number), lasting=True)
         for listener in self.listeners:
             listener(status)
@@ -305,6 +331,8 @@ class Service:
             "progress": round(advance.progress, 4),
         }
         self.broker.publish(job_id, _frame("progress", body), lasting=False)
+        for watcher in self.watchers:
+            watcher(job_id, advance)
 
     def _done(self, job: Job) -> None:
         threading.Thread(target=self._after, args=(job,), name="after-score", daemon=True).start()
@@ -324,7 +352,7 @@ class Service:
 
 
 def _known_kind(name: str) -> None:
-    from v2m_bridge.pipeline import EDIT_SUFFIXES, VIDEO_SUFFIXES
+    from v2m_bridge.hosts.read_edit import EDIT_SUFFIXES, VIDEO_SUFFIXES
 
     known = EDIT_SUFFIXES | VIDEO_SUFFIXES
     if Path(name).suffix.lower() not in known:

@@ -343,8 +343,10 @@ class JobStore:
             db.execute("DELETE FROM sessions WHERE until_s < ?", (time.time(),))
             db.execute("INSERT OR REPLACE INTO sessions VALUES (?, ?)", (digest, until_s))
 
-    def has_session(self, digest: str) -> bool:
-        return bool(self._rows("SELECT 1 FROM sessions WHERE digest = ? AND until_s >= ?", (digest, time.time())))
+    def sessions(self) -> dict[str, float]:
+        """Digest -> end (Unix time) of the sessions that are still open."""
+        rows = self._rows("SELECT digest, until_s FROM sessions WHERE until_s >= ?", (time.time(),))
+        return {row["digest"]: row["until_s"] for row in rows}
 
     def end_session(self, digest: str) -> None:
         with self._write() as db:

@@ -11,6 +11,7 @@ import stat
 import threading
 import time
 from pathlib import Path
+from typing import Protocol
 
 from v2m_bridge.errors import SetupError
 
@@ -112,6 +113,40 @@ class OneTimeLinks:
         now = time.monotonic()
         for code in [code for code, until in self._codes.items() if until < now]:
             del self._codes[code]
+
+
+class SessionKeeper(Protocol):
+    """Where sessions outlive the daemon (the job store)."""
+
+    def add_session(self, digest: str, until_s: float) -> None: ...
+
+    def sessions(self) -> dict[str, float]: ...
+
+    def end_session(self, digest: str) -> None: ...
+
+
+class Sessions:
+    """Open browser sessions, by the digest of their secret; looked up without touching the disk."""
+
+    def __init__(self, keeper: SessionKeeper, life_s: float = SESSION_LIFE_S) -> None:
+        self._keeper = keeper
+        self.life_s = life_s
+        self._until = keeper.sessions()
+
+    def open(self) -> str:
+        """The secret of a new session."""
+        secret = secrets.token_urlsafe(TOKEN_BYTES)
+        until = time.time() + self.life_s
+        self._keeper.add_session(digest(secret), until)
+        self._until[digest(secret)] = until
+        return secret
+
+    def known(self, secret_digest: str) -> bool:
+        return self._until.get(secret_digest, 0.0) > time.time()
+
+    def end(self, secret_digest: str) -> None:
+        self._until.pop(secret_digest, None)
+        self._keeper.end_session(secret_digest)
 
 
 def tighten(path: Path) -> None:

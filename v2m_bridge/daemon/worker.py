@@ -134,6 +134,7 @@ class Worker:
         if earlier is not None:
             return earlier
         try:
+            work.parent.mkdir(parents=True, exist_ok=True)
             listener = self._listener(order.id)
             summary = self._runner.run(Path(order.source), order.options, work, listener)
             listener("files", 1.0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.timeline.model import Marker, Timeline
+from v2m_bridge.timeline.model import CutKind, Marker, Timeline
 from v2m_bridge.timeline.sweep import Blend, Piece, sweep
 from v2m_bridge.timing.timecode import can_drop_frames, format_timecode
 
@@ -17,6 +16,12 @@ MAX_DURATION_S = 100 * 3600
 
 MAX_TIME_S = 10_000_000
 """Source positions: timecode of a day, frame numbers of image sequences; beyond lies damage."""
+
+OWN_MARKER = "v2m: "
+"""Markers that we wrote into a host (status, chords, hits) begin like this; they are no part of the edit."""
+
+_WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
+_FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
 
 MAX_PIECES = 500_000
 MAX_WARNINGS = 50
@@ -75,13 +80,17 @@ class Edit:
 
 def clean(text: str) -> str:
     """One line of printable text of bearable length: names come from other people's files."""
+    if len(text) <= MAX_NAME and text.isprintable() and "  " not in text and text == text.strip():
+        return text
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 2 * MAX_NAME]).split())
     return line if len(line) <= MAX_NAME else line[: MAX_NAME - 1] + "…"
 
 
 def to_frame(seconds: Fraction, rate: Fraction) -> int:
     """Nearest frame, halves up, so that two clips that meet in time also meet in frames."""
-    return math.floor(seconds * rate + Fraction(1, 2))
+    # floor(seconds * rate + 1/2) in whole numbers: large edits come here a hundred thousand times
+    below = seconds.denominator * rate.denominator
+    return (2 * seconds.numerator * rate.numerator + below) // (2 * below)
 
 
 def looks_like_media(name: str) -> bool:
@@ -138,6 +147,8 @@ def _markers(edit: Edit) -> tuple[Marker, ...]:
     inside: dict[Marker, None] = {}
     outside = 0
     for marker in edit.markers:
+        if marker.name.startswith(OWN_MARKER):
+            continue
         if 0 <= marker.frame < edit.end_frame:
             inside[marker] = None
         else:
@@ -145,6 +156,14 @@ def _markers(edit: Edit) -> tuple[Marker, ...]:
     if outside:
         edit.warn(f"{outside} markers lie outside the timeline and are left out")
     return tuple(sorted(inside, key=lambda m: (m.frame, m.name)))
+
+
+def transition_kind(*names: str) -> CutKind:
+    """Dissolve, wipe or fade from whatever the host calls it."""
+    text = " ".join(names).lower().replace("_", " ")
+    if any(word in text for word in _WIPES):
+        return CutKind.WIPE
+    return CutKind.FADE if any(word in text for word in _FADES) else CutKind.DISSOLVE
 
 
 def guess_drop_frame(start_frame: int, rate: Fraction) -> bool:

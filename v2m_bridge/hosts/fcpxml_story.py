@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.edit_assembly import Edit, clean, to_frame
+from v2m_bridge.hosts.edit_assembly import Edit, clean, to_frame, transition_kind
 from v2m_bridge.hosts.fcpxml_values import TimeMap, duration_s, format_rate, time_map, time_s, title
-from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_walk import transition_kind
+from v2m_bridge.hosts.find_media import MediaFinder, png_has_alpha
 from v2m_bridge.timeline.model import Marker
 from v2m_bridge.timeline.sweep import Blend, Piece
 
@@ -119,6 +119,8 @@ class Story:
         length_s = duration_s(element, self._default_length(element))
         own_s = time_s(element, "start", self._default_start(element))
         begin_s, end_s = frame.clip(at_s, at_s + length_s)
+        if depth == 1:  # the main storyline; gaps and disabled clips take their time too
+            self._edit.end_frame = max(self._edit.end_frame, to_frame(end_s, self._edit.rate))
         inner = Frame(frame.root(at_s), own_s, frame.speed, begin_s, end_s)
         if element.get("enabled") == "0":
             self._edit.disabled += element.tag not in ("gap", "audio", "caption")
@@ -128,7 +130,7 @@ class Story:
         for child in element:
             if child.tag in _STORY and child.get("lane"):
                 around = Frame(frame.root(at_s), own_s, frame.speed, frame.begin_s, frame.end_s)
-                self._element(child, around, (*key, _lane(child)), time_s(child, "offset"), depth + 1)
+                self._element(child, around, (*key, _lane(child)), time_s(child, "offset", own_s), depth + 1)
         return length_s
 
     def _content(
@@ -142,22 +144,17 @@ class Story:
             self._compound(element, inner, key, own_s, length_s, depth)
             return
         nested = [c for c in element if c.tag in _STORY and not c.get("lane")]
-        if tag in ("clip", "sync-clip") and nested:
-            for child in nested:
-                if child.tag == "spine":
-                    self._spine(
-                        child, replace(inner, root_s=inner.root(Fraction(0)), own_s=Fraction(0)), (*key, 0), depth + 1
-                    )
-                else:
-                    self._element(
-                        child,
-                        self._warped(element, inner, own_s, length_s),
-                        (*key, 0),
-                        time_s(child, "offset"),
-                        depth + 1,
-                    )
+        if tag not in ("clip", "sync-clip") or not nested:
+            self._leaf(element, inner, key, own_s, length_s)
             return
-        self._leaf(element, inner, key, own_s, length_s)
+        before = len(self._found)
+        frame = self._warped(element, inner, own_s, length_s)
+        for child in nested:
+            at_s = time_s(child, "offset", Fraction(0) if child.tag == "spine" else own_s)
+            self._element(child, frame, (*key, 0), at_s, depth + 1)
+        if len(self._found) == before and any(c.tag in ("video", "asset-clip") for c in nested):
+            self._edit.warn(f"{title(element)}: its content lies elsewhere; it is taken as one shot without media")
+            self._leaf(element, inner, key, own_s, length_s)
 
     def _warped(self, element: Element, inner: Frame, own_s: Fraction, length_s: Fraction) -> Frame:
         """The frame of a retimed container's content, at the container's mean speed."""
@@ -218,7 +215,7 @@ class Story:
             start_frame=to_frame(inner.begin_s, self._edit.rate),
             end_frame=to_frame(inner.end_s, self._edit.rate),
             layer=0,
-            opaque=element.tag != "title",
+            opaque=element.tag != "title" and not _is_see_through(element, path if online else None),
             media=path,
             media_online=online,
             source_start_s=max(Fraction(0), media_s - origin_s),
@@ -281,6 +278,15 @@ def _lane(element: Element) -> int:
         return max(-1000, min(1000, int(element.get("lane") or 0)))
     except ValueError:
         return 1
+
+
+def _is_see_through(element: Element, online_path: str | None) -> bool:
+    """Whether a clip is faded for its whole length, or a picture with an alpha channel."""
+    blend = element.find("adjust-blend")
+    amount = (blend.get("amount") if blend is not None else None) or "1"
+    if amount.replace(".", "", 1).isdigit() and float(amount) < 1:
+        return True
+    return bool(online_path and online_path.lower().endswith(".png") and png_has_alpha(Path(online_path)))
 
 
 def _is_sound(asset: Element) -> bool:

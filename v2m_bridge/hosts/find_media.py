@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 MAX_INDEXED_FILES = 200_000
+MAX_CANDIDATES = 200
 _DRIVE = re.compile(r"/?([A-Za-z]):[\\/]")
 
 
@@ -79,7 +80,7 @@ class MediaFinder:
         parts = [p for p in re.split(r"[\\/]", text) if p]
         if not parts or not self._roots:
             return None
-        candidates = self._by_file_name().get(parts[-1].casefold(), [])
+        candidates = self._by_file_name().get(parts[-1].casefold(), [])[:MAX_CANDIDATES]
         # of several files of that name the one whose folders agree best with the written path
         return max(candidates, key=lambda c: _agreement(c, parts), default=None)
 
@@ -141,3 +142,13 @@ def _agreement(path: str, parts: Sequence[str]) -> int:
             break
         count += 1
     return count
+
+
+def png_has_alpha(path: Path) -> bool:
+    """Whether a PNG's colour type has an alpha channel (PNG 1.2, IHDR: types 4 and 6)."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(26)
+    except OSError:
+        return False
+    return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[25] in (4, 6)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import Edit, looks_like_media
-from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.hosts.find_media import MediaFinder, png_has_alpha
 from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, number, schema, short, text_of, time_range
 
 MAX_SPEED = 1000
+OPAQUE = Fraction(1)
 _SOLID = ("solid", "bars", "fill", "black video", "color matte", "colour matte", "white", "noise")
 
 
@@ -21,6 +22,9 @@ class Retime:
 
     speed: Fraction = Fraction(1)
     shift_s: Fraction = Fraction(0)
+
+
+NORMAL = Retime()
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class ClipSource:
 
     def opaque(self, online_path: str | None) -> bool:
         """Whether the clip hides what lies below it."""
-        if self.opacity < 1:
+        if self.opacity is not OPAQUE and self.opacity < 1:
             return False
         if self.kind == "generator":
             label = f"{text_of(self.reference.get('generator_kind'))} {self.take}".lower()
@@ -85,7 +89,7 @@ class ClipSource:
             first, padding = (n if isinstance(n, int) and 0 <= n < 10**9 else 0 for n in numbers)
             prefix, suffix = text_of(ref.get("name_prefix")), text_of(ref.get("name_suffix"))
             return media.find_sequence(text_of(ref.get("target_url_base")), prefix, first, min(padding, 20), suffix)
-        url = text_of(self.reference.get("target_url"))
+        url = _url(self.reference)
         return media.find(url) if self.kind == "file" and url else (None, False)
 
 
@@ -117,11 +121,19 @@ def _reference_kind(reference: Json) -> str:
         return "generator"
     if name == "ImageSequenceReference":
         return "sequence"
-    return "file" if text_of(reference.get("target_url")) else "missing"
+    return "file" if _url(reference) else "missing"
+
+
+def _url(reference: Json) -> str:
+    """Resolve keeps the path of offline media in its own block."""
+    block = dict_of(dict_of(reference.get("metadata")).get("Resolve_OTIO"))
+    return text_of(reference.get("target_url")) or text_of(block.get("Media Url"))
 
 
 def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
     """Product of all speed effects of an item; ramps are taken at their mean speed, with a warning."""
+    if not item.get("effects"):
+        return NORMAL
     speed, shift_s = Fraction(1), Fraction(0)
     for effect in list_of(item.get("effects")):
         kind = schema(effect)
@@ -146,6 +158,8 @@ def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
 
 def _opacity(item: Json) -> Fraction:
     """Opacity 0..1 that Resolve's Composite effect sets for the whole clip (a keyed opacity is a fade: opaque)."""
+    if not item.get("effects"):
+        return OPAQUE
     for effect in list_of(item.get("effects")):
         block = dict_of(dict_of(dict_of(effect).get("metadata")).get("Resolve_OTIO"))
         if block.get("Effect Name") != "Composite" or block.get("Enabled") is False:
@@ -158,14 +172,4 @@ def _opacity(item: Json) -> Fraction:
             full = setting.get("maxValue") or 100.0
             if all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1e6 for v in (value, full)):
                 return min(Fraction(1), Fraction(float(value)) / Fraction(float(full)))  # type: ignore[arg-type]
-    return Fraction(1)
-
-
-def png_has_alpha(path: Path) -> bool:
-    """Whether a PNG's colour type has an alpha channel (PNG 1.2, IHDR: types 4 and 6)."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(26)
-    except OSError:
-        return False
-    return head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 26 and head[25] in (4, 6)
+    return OPAQUE

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from v2m_bridge.errors import InputError
@@ -63,18 +64,28 @@ def number(value: object, place: str) -> Fraction:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise InputError(f"{place}: {value} is not a finite number")
-        return Fraction(round(Fraction(value) * 10**9), 10**9)
+        return Fraction(int(value)) if value.is_integer() else Fraction(round(Fraction(value) * 10**9), 10**9)
     return Fraction(value)
 
 
-def time_rate(value: object, place: str) -> Fraction:
+@lru_cache(maxsize=256)
+def _time_rate(value: float) -> Fraction:
     """The rate of one time value: a frame rate snapped to its exact value, or an audio sample rate."""
-    rate = number(value, f"{place}, rate")
+    rate = number(value, "rate")
     if 0 < rate <= MAX_RATE:
-        return exact_rate(Fraction(rate))
+        return exact_rate(rate)
     if not 0 < rate <= MAX_SAMPLE_RATE:
-        raise InputError(f"{place}: rate {short(rate)} is not a positive frame rate")
+        raise InputError(f"rate {short(rate)} is not a positive frame rate")
     return rate
+
+
+@lru_cache(maxsize=4096)
+def _seconds(value: float, raw_rate: float) -> Fraction:
+    count, rate = number(value, "value"), _time_rate(raw_rate)
+    seconds = count / rate
+    if abs(seconds.numerator) > MAX_TIME_S * seconds.denominator:
+        raise InputError(f"{short(count)} frames at {float(rate):g} is beyond any footage")
+    return seconds
 
 
 def time_s(value: object, place: str) -> tuple[Fraction, Fraction]:
@@ -84,14 +95,14 @@ def time_s(value: object, place: str) -> tuple[Fraction, Fraction]:
         InputError: not a time, or farther than any footage can lie.
     """
     raw = dict_of(value)
-    if "value" not in raw or "rate" not in raw:
+    count: Any = raw.get("value")
+    rate: Any = raw.get("rate")
+    if type(count) not in (int, float) or type(rate) not in (int, float):  # a bool is neither
         raise InputError(f"{place}: not a time with value and rate")
-    count = number(raw["value"], place)
-    rate = time_rate(raw["rate"], place)
-    seconds = count / rate
-    if abs(seconds) > MAX_TIME_S:
-        raise InputError(f"{place}: {short(count)} frames at {float(rate):g} is beyond any footage")
-    return seconds, rate
+    try:
+        return _seconds(count, rate), _time_rate(rate)
+    except InputError as error:
+        raise InputError(f"{place}: {error.message}") from error
 
 
 def time_range(value: object, place: str) -> TimeRange | None:
@@ -103,11 +114,11 @@ def time_range(value: object, place: str) -> TimeRange | None:
     if value is None:
         return None
     raw = dict_of(value)
-    start_s, rate = time_s(raw.get("start_time"), f"{place}, start")
-    duration_s, _ = time_s(raw.get("duration"), f"{place}, duration")
-    if duration_s < 0:
+    start_s, rate = time_s(raw.get("start_time"), place)
+    duration_s, _ = time_s(raw.get("duration"), place)
+    if duration_s.numerator < 0:
         raise InputError(f"{place}: duration is {short(duration_s * rate)} frames, less than nothing")
-    if duration_s > MAX_DURATION_S:
+    if duration_s.numerator > MAX_DURATION_S * duration_s.denominator:
         raise InputError(f"{place}: duration of {short(duration_s * rate)} frames is more than 100 hours")
     return TimeRange(start_s, duration_s, rate)
 

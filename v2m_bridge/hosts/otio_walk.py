@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.edit_assembly import Edit, clean, to_frame, total
+from v2m_bridge.hosts.edit_assembly import Edit, clean, to_frame, total, transition_kind
 from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.hosts.media_timecode import origin_s
 from v2m_bridge.hosts.otio_clip import ClipSource, Retime, clip_source, retime_of
 from v2m_bridge.hosts.otio_markers import ItemMarkers, TimelineMarkers
 from v2m_bridge.hosts.otio_values import Json, TimeRange, dict_of, list_of, schema, text_of, time_range, time_s
-from v2m_bridge.timeline.model import CutKind
 from v2m_bridge.timeline.sweep import Blend, Piece
 
 MAX_DEPTH = 48
@@ -19,9 +19,6 @@ MAX_VISITS = 2_000_000
 """A small file can name the same nest only once, but a hostile one can be wide as well as deep."""
 
 MAX_SCALE = 1_000_000
-
-_WIPES = ("wipe", "slide", "push", "iris", "clock", "barn", "split", "page", "spin", "curtain", "diamond", "heart")
-_FADES = ("dip", "fade to", "fade in", "fade out", "fade from", "through black", "to color", "to colour")
 
 
 @dataclass(frozen=True)
@@ -65,14 +62,6 @@ class Window:
 def is_video(track: Json) -> bool:
     """Tracks without a kind are video."""
     return (text_of(track.get("kind")) or "Video").lower() == "video"
-
-
-def transition_kind(*names: str) -> CutKind:
-    """Dissolve, wipe or fade from whatever the host calls it."""
-    text = " ".join(names).lower().replace("_", " ")
-    if any(word in text for word in _WIPES):
-        return CutKind.WIPE
-    return CutKind.FADE if any(word in text for word in _FADES) else CutKind.DISSOLVE
 
 
 class Walk:
@@ -254,6 +243,8 @@ class Walk:
         self, source: ClipSource, begin_s: Fraction, end_s: Fraction, first_s: Fraction, speed: Fraction, layer: int
     ) -> Piece:
         media, online = source.locate(self._media)
+        if online and media and source.available is None and source.kind == "file":
+            first_s -= origin_s(media, first_s, counts_timecode=False)
         return Piece(
             start_frame=to_frame(begin_s, self._edit.rate),
             end_frame=to_frame(end_s, self._edit.rate),

@@ -22,9 +22,10 @@ from v2m_bridge.timeline.model import Timeline
 MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 """First bytes of the compound file that every AAF is (MS-CFB 2.2)."""
 
-MAX_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 16 * 1024**3
 BASE_SECONDS = 30
 SECONDS_PER_MIB = 4
+MOST_SECONDS = 600
 """Healthy files take well under a second a MiB; the limit only ends endless ones."""
 
 
@@ -36,18 +37,19 @@ def read_aaf(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
     """
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB (embedded media?)")
+        raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise InputError(f"{path.name} is not an AAF (it does not start as a compound file)")
-    text = _converted(path, BASE_SECONDS + SECONDS_PER_MIB * (size >> 20))
-    return read_otio_text(text, path.stem, MediaFinder(path.parent, media_roots), rate)
+    text = _converted(path, min(MOST_SECONDS, BASE_SECONDS + SECONDS_PER_MIB * (size >> 20)))
+    return read_otio_text(text, path.name, MediaFinder(path.parent, media_roots), rate)
 
 
 def _converted(path: Path, limit_s: float) -> bytes:
     """OTIO JSON of the file, made by :mod:`v2m_bridge.hosts.aaf_to_otio`."""
     command = [sys.executable, "-m", "v2m_bridge.hosts.aaf_to_otio", str(path.absolute())]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "PYTHONUTF8": "1"}
+    places = [str(Path(__file__).parents[2]), *(p for p in sys.path if p)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONUTF8": "1"}
     try:
         run = subprocess.run(command, capture_output=True, timeout=limit_s, env=environment, check=False)
     except subprocess.TimeoutExpired as error:
@@ -55,5 +57,7 @@ def _converted(path: Path, limit_s: float) -> bytes:
     if run.returncode != 0:
         lines = run.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines and run.returncode == 3 else f"its reader ended with code {run.returncode}"
-        raise InputError(f"{path.name} cannot be read as AAF: {clean(reason)[:300]}")
+        raise InputError(
+            f"{path.name} cannot be read as AAF, it is damaged or of an unknown form: {clean(reason)[:300]}"
+        )
     return run.stdout

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from v2m_bridge.errors import InputError
+from v2m_bridge.hosts.resolve_request import request_of
 from v2m_bridge.timeline.model import Timeline
 
 READERS: dict[str, tuple[str, str]] = {
@@ -21,6 +23,8 @@ READERS: dict[str, tuple[str, str]] = {
     ".aaf": ("read_aaf", "read_aaf"),
 }
 """Suffix -> module of this package and its function, all of one signature; imported when needed."""
+
+EDIT_SUFFIXES = frozenset(READERS)
 
 BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
 """Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
@@ -48,15 +52,18 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
         raise InputError(f"{path} is a folder, not an edit")
     if suffix not in READERS:
         raise InputError(f"{path.name} is of an unknown kind", f"known: {' '.join(READERS)} and video files")
-    for root in media_roots:
-        if not Path(root).is_dir():
-            raise InputError(f"media root {root} is not a folder")
+    roots = [Path(root) for root in media_roots]
+    missing = tuple(f"the media root {root} is not a folder" for root in roots if not root.is_dir())
     module, function = READERS[suffix]
     reader = getattr(importlib.import_module(f"v2m_bridge.hosts.{module}"), function)
     try:
-        timeline: Timeline = reader(path, rate=rate, media_roots=[Path(r) for r in media_roots])
+        timeline: Timeline = reader(path, rate=rate, media_roots=[r for r in roots if r.is_dir()])
+    except InputError as error:
+        if path.name in error.message or request_of(path.name):
+            raise
+        raise InputError(f"{path.name}: {error.message}", error.hint) from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except RecursionError as error:
         raise InputError(f"{path.name} is nested too deeply") from error
-    return timeline
+    return replace(timeline, warnings=timeline.warnings + missing) if missing else timeline

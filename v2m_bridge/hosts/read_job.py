@@ -85,6 +85,21 @@ def parse_job(text: str, name: str = "job") -> Session:
     return _session(records)
 
 
+def parse_records(text: str, header: str, name: str) -> list[tuple[str, list[str]]]:
+    """Records of the script's own small files: ``header<TAB>1``, then ``name<TAB>text...``, closed by their count.
+
+    Raises:
+        InputError: another kind of file, another version, or cut short.
+    """
+    lines = text.split("\n")
+    if lines[0] != f"{header}\t1":
+        raise InputError(f"{name} is not a {header} file of version 1")
+    if lines[-1] != "" or lines[-2] != f"end\t{len(lines) - 2}":
+        raise InputError(f"{name} is cut short")
+    rows = [line.split("\t") for line in lines[1:-2]]
+    return [(kind, [_text(field) for field in fields]) for kind, *fields in rows]
+
+
 def _record(line: str, number: int, name: str) -> Record:
     kind, *fields = line.split("\t")
     types = FIELDS.get(kind)

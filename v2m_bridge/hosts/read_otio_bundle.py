@@ -39,7 +39,7 @@ def read_otiod(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
         raise InputError(f"{path} has no {CONTENT}; it is not an OTIO bundle")
     if content.stat().st_size > MAX_BYTES:
         raise InputError(f"{path.name}/{CONTENT} is larger than {MAX_BYTES // 2**20} MiB")
-    return read_otio_text(content.read_bytes(), path.stem, MediaFinder(path, media_roots, confined=True), rate)
+    return read_otio_text(content.read_bytes(), path.name, MediaFinder(path, media_roots, confined=True), rate)
 
 
 def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -60,7 +60,7 @@ def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
     except (RuntimeError, UnicodeDecodeError, ValueError) as error:  # encrypted, or names that are no text
         raise InputError(f"{path.name} cannot be unpacked: {clean(str(error))}") from error
     notes = (note,) if note else ()
-    return read_otio_text(text, path.stem, MediaFinder(folder, media_roots, confined=True), rate, notes)
+    return read_otio_text(text, path.name, MediaFinder(folder, media_roots, confined=True), rate, notes)
 
 
 def _checked(bundle: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:

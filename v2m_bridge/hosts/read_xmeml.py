@@ -13,9 +13,8 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.edit_assembly import MAX_DURATION_S, Edit, assemble, clean, to_frame
+from v2m_bridge.hosts.edit_assembly import MAX_DURATION_S, Edit, assemble, clean, to_frame, transition_kind
 from v2m_bridge.hosts.find_media import MediaFinder
-from v2m_bridge.hosts.otio_walk import transition_kind
 from v2m_bridge.hosts.xmeml_values import Remap, edit_point, frames, is_off, label, rate_of, remap_of
 from v2m_bridge.hosts.xml_text import parse_xml, text_at
 from v2m_bridge.timeline.model import Marker, Timeline
@@ -170,7 +169,7 @@ class _Walk:
         if item.tag == "transitionitem":
             self._transition(item, rate, frame, layer)
             return
-        remap = remap_of(item, self._edit)
+        remap = remap_of(item, self._resolve(item.find("file")), self._edit)
         place = self._placed(item, before, after, rate, remap)
         if place.end_s < place.start_s:
             raise InputError(f"{label(item)}: ends before it starts")

@@ -1,7 +1,7 @@
 """What travels between a menu script and the inbox: facts in the file name, answers as Lua tables and JSON.
 
 The Lua script of the free edition can write nothing but the exported edit itself, so everything beside the edit is in
-its name: ``v2m1_<request>_r<rate>_d<0|1>_s<start>_i<in>_o<out>_t<timeline id>_n<timeline>_p<project>.otio``. Letters
+its name: ``v2m1_<request>_r<rate>_d<0|1>_s<start>_i<in>_o<out>_n<timeline>_t<timeline id>_p<project>.otio``. Letters
 and digits stand for themselves, every other byte is ``-XX``; a long name may be cut.
 """
 
@@ -62,6 +62,14 @@ def request_of(name: str) -> Request | None:
         mark_in=_frame(fields.get("i")),
         mark_out=_frame(fields.get("o")),
     )
+
+
+def display_name(name: str) -> str:
+    """What people call the edit in the file ``name``: the timeline's name, else the file's without its suffix."""
+    request = request_of(name)
+    if request is None:
+        return name.rsplit(".", 1)[0]
+    return request.timeline or request.project or "timeline"
 
 
 def _decoded(text: str) -> str:

@@ -18,7 +18,7 @@ from v2m_bridge.score import Score
 Thumbnails = Mapping[int, str] | Callable[[int], str | None]
 """Index of a shot in ``timeline.shots`` -> picture as a ``data:image/...`` URI, or nothing where media is offline."""
 
-_LANDS = {"downbeat": "downbeat", "beat": "beat", "eighth": "off-beat eighth", "miss": "not on the grid", "": "–"}
+_LANDS = {"downbeat": "downbeat", "beat": "beat", "eighth": "eighth", "miss": "not on the grid", "": "–"}
 
 
 def write_cuesheet(score: Score, path: Path, thumbnails: Thumbnails | None = None) -> None:
@@ -93,7 +93,7 @@ def _cut_row(facts: CueFacts, event: CueEvent) -> str:
     must = " must" if event.must else ""
     kind = event.kind if event.kind != text else ""
     return (
-        f'<tr class="{html.escape(event.lands or "none")}{must}" data-s="{event.seconds:.4f}">'
+        f'<tr class="{html.escape(event.lands or "none")}{must}" data-s="{event.seconds:.6f}">'
         f"{_cells(event.timecode, where, text, kind, _LANDS[event.lands], error)}</tr>\n"
     )
 
@@ -112,7 +112,7 @@ def _chord_rows(facts: CueFacts) -> Iterable[str]:
         cut = "on the cut" if first.on_cut else ""
         beats = f"{last.end_beat - first.start_beat:.2f}".rstrip("0").rstrip(".")
         yield (
-            f'<tr data-s="{first.start_s:.4f}">'
+            f'<tr data-s="{first.start_s:.6f}">'
             f"{_cells(facts.position(first.start_beat), facts.timecode_at(first.start_s))}"
             f'<td class="symbol">{html.escape(first.symbol)}</td>{_cells(beats, sure, cut)}</tr>\n'
         )

@@ -76,8 +76,8 @@ class Remap:
     warped: bool
 
 
-def remap_of(item: Element, edit: Edit) -> Remap:
-    """The time remap of a clip; a variable speed is taken at its mean, with a warning."""
+def remap_of(item: Element, file: Element | None, edit: Edit) -> Remap:
+    """The time remap of a clip on ``file``; a variable speed is taken at its mean, with a warning."""
     for holder in item.findall("filter"):
         effect = holder.find("effect")
         if effect is None or is_off(holder) or text_at(effect, "effectid").lower() != "timeremap":
@@ -94,7 +94,7 @@ def remap_of(item: Element, edit: Edit) -> Remap:
             speed = -abs(speed)
         if text_at(values.get("variablespeed"), "value").upper() in ("1", "TRUE") and _is_ramp(values.get("graphdict")):
             edit.warn(f"{label(item)}: its speed ramp is taken at the mean speed of {float(speed):.3g}")
-        return Remap(speed, _counts_warped(item, speed))
+        return Remap(speed, _counts_warped(item, file, speed))
     return Remap(Fraction(1), False)
 
 
@@ -111,9 +111,8 @@ def _is_ramp(graph: Element | None) -> bool:
     return bool(slopes) and max(slopes) - min(slopes) > Fraction(1, 50)
 
 
-def _counts_warped(item: Element, speed: Fraction) -> bool:
+def _counts_warped(item: Element, file: Element | None, speed: Fraction) -> bool:
     """A clip whose own duration is the file's divided by the speed counts its in point in retimed frames."""
-    file = item.find("file")
     own, media = text_at(item, "duration"), text_at(file, "duration")
     if not speed or not (_NUMBER.fullmatch(own) and _NUMBER.fullmatch(media)) or abs(speed) == 1:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -16,7 +17,7 @@ from v2m_bridge.music.instruments import Chair
 from v2m_bridge.music.plan import Plan, Span
 from v2m_bridge.music.voicing import Voicing
 
-STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 14.0, 6.0, 5.0
+STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 12.0, 4.0, 3.0
 """Velocity added on a must-hit, on any other landed hit, on an accented step of a pattern."""
 
 LONGEST_TIE_BEATS = 16.0
@@ -43,7 +44,8 @@ def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
     for index, span in enumerate(plan.spans):
         if span.chord.root is None:
             continue
-        cuts = [b for b in inner if span.start_beat + 1e-3 < b < span.end_beat - 1e-3 and b <= plan.closing_beat + 1e-3]
+        first, stop = bisect_right(inner, span.start_beat + 1e-3), bisect_left(inner, span.end_beat - 1e-3)
+        cuts = [b for b in inner[first:stop] if b <= plan.closing_beat + 1e-3]
         points = [span.start_beat, *cuts, span.end_beat]
         for start, end in itertools.pairwise(points):
             at_end = abs(end - plan.end_beat) < 1e-6
@@ -53,33 +55,44 @@ def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
 def held_voices(plan: Plan, voicings: Sequence[Voicing], chair: Chair, boost: float) -> list[Note]:
     """Every voice holds its tone; common tones are tied unless a hit strikes the chord again."""
     notes: list[Note] = []
-    sounding: dict[int, tuple[int, float, float]] = {}  # voice -> pitch, start, end so far
+    sounding: dict[int, _Held] = {}
 
     def finish(voice: int) -> None:
-        pitch, start, end = sounding.pop(voice)
-        extra = chair.boost + boost + _hit_extra(plan, start)
-        stop = plan.breathing_end(start, end)
-        notes.append(Note(start, stop - start, pitch, velocity(plan.curve.loudness_at(start), extra)))
+        held = sounding.pop(voice)
+        extra = chair.boost + boost + _hit_extra(plan, held.start_beat)
+        stop = plan.breathing_end(held.chord_beat, held.end_beat)
+        loud = velocity(plan.curve.loudness_at(held.start_beat), extra)
+        notes.append(Note(held.start_beat, stop - held.start_beat, held.pitch, loud))
 
     for segment in segments(plan, chair.sound.decays):
         for voice, pitch in enumerate(voicings[segment.span_index]):
             held = sounding.get(voice)
             if held and _ties(held, pitch, segment):
-                sounding[voice] = (pitch, held[1], segment.end_beat)
+                sounding[voice] = _Held(pitch, held.start_beat, segment.start_beat, segment.end_beat)
                 continue
             if held:
                 finish(voice)
-            sounding[voice] = (pitch, segment.start_beat, segment.end_beat)
+            sounding[voice] = _Held(pitch, segment.start_beat, segment.start_beat, segment.end_beat)
     for voice in list(sounding):
         finish(voice)
     return notes
 
 
-def _ties(held: tuple[int, float, float], pitch: int, segment: Segment) -> bool:
-    before, start, end = held
-    adjoining = abs(end - segment.start_beat) < 1e-6
-    short = segment.end_beat - start <= LONGEST_TIE_BEATS or segment.end_beat - segment.start_beat > LONGEST_TIE_BEATS
-    return before == pitch and adjoining and short and not segment.struck
+@dataclass(frozen=True)
+class _Held:
+    """A voice's note so far; ``chord_beat`` is where the last chord it belongs to began."""
+
+    pitch: int
+    start_beat: float
+    chord_beat: float
+    end_beat: float
+
+
+def _ties(held: _Held, pitch: int, segment: Segment) -> bool:
+    adjoining = abs(held.end_beat - segment.start_beat) < 1e-6
+    long_chord = segment.end_beat - segment.start_beat > LONGEST_TIE_BEATS
+    short = segment.end_beat - held.start_beat <= LONGEST_TIE_BEATS or long_chord
+    return held.pitch == pitch and adjoining and short and not segment.struck
 
 
 @dataclass(frozen=True)
@@ -92,15 +105,13 @@ class Onset:
     accent: bool
 
 
-def bass_notes(plan: Plan, line: Sequence[int | None], chair: Chair, boost: float, levels: Sequence[int]) -> list[Note]:
-    """The bass line, held or in the preset's pattern; an octave below is added on strong hits where it exists."""
-    held = [Onset(s.start_beat, 0, s.end_beat - s.start_beat, True) for s in segments(plan, chair.sound.decays)]
-    family = chair.families[0] if chair.families else ""
-    moving = [o for cell, level in zip(plan.cells, levels, strict=True) for o in _cell_onsets(cell, family, level)]
-    moving = [o for o in moving if o.beat < plan.closing_beat - 1e-6 and not plan.in_breath(o.beat)]
+def bass_notes(
+    plan: Plan, line: Sequence[int | None], chair: Chair, boost: float, levels: Sequence[Sequence[int]]
+) -> list[Note]:
+    """The bass line, held or in the preset's pattern; an octave is added on strong hits where it exists."""
+    onsets = _bass_onsets(plan, chair, levels)
     notes: list[Note] = []
     bass_of = {span.start_beat: pitch for span, pitch in zip(plan.spans, line, strict=True)}
-    onsets = _merged(held, moving)
     for index, onset in enumerate(onsets):
         span = plan.span_at(onset.beat)
         pitch = bass_of[span.start_beat] if span else None
@@ -112,9 +123,27 @@ def bass_notes(plan: Plan, line: Sequence[int | None], chair: Chair, boost: floa
         loud = velocity(plan.curve.loudness_at(onset.beat), extra)
         sounding = _bass_tone(span.chord, pitch, onset.tone, chair.register)
         notes.append(Note(onset.beat, stop - onset.beat, sounding, loud))
-        if plan.is_strong(onset.beat) and pitch - 12 >= chair.sound.lowest:
-            notes.append(Note(onset.beat, stop - onset.beat, pitch - 12, loud))
+        octave = pitch - 12 if pitch - 12 >= chair.sound.lowest else pitch + 12
+        if plan.is_strong(onset.beat) and octave <= chair.register[1]:
+            notes.append(Note(onset.beat, stop - onset.beat, octave, loud))
     return notes
+
+
+def _bass_onsets(plan: Plan, chair: Chair, levels: Sequence[Sequence[int]]) -> list[Onset]:
+    """Held notes at every chord and strong hit, the family's pattern where its level is reached, and a held note
+    again where the pattern stops."""
+    held = [Onset(s.start_beat, 0, s.end_beat - s.start_beat, True) for s in segments(plan, chair.sound.decays)]
+    family = chair.families[0] if chair.families else ""
+    moving: list[Onset] = []
+    moved = False
+    for cell, row in zip(plan.cells, levels, strict=True):
+        steps = _cell_onsets(cell, family, tuple(row[:1]) * cell.beats)
+        if moved and not steps:
+            moving.append(Onset(cell.start_beat, 0, plan.last_beat - cell.start_beat, False))
+        moving += steps
+        moved = bool(steps)
+    firm = [o for o in moving if o.beat < plan.closing_beat - 1e-6 and not plan.in_breath(o.beat)]
+    return _merged(held, firm)
 
 
 def _bass_tone(chord: Chord, pitch: int, tone: int, register: tuple[int, int]) -> int:
@@ -133,20 +162,26 @@ def _next_above(pitch: int, pitch_class: int) -> int:
     return pitch + ((pitch_class - pitch) % 12 or 12)
 
 
-def figure_levels(plan: Plan) -> tuple[int, ...]:
-    """Level 0..6 of every cell, from the predicted density over it and the tempo in force."""
-    levels: list[int] = []
+def figure_levels(plan: Plan) -> tuple[tuple[int, ...], ...]:
+    """Level 0..6 of every beat of every cell, from the predicted density over it and the tempo in force."""
+    levels: list[tuple[int, ...]] = []
     before: int | None = None
     for cell in plan.cells:
-        end = cell.start_beat + cell.length
-        seconds = plan.tempo.seconds_at(end) - plan.tempo.seconds_at(cell.start_beat)
-        wanted = plan.curve.mean_density(cell.start_beat, end) / DENSITY_PER_FIGURE_NOTE
-        before = choose_level(wanted, cell.length / seconds, before)
-        levels.append(before)
+        row: list[int] = []
+        for beat in range(cell.beats):
+            start, end = cell.start_beat + beat, cell.start_beat + min(beat + 1.0, cell.length)
+            if end > start:
+                seconds = plan.tempo.seconds_at(end) - plan.tempo.seconds_at(start)
+                wanted = plan.curve.mean_density(start, end) / DENSITY_PER_FIGURE_NOTE
+                before = choose_level(wanted, (end - start) / seconds, before)
+            row.append(before or 0)
+        levels.append(tuple(row))
     return tuple(levels)
 
 
-def figure_notes(plan: Plan, chair: Chair, character: Character, levels: Sequence[int], rng: Random) -> list[Note]:
+def figure_notes(
+    plan: Plan, chair: Chair, character: Character, levels: Sequence[Sequence[int]], rng: Random
+) -> list[Note]:
     """The moving figure: patterns of the level in force on a ladder of chord tones that is led like a voice."""
     ladders = _ladders(plan.spans, chair.register, character.register)
     onsets: list[Onset] = []
@@ -169,12 +204,14 @@ def figure_notes(plan: Plan, chair: Chair, character: Character, levels: Sequenc
     return [n for n in notes if n.length_beats >= _SHORTEST_BEATS / 2]
 
 
-def _cell_onsets(cell: Cell, family: str, level: int) -> list[Onset]:
-    steps = pattern(family, level, cell.beats, cell.index_in_bar % 2 == 1)
+def _cell_onsets(cell: Cell, family: str, levels: Sequence[int]) -> list[Onset]:
+    """Every beat takes its notes from the family's row for that beat's level, so that the contour goes on."""
+    answer = cell.index_in_bar % 2 == 1
     return [
-        Onset(cell.start_beat + s.position, s.tone, min(s.length, cell.length - s.position), s.accent)
-        for s in steps
-        if s.position < cell.length - _SHORTEST_BEATS
+        Onset(cell.start_beat + step.position, step.tone, min(step.length, cell.length - step.position), step.accent)
+        for beat, level in enumerate(levels)
+        for step in pattern(family, level, cell.beats, answer)
+        if beat <= step.position + 1e-6 < beat + 1 and step.position < cell.length - _SHORTEST_BEATS
     ]
 
 
@@ -256,8 +293,7 @@ def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
         if beat >= plan.last_beat:
             break
         share = plan.curve.smooth_share(min(beat, plan.end_beat)) + _crescendo(plan, beat)
-        share *= _tail_fade(plan, beat)
-        values = {_EXPRESSION: expression(share)}
+        values = {_EXPRESSION: round(expression(share) * _tail_fade(plan, beat))}
         if with_modulation:
             values[_MODULATION] = modulation(share)
         for number, value in sorted(values.items()):
@@ -268,8 +304,10 @@ def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
 
 
 def _crescendo(plan: Plan, beat: float) -> float:
-    ahead = [hit - beat for hit in plan.strong if 0 < hit - beat <= _CRESCENDO_BEATS]
-    return 0.3 * (1 - min(ahead) / _CRESCENDO_BEATS) ** 1.5 if ahead else 0.0
+    hit = plan.next_strong(beat)
+    if hit is None or hit - beat > _CRESCENDO_BEATS:
+        return 0.0
+    return float(0.3 * (1 - (hit - beat) / _CRESCENDO_BEATS) ** 1.5)
 
 
 def _tail_fade(plan: Plan, beat: float) -> float:

@@ -76,17 +76,21 @@ class Plan:
 
     def breathing_end(self, start_beat: float, end_beat: float) -> float:
         """Where a note that would sound over ``[start_beat, end_beat)`` has to stop for the next strong hit."""
-        index = bisect_right(self.strong, start_beat + _NEAR)
-        if index == len(self.strong) or self.strong[index] > end_beat + _NEAR:
+        hit = self.next_strong(start_beat)
+        if hit is None or hit > end_beat + _NEAR:
             return end_beat
-        hit = self.strong[index]
         early = hit - self.breath_before(hit)
         return early if early - start_beat >= 0.25 else min(hit, end_beat)
 
     def in_breath(self, beat: float) -> bool:
         """Whether ``beat`` lies in the silence before a strong hit."""
+        hit = self.next_strong(beat)
+        return hit is not None and beat >= hit - self.breath_before(hit) - _NEAR
+
+    def next_strong(self, beat: float) -> float | None:
+        """The first strong hit after ``beat``."""
         index = bisect_right(self.strong, beat + _NEAR)
-        return index < len(self.strong) and beat >= self.strong[index] - self.breath_before(self.strong[index]) - _NEAR
+        return self.strong[index] if index < len(self.strong) else None
 
 
 def make_plan(

@@ -29,11 +29,11 @@ _SMALLEST_GAP = ((48, 7), (53, 4), (57, 3))
 COST_PER_SEMITONE = 1.0
 COST_LEAP = 0.6
 """Per semitone beyond a major third."""
-COST_PARALLEL = 2.5
+COST_PARALLEL = 4.0
 """Parallel fifths or octaves between two voices, or octaves with the bass."""
 COST_OVERLAP = 1.5
 """A voice moves beyond where its neighbour was."""
-COST_UNRESOLVED = 2.5
+COST_UNRESOLVED = 4.0
 COST_REGISTER = 0.35
 """Per semitone between the mean of the voicing and the wanted one, beyond three."""
 COST_SPREAD = 0.25
@@ -206,7 +206,7 @@ def _parallels(a: _Ints, b: _Ints, moved: _Ints, bass: tuple[int, int, bool] | N
     for low, high in itertools.combinations(range(voices), 2):
         was, now = (a[:, :, high] - a[:, :, low]) % 12, (b[:, :, high] - b[:, :, low]) % 12
         together = (moved[:, :, low] != 0) & (moved[:, :, low] == moved[:, :, high])
-        count += together & (was == now) & np.isin(now, (0, 7))
+        count += together & (was == now) & ((now == 0) | (now == 7))
     if bass is not None:
         was_bass, now_bass, up = bass
         for voice in range(voices):
@@ -249,5 +249,6 @@ def tendencies(before: Chord, after: Chord) -> tuple[tuple[int, tuple[int, ...]]
 def _unresolved(before: Chord, after: Chord, a: _Ints, moved: _Ints) -> _Ints:
     count: _Ints = np.zeros(moved.shape[:2], dtype=np.int64)
     for tone, moves in tendencies(before, after):
-        count += ((a % 12 == tone) & ~np.isin(moved, moves)).sum(axis=2)
+        resolves = np.logical_or.reduce([moved == move for move in moves])
+        count += ((a % 12 == tone) & ~resolves).sum(axis=2)
     return count

@@ -12,14 +12,14 @@ from fractions import Fraction
 from v2m_bridge.music.emotions import parse_emotion
 from v2m_bridge.sync.limits import limits_of
 from v2m_bridge.sync.model import FitOptions
-from v2m_bridge.sync.search import Knot, search_knots
+from v2m_bridge.sync.search import Effort, Knot, search_knots
 from v2m_bridge.timeline.hits import Hit
 
 CANDIDATE_RATIO = 1.06
 """Candidates lie this far apart; each may use tempi 10 % around it, so nothing between them is lost."""
 EXCERPT_HITS, EXCERPTS = 50, 3
 """Longer pieces are judged by excerpts at the beginning, in the middle and at the end."""
-SLACK_LEVELS, STEP_BINS = 3, 8
+COARSE = Effort(slack_levels=3, step_bins=8)
 """The candidates are compared with a coarse search."""
 PACE_BPM, PACE_SHOT_S, PACE_EXPONENT = 112.0, 2.0, -0.2
 """Shots of two seconds feel like 112 bpm, of half a second like 148, of eight like 85: our own rule of thumb."""
@@ -91,7 +91,7 @@ def _merit(bpm: float, wanted: float, excerpts: Sequence[Sequence[Hit]], rate: F
     for hits in excerpts:
         times = [float(hit.seconds) for hit in hits]
         weights = [hit.weight for hit in hits]
-        knots = search_knots(times, weights, [hit.must for hit in hits], limits, SLACK_LEVELS, STEP_BINS)
+        knots = search_knots(times, weights, [hit.must for hit in hits], limits, COARSE)
         total += sum(weights)
         landed += sum(weights[knot.hit] for knot in knots)
         places = itertools.accumulate(knot.eighths for knot in knots)

@@ -7,6 +7,7 @@ bar lines, spread what is still audible over the bar lines, and say what could n
 from __future__ import annotations
 
 import itertools
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from v2m_bridge.sync.metre import choose_bars, metres_of
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
 from v2m_bridge.sync.search import search_knots
-from v2m_bridge.sync.smooth import Anchor, add_bar_lines, smooth
+from v2m_bridge.sync.smooth import Anchor, add_bar_lines, smooth, turns_to_bar_lines
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.rates import frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap, TempoPoint
@@ -31,6 +32,8 @@ SAME_TEMPO = 1e-7
 STEADY_HITS, STEADY_RANGE = 8, 0.03
 """So few hits are first tried with one constant tempo this close to the request."""
 SHORTEST_BAR_BEATS = 2
+FIRST_SWEEPS = 60
+"""Enough to see which tempo steps stay audible; the last smoothing runs to its end."""
 START = Anchor(0.0, 0.0, 0.0, 0.0)
 
 
@@ -60,10 +63,10 @@ def fit_tempo(hits: Sequence[Hit], duration_frames: int, rate: Fraction, options
     used = replace(options, bpm=bpm)
     limits = limits_of(bpm, rate, used)
     duration_s = float(frame_to_seconds(duration_frames, rate))
-    anchors = smooth(_anchors(ordered, limits), limits)
-    anchors = smooth(_with_chance_hits(anchors, ordered, limits), limits)
+    anchors = _with_chance_hits(_anchors(ordered, limits), ordered, limits)
+    anchors = smooth(anchors, limits, FIRST_SWEEPS)
     bars = _bars(anchors, ordered, rate, duration_s, used)
-    anchors = smooth(add_bar_lines(anchors, bars), limits)
+    anchors = smooth(add_bar_lines(turns_to_bar_lines(anchors, bars, limits), bars), limits)
     tempo_map = TempoMap(_points(anchors, bpm), metres_of(bars))
     return _described(ordered, tempo_map, bars, rate, tempo_map.beat_at(duration_s), used, limits)
 
@@ -80,7 +83,12 @@ def _anchors(hits: Sequence[Hit], limits: Limits) -> list[Anchor]:
     anchors = [START]
     for knot in search_knots(times, [hit.weight for hit in later], [hit.must for hit in later], limits):
         target = times[knot.hit]
-        beat = anchors[-1].beat + knot.eighths / 2
+        start = anchors[-1]
+        beat = start.beat + knot.eighths / 2
+        if knot.turn_eighths:
+            share = knot.turn_eighths * knot.turn_ratio / (knot.turn_eighths * (knot.turn_ratio - 1) + knot.eighths)
+            turn_s = start.seconds + share * (target + knot.slack_s - start.seconds)
+            anchors.append(Anchor(start.beat + knot.turn_eighths / 2, turn_s, turn_s, math.inf))
         anchors.append(Anchor(beat, target + knot.slack_s, target, limits.tolerance_s))
     return anchors
 

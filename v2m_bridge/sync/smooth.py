@@ -43,7 +43,7 @@ class Anchor:
     tolerance_s: float
 
 
-def smooth(anchors: Sequence[Anchor], limits: Limits) -> list[Anchor]:
+def smooth(anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS) -> list[Anchor]:
     """Move each anchor inside its tolerance to make the squared tempo steps as small as possible.
 
     Descent over one beat at a time (every third at once: they share no step), each to the best place between its
@@ -52,6 +52,7 @@ def smooth(anchors: Sequence[Anchor], limits: Limits) -> list[Anchor]:
     Args:
         anchors: in order; the first is the start of the piece and stays.
         limits: range of the eighth and largest ratio of neighbours.
+        sweeps: the descent ends after so many.
     """
     count = len(anchors) - 1
     if count < 2:
@@ -60,7 +61,7 @@ def smooth(anchors: Sequence[Anchor], limits: Limits) -> list[Anchor]:
     beats_s = np.array([anchor.seconds for anchor in anchors])
     earliest = np.array([anchor.target_s - anchor.tolerance_s for anchor in anchors])
     latest = np.array([anchor.target_s + anchor.tolerance_s for anchor in anchors])
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         largest = 0.0
         for colour in range(3):
             at = np.arange(1 + colour, count + 1, 3)
@@ -90,8 +91,11 @@ def _best_moves(
     b_safe = np.where(inner, b, 1.0)
     steps = (before - before2, after - before, after2 - after)
     pulls = (a, -(a + b), b)
-    slope = sum(np.nan_to_num(pull * step) for pull, step in zip(pulls, steps, strict=True))
-    curve = sum(np.where(np.isnan(step), 0.0, pull * pull) for pull, step in zip(pulls, steps, strict=True))
+    exists = (at >= 2, inner, at < last - 1)
+    slope, curve = np.zeros(len(at)), np.zeros(len(at))
+    for step, pull, there in zip(steps, pulls, exists, strict=True):
+        slope += np.where(there, pull * step, 0.0)
+        curve += np.where(there, pull * pull, 0.0)
     floor = np.maximum(window[0][at] - beats_s[at], (limits.low_s - before) / a)
     ceiling = np.minimum(window[1][at] - beats_s[at], (limits.high_s - before) / a)
     for bound in (
@@ -128,6 +132,54 @@ def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor
         seconds = anchors[index].seconds + (bar - beats[index]) * 60 / tempi[index]
         relays.append(Anchor(float(bar), seconds, seconds, math.inf))
     return sorted([*anchors, *relays], key=lambda anchor: anchor.beat)
+
+
+def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: Limits) -> list[Anchor]:
+    """Move tempo changes that serve no hit to the nearest bar line where the limits allow it, else to a whole beat."""
+    moved = list(anchors)
+    for index in range(1, len(moved) - 1):
+        turn = moved[index]
+        if math.isfinite(turn.tolerance_s):
+            continue
+        low, high = moved[index - 1].beat + 1, moved[index + 1].beat - 1
+        lines = bars[bisect_left(bars, low) : bisect_right(bars, high)]
+        beats = range(math.ceil(low), math.floor(high) + 1)
+        wanted = sorted(lines, key=lambda b: abs(b - turn.beat)) + sorted(beats, key=lambda b: abs(b - turn.beat))
+        for beat in wanted:
+            seconds = _time_for_turn(moved[max(0, index - 2) : index + 3], index - max(0, index - 2), beat, limits)
+            if seconds is not None:
+                moved[index] = Anchor(float(beat), seconds, seconds, math.inf)
+                break
+    return moved
+
+
+def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limits) -> float | None:
+    """When the turn ``around[index]`` could fall if it stood on ``beat``, or None where the limits forbid it."""
+    here, after = around[index - 1], around[index + 1]
+    first, second, ratio = 2 * (beat - here.beat), 2 * (after.beat - beat), limits.max_ratio
+    before_s = 30 / _bpm(around[index - 2], here) if index >= 2 else None
+    after_s = 30 / _bpm(after, around[index + 2]) if index + 2 < len(around) else None
+    low1, high1 = _eighth_range(before_s, limits)
+    low2, high2 = _eighth_range(after_s, limits)
+    earliest = max(
+        here.seconds + first * low1,
+        after.seconds - second * high2,
+        (here.seconds * second * ratio + after.seconds * first) / (second * ratio + first),
+    )
+    latest = min(
+        here.seconds + first * high1,
+        after.seconds - second * low2,
+        (here.seconds * second + after.seconds * first * ratio) / (second + first * ratio),
+    )
+    straight = here.seconds + first / (first + second) * (after.seconds - here.seconds)
+    return min(max(straight, earliest), latest) if earliest <= latest else None
+
+
+def _eighth_range(neighbour_s: float | None, limits: Limits) -> tuple[float, float]:
+    """Lengths of an eighth that may stand beside ``neighbour_s``."""
+    if neighbour_s is None:
+        return limits.low_s, limits.high_s
+    return max(limits.low_s, neighbour_s / limits.max_ratio), min(limits.high_s, neighbour_s * limits.max_ratio)
 
 
 def _bars_between(bars: Sequence[int], low_beat: float, high_beat: float) -> Sequence[int]:

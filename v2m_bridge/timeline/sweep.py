@@ -188,7 +188,7 @@ def _cut(before: _Span, after: _Span, blends: dict[int, list[Blend]], duration_f
     """The change from ``before`` to ``after``, with the topmost transition that takes part in it."""
     frame = after.start_frame
     layers = {piece.layer for piece in (before.last, after.piece) if piece}
-    here = [b for b in blends.get(frame, ()) if b.layer in layers]
+    here = [b for b in blends.get(frame, ()) if b.layer in layers and b.end_frame > b.start_frame]
     if not here:
         return Cut(frame, CutKind.CUT, frame, frame)
     blend = max(here, key=lambda b: b.layer)

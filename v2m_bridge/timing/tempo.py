@@ -52,6 +52,18 @@ class Bar:
     denominator: int
 
 
+@dataclass(frozen=True, order=True)
+class MusicalPosition:
+    """``bar`` and ``beat`` count from 1, ``tick`` from 0; a beat is the metre's own (an eighth in 7/8)."""
+
+    bar: int
+    beat: int
+    tick: int
+
+    def __str__(self) -> str:
+        return f"{self.bar}|{self.beat}|{self.tick:03d}"
+
+
 class TempoMap:
     """Converts between seconds and beats; both axes start at 0 and the last tempo holds for ever.
 
@@ -67,6 +79,8 @@ class TempoMap:
         _check_metres(self.metres)
         self._seconds = [p.seconds for p in self.points]
         self._beats = [p.beat for p in self.points]
+        self._metre_beats = [m.beat for m in self.metres]
+        self._metre_bars = _first_bars(self.metres)
 
     @classmethod
     def constant(cls, bpm: float) -> TempoMap:
@@ -113,6 +127,38 @@ class TempoMap:
         elapsed = max(0.0, seconds - self.points[index].seconds)
         return self.points[index].bpm + self._slope(index) * elapsed
 
+    def position_at(self, beat: float, ppq: int = 960) -> MusicalPosition:
+        """Bar, beat and tick of ``beat`` quarter notes, to the nearest tick; before 0 bars count down from 0.
+
+        Args:
+            beat: quarter notes from the start.
+            ppq: ticks per quarter note; a beat of an n-th note has ``4 * ppq / n`` of them.
+        """
+        ticks = round(beat * ppq)
+        index = max(0, bisect_right(self._metre_beats, ticks / ppq + 1e-9) - 1)
+        metre = self.metres[index]
+        beat_ticks = 4 * ppq / metre.denominator
+        into = ticks - metre.beat * ppq
+        # a fraction of a tick decides nothing: 4*ppq need not divide by the denominator
+        bars = math.floor((into + 0.5) / (beat_ticks * metre.numerator))
+        into -= bars * beat_ticks * metre.numerator
+        beats = min(max(0, math.floor((into + 0.5) / beat_ticks)), metre.numerator - 1)
+        return MusicalPosition(self._metre_bars[index] + bars, beats + 1, max(0, round(into - beats * beat_ticks)))
+
+    def beat_of(self, position: MusicalPosition, ppq: int = 960) -> float:
+        """Quarter notes at a position; inverse of :meth:`position_at` to the tick.
+
+        Raises:
+            InputError: a beat or tick that its bar does not have.
+        """
+        index = max(0, bisect_right(self._metre_bars, position.bar) - 1)
+        metre = self.metres[index]
+        beat_ticks = 4 * ppq / metre.denominator
+        if not (1 <= position.beat <= metre.numerator and 0 <= position.tick < math.ceil(beat_ticks)):
+            raise InputError(f"bar {position.bar} in {metre.numerator}/{metre.denominator} has no position {position}")
+        bars = position.bar - self._metre_bars[index]
+        return metre.beat + bars * metre.bar_beats + (position.beat - 1) * 4 / metre.denominator + position.tick / ppq
+
     def _slope(self, index: int) -> float:
         """BPM per second inside segment ``index``."""
         if not self.points[index].linear or index + 1 >= len(self.points):
@@ -135,6 +181,14 @@ class TempoMap:
                 yield Bar(number, start, metre.bar_beats, metre.numerator, metre.denominator)
                 number += 1
             beat = stop
+
+
+def _first_bars(metres: Sequence[Metre]) -> list[int]:
+    """Number of the first bar of each metre."""
+    numbers = [1]
+    for before, after in itertools.pairwise(metres):
+        numbers.append(numbers[-1] + round((after.beat - before.beat) / before.bar_beats))
+    return numbers
 
 
 def _check_points(points: Sequence[TempoPoint]) -> None:

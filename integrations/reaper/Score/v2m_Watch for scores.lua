@@ -14,6 +14,10 @@ local Files = Import.Files
 local outbox = Files.join(Files.home(folder), "outbox")
 Files.shake_hands(outbox, "watch")
 
+-- while this file is there, v2m-bridge lets the watcher take a posted score instead of calling the import itself
+local sign = Files.join(outbox, "reaper-watching.txt")
+Files.write(sign, Files.records("v2m-watching\t1", { { "reaper", reaper.GetAppVersion() } }))
+
 local note_path = Files.join(outbox, "newest")
 local last_note = Files.first_line(note_path)
 local next_look = 0
@@ -29,7 +33,8 @@ local function look()
   if not note or note == last_note or Import.recording() then return end
   last_note = note
   local path = Files.newest(outbox)
-  if path then Import.run(path) end
+  -- with an answer beside it somebody has imported it already
+  if path and not reaper.file_exists((path:gsub("%.v2m$", "") .. ".answer")) then Import.run(path) end
 end
 
 local function loop()
@@ -44,5 +49,8 @@ end
 -- 7.03 and later: running the action again ends it instead of asking
 if reaper.set_action_options then reaper.set_action_options(1) end
 show(1)
-reaper.atexit(function() show(0) end)
+reaper.atexit(function()
+  show(0)
+  os.remove(sign)
+end)
 loop()

@@ -12,7 +12,7 @@ const last = (list) => list[list.length - 1];
 
 function timecode(seconds) {
   const rate = score.rate[0] / score.rate[1], fps = Math.max(1, Math.round(rate));
-  let frame = score.start + Math.floor(seconds * rate + 1e-4);
+  let frame = score.start + Math.floor(seconds * rate + 0.01);
   const drop = score.drop && score.rate[1] === 1001 && fps % 30 === 0;
   if (drop) {
     const d = fps / 15, minute = fps * 60 - d, ten = minute * 10 + d, tens = Math.floor(frame / ten), rest = frame % ten;

@@ -78,9 +78,10 @@ for (const [id, factor] of [["wider", 1 / 1.4], ["closer", 1.4]]) {
   find(id).addEventListener("click", () => { shown.zoom = Math.max(0.2, Math.min(4, shown.zoom * factor)); fit(true); });
 }
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input, select") || event.metaKey || event.ctrlKey || event.altKey) return;
+  const on = (kinds) => event.target.closest && event.target.closest(kinds);
+  if (on("input, select") || event.metaKey || event.ctrlKey || event.altKey) return;
   const cuts = [0, ...score.events.map((row) => row[0])], now = player.now;
-  if (event.key === " " && !event.target.closest("button")) { event.preventDefault(); toggle(); }
+  if (event.key === " " && !on("button")) { event.preventDefault(); toggle(); }
   if (event.key === "ArrowRight") { const to = cuts.find((s) => s > now + 0.05); if (to !== undefined) seek(to); }
   if (event.key === "ArrowLeft") seek(last(cuts.filter((s) => s < now - 0.25)) || 0);
   if (event.key === "Home") seek(0);

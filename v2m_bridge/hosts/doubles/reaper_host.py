@@ -53,6 +53,7 @@ class Host:
     at_exit: list[Any] = field(default_factory=list)
     timeline_updates: int = 0
     toggles: dict[int, int] = field(default_factory=dict)
+    actions: dict[str, int] = field(default_factory=dict)
     listed: dict[str, list[str]] = field(default_factory=dict)
     script: Path = Path("script.lua")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.errors import SetupError
-from v2m_bridge.hosts.doubles import reaper_content, reaper_system, reaper_timeline  # noqa: F401  (they register)
+from v2m_bridge.hosts.doubles import reaper_content, reaper_midi, reaper_system, reaper_timeline  # noqa: F401  (they register)
 from v2m_bridge.hosts.doubles.reaper_host import FUNCTIONS, Host, Killed, ReaperError, alive
 from v2m_bridge.hosts.doubles.reaper_project import Item, Marker, Project, Source, Take, Track
 from v2m_bridge.hosts.doubles.reaper_signatures import Parameter, Signature, signatures
@@ -29,11 +29,14 @@ LUA_54_SINCE = (7, 0)
 
 _STRICT = """
 local functions, known = ...
+local made = {}
 reaper = setmetatable({}, {
   __index = function(_, name)
-    local f = functions(name)
-    if f == nil and not known(name) then error("reaper." .. tostring(name) .. " does not exist", 2) end
-    return f
+    if made[name] == nil then
+      made[name] = functions(name)
+      if made[name] == nil and not known(name) then error("reaper." .. tostring(name) .. " does not exist", 2) end
+    end
+    return made[name]
   end,
   __newindex = function(_, name) error("reaper." .. tostring(name) .. " is not for scripts to set", 2) end,
 })
@@ -72,9 +75,9 @@ class Reaper:
             self._finish()
             raise ReaperError(f"{script.name}: {_message(error)}") from error
         else:
+            self._check_order(script)
             if not host.deferred:
                 self._finish()
-        self._check_order(script)
 
     def tick(self, seconds: float = 0.033) -> None:
         """Run what was deferred once, ``seconds`` later."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -197,6 +198,7 @@ class Project:
         self.redo_stack: list[tuple[str, State]] = []
         self._block: list[tuple[State, int]] = []
         self._guids = 0
+        self._ordered_at = -1
 
     def new_guid(self) -> str:
         """GUIDs are counted, so that two runs give the same project."""
@@ -267,6 +269,8 @@ class Project:
         edit(tempo, self.tempo_timebase != TIME)
         for item, start_qn, end_qn in items:
             self._follow_beats(item, start_qn, end_qn)
+        for track in self.state.tracks if items else ():
+            track.items.sort(key=lambda i: i.position)
         for marker, start_qn, region_qn in markers:
             marker.position = tempo.time(start_qn)
             marker.end = None if region_qn is None else tempo.time(region_qn)
@@ -310,13 +314,14 @@ class Project:
         item.values["D_POSITION"], item.values["D_LENGTH"] = position, length
         if source:
             item.takes.append(Take(item, self.new_guid(), source))
-        track.items.append(item)
-        self.sort_items(track)
+        insort(track.items, item, key=lambda i: i.position)
         self.changes += 1
         return item
 
-    def sort_items(self, track: Track) -> None:
-        track.items.sort(key=lambda i: i.position)
+    def put_in_order(self, item: Item) -> None:
+        """Items of a track are enumerated by position: find ``item`` its new place."""
+        item.track.items.remove(item)
+        insort(item.track.items, item, key=lambda i: i.position)
 
     def items(self) -> list[Item]:
         return [item for track in self.state.tracks for item in track.items]
@@ -336,7 +341,9 @@ class Project:
 
     def ordered_markers(self) -> list[Marker]:
         """In the order in which scripts enumerate them."""
-        self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
+        if self._ordered_at != self.changes:
+            self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
+            self._ordered_at = self.changes
         return self.state.markers
 
     def add_marker(
@@ -352,54 +359,3 @@ class Project:
         self.state.markers.append(marker)
         self.changes += 1
         return marker
-
-
-@dataclass(frozen=True)
-class Note:
-    """A note as MIDI_GetNote gives it; ticks from the item's start."""
-
-    start: int
-    end: int
-    channel: int
-    pitch: int
-    velocity: int
-
-
-def notes_of(take: Take) -> list[Note]:
-    """Notes by start; an end belongs to the oldest sounding note of its pitch."""
-    sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    notes = []
-    for tick, _, message in take.events:
-        kind = message[0] & 0xF0
-        if kind == 0x90 and message[2]:
-            sounding.setdefault((message[0] & 15, message[1]), []).append((tick, message[2]))
-        elif kind == 0x80 or kind == 0x90:
-            waiting = sounding.get((message[0] & 15, message[1]))
-            if waiting:
-                start, velocity = waiting.pop(0)
-                notes.append(Note(start, tick, message[0] & 15, message[1], velocity))
-    return sorted(notes, key=lambda n: (n.start, n.pitch, n.channel))
-
-
-def controls_of(take: Take) -> list[Event]:
-    """Controllers and programs, without the message that ends the source."""
-    return [e for e in take.events[:-1] if e[2][0] & 0xF0 in (0xA0, 0xB0, 0xC0, 0xD0, 0xE0)]
-
-
-def texts_of(take: Take) -> list[Event]:
-    """Meta and system-exclusive events."""
-    return [e for e in take.events if e[2][0] in (0xF0, 0xFF)]
-
-
-def sort_events(take: Take) -> None:
-    """By tick; at one tick ends before everything else, starts last; the closing message stays last."""
-    *events, closing = take.events
-
-    def rank(event: Event) -> tuple[int, int]:
-        kind = event[2][0] & 0xF0
-        return event[0], 0 if kind == 0x80 else 2 if kind == 0x90 else 1
-
-    events.sort(key=rank)
-    last = max([closing[0], *(e[0] for e in events)])
-    take.events = [*events, (last, closing[1], closing[2])]
-    take.sorted = True

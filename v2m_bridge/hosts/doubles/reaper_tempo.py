@@ -82,21 +82,23 @@ class TempoTrack:
     def _count_measures(self) -> list[_Signature]:
         _, numerator, denominator = self.base
         found = [_Signature(0.0, 0, numerator, denominator)]
+        assert self._segments is not None
+        qn_at = {time: qn for time, qn, _, _ in self._segments}
         for point in self.points:
             if not point.numerator:
                 continue
-            qn, last = self._qn_at_point(point), found[-1]
-            measures = (qn - last.qn) / last.measure_qn
-            count = round(measures) if abs(measures - round(measures)) < ON_BAR_LINE_QN else math.ceil(measures)
-            signature = _Signature(qn, last.measure + count, point.numerator, point.denominator)
-            if qn <= last.qn + ON_BAR_LINE_QN:
+            qn = qn_at[point.time]
+            signature = self._next_signature(found[-1], qn, point)
+            if qn <= found[-1].qn + ON_BAR_LINE_QN:
                 found.pop()
             found.append(signature)
         return found
 
-    def _qn_at_point(self, point: Point) -> float:
-        assert self._segments is not None
-        return next(qn for time, qn, _, _ in self._segments if time == point.time)
+    def _next_signature(self, last: _Signature, qn: float, point: Point) -> _Signature:
+        """A signature begins a measure; one off the bar line cuts the measure before it short."""
+        measures = (qn - last.qn) / last.measure_qn
+        count = round(measures) if abs(measures - round(measures)) < ON_BAR_LINE_QN else math.ceil(measures)
+        return _Signature(qn, last.measure + count, point.numerator, point.denominator)
 
     def qn(self, time: float) -> float:
         """Quarter notes at ``time`` seconds."""
@@ -163,19 +165,37 @@ class TempoTrack:
         if index >= 0:
             del self.points[index]
             self.changed()
-        self.points = [p for p in self.points if abs(p.time - point.time) > SAME_TIME_S]
-        if point.numerator and self.points:
+        kept = [p for p in self.points if abs(p.time - point.time) > SAME_TIME_S]
+        if len(kept) != len(self.points):
+            self.points = kept
             self.changed()
+        if point.numerator and self.points:
             line = self.nearest_bar_line(point.time)
             if abs(self.qn(line) - self.qn(point.time)) > ON_BAR_LINE_QN:
                 point.time = line
         later = [p for p in self.points if p.time > point.time]
+        if not later and self._append(point):
+            return
         self.changed()
         beats = [self.qn(p.time) for p in later]
         self.points.append(point)
         self.changed()
         if keep_beats:
             self._move_to_beats(later, beats)
+
+    def _append(self, point: Point) -> bool:
+        """Add a last point without integrating everything again; False where that is not enough."""
+        segments = self._built()
+        if not self.points or self.points[-1].linear or point.time <= segments[-1][0]:
+            return False
+        qn = self.qn(point.time)
+        segments.append((point.time, qn, point.bpm, 0.0))
+        self._times.append(point.time)
+        self._qns.append(qn)
+        self.points.append(point)
+        if point.numerator:
+            self._signatures.append(self._next_signature(self._signatures[-1], qn, point))
+        return True
 
     def delete_point(self, index: int, keep_beats: bool) -> None:
         """Remove point ``index``."""

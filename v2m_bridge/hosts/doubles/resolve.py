@@ -84,6 +84,7 @@ class ResolveModel:
         project_open: False shows the project manager.
         modal: a dialog is open; every call fails.
         refuse_export, refuse_delete: these calls return False (``refuse_delete``: so many times).
+        refused: names of methods that return False or nothing whatever they are given.
         through_bridge: unknown names are callables that return None (external process) instead of None (menu).
         prefs_file: where ``SavePrefs`` writes.
     """
@@ -97,6 +98,7 @@ class ResolveModel:
     modal: bool = False
     refuse_export: bool = False
     refuse_delete: int = 0
+    refused: set[str] = field(default_factory=set)
     through_bridge: bool = False
     source_start_off_by: int = 0
     prefs_file: Path | None = None
@@ -160,7 +162,7 @@ class ResolveModel:
         if self.modal and target.KIND != "Fusion":
             return False
         implementation: Callable[..., Any] | None = getattr(target, name, None)
-        if implementation is None:
+        if implementation is None or name in self.refused:
             return copy.copy(NEUTRAL[method.returns])
         return self.wrapped(implementation(*plain))
 

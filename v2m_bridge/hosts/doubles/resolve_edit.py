@@ -60,6 +60,7 @@ class Clip:
     name: str = ""
     kind: str = "clip"
     enabled: bool = True
+    opacity: float = 100.0
     markers: tuple[EditMarker, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v2m_bridge.hosts.doubles.resolve_edit import Media
+from v2m_bridge.hosts.doubles.resolve_edit import Edit, Media
 from v2m_bridge.hosts.doubles.resolve_timeline import TimelineObject, place_clips
 from v2m_bridge.timing.timecode import format_timecode
 
@@ -161,6 +161,9 @@ class Project:
         self._model = model
         self.pool = MediaPool(model)
         self.timeline = TimelineObject(model, model.edit) if model.edit else None
+        nests = _nested(model.edit) if model.edit else []
+        inner = [TimelineObject(model, media.nested, media) for media in nests if media.nested]
+        self.timelines = [*inner, *([self.timeline] if self.timeline else [])]
 
     def GetName(self) -> str:
         return self._model.project_name
@@ -169,10 +172,10 @@ class Project:
         return "a5f7f5c2-2f0e-4a1f-8a55-1d9f5d6f3c11"
 
     def GetTimelineCount(self) -> int:
-        return 1 if self.timeline else 0
+        return len(self.timelines)
 
     def GetTimelineByIndex(self, index: int) -> TimelineObject | None:
-        return self.timeline if index == 1 else None
+        return self.timelines[int(index) - 1] if 1 <= index <= len(self.timelines) else None
 
     def GetCurrentTimeline(self) -> TimelineObject | None:
         return self.timeline
@@ -189,6 +192,16 @@ class Project:
     @property
     def rate(self) -> Fraction:
         return self._model.edit.rate if self._model.edit else Fraction(24)
+
+
+def _nested(edit: Edit) -> list[Media]:
+    """Every timeline that is used as a clip, each once."""
+    found: list[Media] = []
+    for track in edit.video:
+        for clip in track.clips:
+            if clip.media and clip.media.nested and clip.media not in found:
+                found += [clip.media, *_nested(clip.media.nested)]
+    return list(dict.fromkeys(found))
 
 
 class Folder:
@@ -284,7 +297,7 @@ class MediaPoolItem:
     GetMediaId = GetUniqueId
 
     def GetTimeline(self) -> TimelineObject | None:
-        return TimelineObject(self._model, self.media.nested) if self.media.nested else None
+        return TimelineObject(self._model, self.media.nested, self.media) if self.media.nested else None
 
     def GetClipProperty(self, key: str | None = None) -> Any:
         properties = self._properties()

@@ -134,9 +134,8 @@ def _source_start(clip: Clip, rate: Fraction) -> Fraction:
     if clip.media is None:
         return Fraction(0)
     first = Fraction(clip.source_frame).limit_denominator(10**6)
-    if clip.speed < 0:
-        first = first - clip.consumed_frames(rate)
-    return (clip.media.start_tc_frame + first) / clip.media.rate * rate
+    position = (clip.media.start_tc_frame + first) / clip.media.rate * rate
+    return position if clip.speed >= 0 else position - clip.length * abs(clip.speed) + 1
 
 
 def _effects(clip: Clip) -> list[dict[str, Any]]:
@@ -149,6 +148,8 @@ def _effects(clip: Clip) -> list[dict[str, Any]]:
             "effect_name": "Resolve Effect",
         }
     ]
+    if clip.opacity != 100.0:
+        effects.append(_opacity(clip.opacity))
     if clip.speed != 1:
         effects.append(
             {
@@ -160,6 +161,25 @@ def _effects(clip: Clip) -> list[dict[str, Any]]:
             }
         )
     return effects
+
+
+def _opacity(value: float) -> dict[str, Any]:
+    parameter = {
+        "Default Parameter Value": 100.0,
+        "Key Frames": {},
+        "Parameter ID": "opacity",
+        "Parameter Value": value,
+        "Variant Type": "Double",
+        "maxValue": 100.0,
+        "minValue": 0.0,
+    }
+    block = {"Effect Name": "Composite", "Enabled": True, "Name": "Composite", "Parameters": [parameter], "Type": 1}
+    return {
+        "OTIO_SCHEMA": "Effect.1",
+        "metadata": {"Resolve_OTIO": block},
+        "name": "",
+        "effect_name": "Resolve Effect",
+    }
 
 
 def _reference(clip: Clip) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, Track, Transition
+from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, Media, Track, Transition
 from v2m_bridge.hosts.doubles.resolve_otio import otio_text
 from v2m_bridge.timing.timecode import format_timecode
 
@@ -90,10 +90,11 @@ class _Markers:
 class TimelineObject(_Markers):
     KIND = "Timeline"
 
-    def __init__(self, model: ResolveModel, edit: Edit) -> None:
+    def __init__(self, model: ResolveModel, edit: Edit, media: Media | None = None) -> None:
         super().__init__(edit.markers)
         self._model = model
         self.edit = edit
+        self._media = media
         self.marks = {"in": edit.mark_in, "out": edit.mark_out}
         self.tracks: dict[str, list[list[ItemObject]]] = {
             kind: [self._items(kind, i, track) for i, track in enumerate(tracks)]
@@ -113,6 +114,13 @@ class TimelineObject(_Markers):
 
     def GetUniqueId(self) -> str:
         return self.edit.unique_id
+
+    def GetMediaPoolItem(self) -> Any:
+        """A timeline lies in the media pool too, also before it is used as a clip."""
+        media = self._media or Media(
+            self.edit.name, self.edit.rate, self.edit.length, kind="timeline", nested=self.edit
+        )
+        return self._model.project.pool.item(media)
 
     def GetStartFrame(self) -> int:
         return self.edit.start_frame
@@ -259,7 +267,9 @@ class ItemObject(_Markers):
         return self._model.project.pool.item(media) if media else None
 
     def GetProperty(self, key: str | None = None) -> Any:
-        properties = {} if isinstance(self.spec, Transition) or self._kind == "audio" else dict(_CLIP_PROPERTIES)
+        properties: dict[str, Any] = {}
+        if isinstance(self.spec, Clip) and self._kind == "video":
+            properties = {**_CLIP_PROPERTIES, "Opacity": self.spec.opacity}
         return properties if key is None else properties.get(key)
 
     def GetClipEnabled(self) -> bool:

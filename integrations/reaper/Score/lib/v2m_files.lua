@@ -89,9 +89,8 @@ function Files.newest(outbox)
   return nil, nil
 end
 
--- Tells v2m-bridge the command id of this action, so that nobody has to type it.
-function Files.shake_hands(outbox, action)
-  local _, script, _, command = reaper.get_action_context()
+-- Tells v2m-bridge the command id of an action, so that nobody has to type it.
+function Files.note_command(outbox, action, command, script)
   local name = reaper.ReverseNamedCommandLookup(command)
   if not name then return end
   local text = Files.records("v2m-handshake\t1", {
@@ -108,6 +107,12 @@ function Files.shake_hands(outbox, action)
     reaper.RecursiveCreateDirectory(outbox, 0)
     Files.write(path, text)
   end
+end
+
+-- The same for the action that runs now.
+function Files.shake_hands(outbox, action)
+  local _, script, _, command = reaper.get_action_context()
+  Files.note_command(outbox, action, command, script)
 end
 
 return Files

@@ -4,7 +4,7 @@
 
 local Guard = {}
 
-local TIME, BEATS = 0, 1
+local TIME = 0
 local SAME_S = 1e-9
 
 local function video(item)
@@ -28,21 +28,20 @@ end
 
 local function hold_item(held, item, track_mode, follows)
   local mode = reaper.GetMediaItemInfo_Value(item, "C_BEATATTACHMODE")
-  local wanted = follows and BEATS or TIME
   local back = mode
   -- video must stay with the picture for good, not only during the import
   if not follows and video(item) and timebase(track_mode, mode, held.project_mode) ~= TIME then
     back, held.videos = TIME, held.videos + 1
   end
-  held.items[#held.items + 1] = {
-    item = item,
-    back = back,
-    follows = follows,
-    position = reaper.GetMediaItemInfo_Value(item, "D_POSITION"),
-    length = reaper.GetMediaItemInfo_Value(item, "D_LENGTH"),
-    rate = rate_of(item),
-  }
-  reaper.SetMediaItemInfo_Value(item, "C_BEATATTACHMODE", wanted)
+  local record = { item = item, back = back, rate = rate_of(item) }
+  record.position = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
+  record.length = reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
+  if follows then
+    record.first = reaper.TimeMap2_timeToQN(0, record.position)
+    record.last = reaper.TimeMap2_timeToQN(0, record.position + record.length)
+  end
+  held.items[#held.items + 1] = record
+  reaper.SetMediaItemInfo_Value(item, "C_BEATATTACHMODE", TIME)
 end
 
 local function hold_track(held, track, follows)
@@ -73,7 +72,7 @@ function Guard.each_marker(visit)
   end
 end
 
--- Holds all items but those for which follows(item) is true; those keep their beats.
+-- Holds all items; those for which follows(item) is true are put back on their beats, all others on their seconds.
 function Guard.hold(follows)
   local held = { tracks = {}, items = {}, markers = {}, videos = 0, repaired = 0 }
   held.project_mode = reaper.GetSetProjectInfo(0, "PROJECT_TIMEBASE", 0, false)
@@ -89,13 +88,17 @@ local function differs(a, b) return math.abs(a - b) > SAME_S end
 
 local function put_back(held, record)
   local item = record.item
+  if record.first then
+    record.position = reaper.TimeMap2_QNToTime(0, record.first)
+    record.length = reaper.TimeMap2_QNToTime(0, record.last) - record.position
+  end
   if differs(reaper.GetMediaItemInfo_Value(item, "D_POSITION"), record.position) then
     reaper.SetMediaItemInfo_Value(item, "D_POSITION", record.position)
-    held.repaired = held.repaired + 1
+    held.repaired = held.repaired + (record.first and 0 or 1)
   end
   if differs(reaper.GetMediaItemInfo_Value(item, "D_LENGTH"), record.length) then
     reaper.SetMediaItemInfo_Value(item, "D_LENGTH", record.length)
-    held.repaired = held.repaired + 1
+    held.repaired = held.repaired + (record.first and 0 or 1)
   end
   if record.rate and differs(rate_of(item), record.rate) then
     reaper.SetMediaItemTakeInfo_Value(reaper.GetActiveTake(item), "D_PLAYRATE", record.rate)
@@ -133,7 +136,7 @@ function Guard.release(held)
   end
   for _, record in ipairs(held.items) do
     reaper.SetMediaItemInfo_Value(record.item, "C_BEATATTACHMODE", record.back)
-    if not record.follows then put_back(held, record) end
+    put_back(held, record)
   end
   put_back_markers(held)
 end

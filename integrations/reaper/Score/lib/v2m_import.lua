@@ -16,6 +16,7 @@ return function(folder)
   local RATE_TOLERANCE = 0.002
   local YES = 6
   local YES_NO = 4
+  local OLDEST = { 6, 37 }
 
   local Import = { Files = Files }
 
@@ -199,6 +200,13 @@ return function(folder)
     return false
   end
 
+  -- Older versions want their text functions called in another way.
+  local function too_old()
+    local major, minor = reaper.GetAppVersion():match("^(%d+)%.(%d%d?)")
+    major, minor = tonumber(major) or 0, tonumber(minor) or 0
+    return major < OLDEST[1] or (major == OLDEST[1] and minor < OLDEST[2])
+  end
+
   -- Whether REAPER is recording right now.
   function Import.recording() return reaper.GetPlayStateEx(0) & RECORDING ~= 0 end
 
@@ -206,6 +214,7 @@ return function(folder)
   function Import.run(path)
     local job, problem = Job.read(path)
     if not job then return refuse(path, nil, problem) end
+    if too_old() then return refuse(path, job, ("this needs REAPER %d.%d or newer"):format(OLDEST[1], OLDEST[2])) end
     if Import.recording() then return refuse(path, job, "REAPER is recording") end
     if not may_go_on() then return refuse(path, job, "declined by the user") end
     local facts, result = guarded(job)

@@ -1,0 +1,19 @@
+-- @noindex
+-- Runs when REAPER starts, if `v2m-bridge install reaper` put a line into __startup.lua: makes our scripts actions and
+-- tells v2m-bridge the command id of the import, so that nobody has to load or type anything.
+
+local SCRIPTS = { "v2m_Import score.lua", "v2m_Watch for scores.lua", "v2m_Send this project's cuts.lua" }
+local MAIN_SECTION = 0
+
+return function(folder)
+  local Files = dofile(folder .. "lib/v2m_files.lua")
+  for index, name in ipairs(SCRIPTS) do
+    local path = folder .. name
+    if reaper.file_exists(path) then
+      local command = reaper.AddRemoveReaScript(true, MAIN_SECTION, path, index == #SCRIPTS)
+      if index == 1 and command ~= 0 then
+        Files.note_command(Files.join(Files.home(folder), "outbox"), "import", command, path)
+      end
+    end
+  end
+end

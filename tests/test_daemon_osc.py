@@ -1,0 +1,177 @@
+"""OSC over real UDP: requests, news, and packets that are none."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from daemon_world import World, config, free_port, otio, running_daemon
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.osc_packet import OscPacket
+
+from v2m_bridge.daemon.jobs import Job
+from v2m_bridge.daemon.osc import message, parse
+from v2m_bridge.daemon.paths import JobFolder
+from v2m_bridge.errors import InputError
+
+
+@dataclass
+class Surface:
+    """A control surface: sends to the daemon and hears what comes back."""
+
+    world: World
+    port: int
+    udp: socket.socket
+
+    def send(self, packet: bytes) -> None:
+        self.udp.sendto(packet, ("127.0.0.1", self.port))
+
+    def ask(self, address: str, *values: str | float) -> None:
+        self.send(message(address, *values))
+
+    def hear(self) -> tuple[str, list[object]]:
+        said = OscPacket(self.udp.recv(65536)).messages[0].message
+        return said.address, list(said.params)
+
+
+@pytest.fixture(scope="module")
+def surface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surface]:
+    port = free_port(socket.SOCK_DGRAM)
+    home = tmp_path_factory.mktemp("home")
+
+    def pusher(job: Job, folder: JobFolder) -> str:
+        return "imported"
+
+    with (
+        running_daemon(config(home, osc_port=port), pusher) as world,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
+        udp.bind(("127.0.0.1", 0))
+        udp.settimeout(10)
+        yield Surface(world, port, udp)
+
+
+def edit(surface: Surface, name: str, **wish: object) -> Path:
+    path = surface.world.daemon.config.home / "inbox" / f"{name}.otio"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(otio(name, **wish)), encoding="utf-8")
+    return path
+
+
+def test_score_by_osc_is_followed_to_its_end(surface: Surface) -> None:
+    surface.ask("/v2m/score", str(edit(surface, "osc", step_s=0.06)))
+    heard = []
+    while not heard or heard[-1][1][1] not in ("done", "failed"):
+        heard.append(surface.hear())
+    assert {address for address, _ in heard} == {"/v2m/state"}
+    ids, states, progress = zip(*(values for _, values in heard), strict=True)
+    assert len(set(ids)) == 1 and states[0] == "queued" and "running" in states and states[-1] == "done"
+    assert progress[-1] == 1.0 and list(progress) == sorted(progress)
+    assert surface.world.status(ids[0])["origin"] == "osc"
+    surface.ask("/v2m/status", ids[0])
+    assert surface.hear() == ("/v2m/state", [ids[0], "done", 1.0])
+    surface.ask("/v2m/push")
+    assert surface.hear() == ("/v2m/state", [ids[0], "done", 1.0])
+    assert surface.world.status(ids[0])["push"]["state"] == "sent"
+
+
+def test_refusals_are_said(surface: Surface, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.otio"
+    outside.write_text(json.dumps(otio()), encoding="utf-8")
+    surface.ask("/v2m/score", str(outside))
+    assert surface.hear()[1][0] == "path_not_allowed"
+    surface.ask("/v2m/push", "0123456789ab")
+    address, values = surface.hear()
+    assert address == "/v2m/error" and values[0] == "no_such_score"
+
+
+def malformed(rng: random.Random, path: str) -> bytes:
+    """A packet that is not one of ours: cut, bent, of wrong types, unknown, nested or plain noise."""
+    good = message("/v2m/score", path)
+    kind = rng.randrange(8)
+    if kind == 0:
+        return rng.randbytes(rng.randrange(0, 300))
+    if kind == 1:
+        return good[: rng.randrange(1, len(good) - 4)]
+    if kind == 2:
+        bent = bytearray(message("/v2m/status"))
+        for _ in range(rng.randrange(1, 5)):
+            bent[rng.randrange(len(bent))] = rng.randrange(128, 256)
+        return bytes(bent)
+    if kind == 3:
+        builder = OscMessageBuilder(rng.choice(["/v2m/score", "/v2m/push", "/v2m/status"]))
+        for _ in range(rng.randrange(2, 6)):
+            builder.add_arg(rng.choice([1, 1.5, b"blob", True]))
+        return bytes(builder.build().dgram)
+    if kind == 4:
+        return message("/" + "x" * rng.randrange(1, 200), "a")
+    if kind == 5:
+        inner = good
+        for _ in range(rng.randrange(1, 200)):
+            inner = b"#bundle\0" + rng.randbytes(8) + rng.choice([len(inner), 2**31 - 4, 0]).to_bytes(4) + inner
+        return inner
+    if kind == 6:
+        return b"/v2m/score\0\0,s\0\0" + b"\xff" * rng.randrange(0, 100)
+    return b"#bundle\0" + b"\0" * 8 + (len(good).to_bytes(4) + good) * 40
+
+
+def test_malformed_packets_leave_it_serving(surface: Surface) -> None:
+    rng = random.Random(5)
+    before = len(surface.world.daemon.service.store.ids())
+    for n in range(200):
+        surface.send(malformed(rng, "/nowhere.otio")[:60_000])
+        if n % 40 == 0:
+            time.sleep(0.2)
+    surface.udp.settimeout(0.3)
+    try:
+        while True:
+            surface.hear()
+    except TimeoutError:
+        surface.udp.settimeout(10)
+    assert len(surface.world.daemon.service.store.ids()) == before
+    time.sleep(1.0)
+    surface.ask("/v2m/status")
+    assert surface.hear()[0] == "/v2m/state"
+    text = surface.world.http.get("/metrics").text
+    assert 'v2m_osc_messages_total{outcome="malformed"}' in text and 'outcome="failed"' not in text
+
+
+def test_parsing_refuses_or_gives_checked_messages() -> None:
+    rng = random.Random(6)
+    for _ in range(2000):
+        packet = malformed(rng, "/a.otio")
+        try:
+            found = parse(packet)
+        except InputError:
+            continue
+        assert all(address.startswith("/v2m/") and all(type(v) is str for v in values) for address, values in found)
+    assert parse(message("/v2m/score", "/a b.otio")) == [("/v2m/score", ("/a b.otio",))]
+    with pytest.raises(InputError, match="too large"):
+        parse(message("/v2m/score", "x" * 10_000))
+
+
+def test_a_taken_port_costs_osc_but_not_the_daemon(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        with running_daemon(config(tmp_path, osc_port=other.getsockname()[1])) as world:
+            health = world.http.get("/v1/health").json()
+            assert health["osc"] is False and health["status"] == "ok"
+
+
+def test_osc_listens_on_loopback_only(surface: Surface) -> None:
+    found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_DGRAM)
+    foreign = [info[4][0] for info in found if not str(info[4][0]).startswith("127.")]
+    if not foreign:
+        pytest.skip("this machine has no address but loopback")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.settimeout(0.5)
+        udp.connect((foreign[0], surface.port))
+        udp.send(message("/v2m/status"))
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):
+            udp.recv(1000)

@@ -1,0 +1,298 @@
+"""The inbox: half-written files, edits by hand, restarts, answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from v2m_bridge.daemon.inbox import SETTLE_S, UNFINISHED_S, Inbox, display_name
+from v2m_bridge.daemon.jobs import QueueFull
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.hosts.resolve_request import request_of
+
+NAME = "v2m1_6b49d200dee8dc7a_r23-2E976_d0_s86400_t5c1b_nMein-20Film_pF"
+TEXT = '{"OTIO_SCHEMA": "Timeline.1"}'
+
+
+class Desk:
+    """An inbox with a clock of its own and a queue that does what it is told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.inbox, self.outbox = folder / "inbox", folder / "outbox"
+        self.inbox.mkdir()
+        self.now_s = 1000.0
+        self.jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
+        self.states: dict[str, dict[str, Any]] = {}
+        self.refuse: V2MError | None = None
+        self.watcher = self.fresh()
+
+    def fresh(self) -> Inbox:
+        """As after a restart of the daemon."""
+        return Inbox(self.inbox, self.outbox, self._submit, self.states.get, clock=lambda: self.now_s)
+
+    def _submit(self, path: Path, options: dict[str, Any]) -> str:
+        if self.refuse:
+            raise self.refuse
+        job = f"job{len(self.jobs)}"
+        self.jobs[job] = (path, options)
+        self.states[job] = {"state": "queued"}
+        return job
+
+    def later(self, seconds: float = SETTLE_S) -> int:
+        self.now_s += seconds
+        return self.watcher.poll()
+
+    def drop(self, name: str = "edit.otio", text: str = TEXT) -> Path:
+        path = self.inbox / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def names(self, folder: str = "") -> list[str]:
+        place = self.inbox / folder
+        return sorted(p.name for p in place.iterdir() if p.is_file() and p.name[0] != ".") if place.is_dir() else []
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_an_edit_by_hand_becomes_one_job_and_moves_aside_when_it_is_done(desk: Desk) -> None:
+    path = desk.drop()
+    assert desk.later() == 0  # seen for the first time
+    assert desk.later() == 1
+    assert desk.jobs == {"job0": (path, {})}
+    assert desk.later(100) == 0
+    assert desk.names() == ["edit.otio"]  # relative media paths keep their meaning while the job runs
+    desk.states["job0"]["state"] = "done"
+    desk.later()
+    assert (desk.names(), desk.names("done")) == ([], ["edit.otio"])
+    assert list(desk.outbox.iterdir()) == []  # nobody asked
+
+
+def test_a_growing_file_is_waited_for(desk: Desk) -> None:
+    path = desk.drop(text=TEXT[:10])
+    for count in range(11, len(TEXT)):
+        assert desk.later(0.3) == 0
+        path.write_text(TEXT[:count])
+        os.utime(path, ns=(count, count))
+    assert desk.jobs == {}
+    path.write_text(TEXT)
+    assert desk.later() == 0
+    assert desk.later() == 1
+
+
+def test_a_file_that_stalls_before_its_last_brace_is_given_time_and_then_read(desk: Desk) -> None:
+    desk.drop(text=TEXT[:-1])
+    desk.later()
+    assert desk.later(UNFINISHED_S - 1) == 0
+    assert desk.later(1.5) == 1
+
+
+def test_empty_hidden_and_foreign_files_are_left_alone(desk: Desk) -> None:
+    for name in (".edit.otio", "~edit.otio", "edit.otio.tmp", "notes.txt"):
+        desk.drop(name)
+    (desk.inbox / "bundle.otio").mkdir()
+    desk.later()
+    assert desk.later(100) == 0
+    assert len(desk.names()) == 3
+
+
+def test_the_request_s_answers_can_be_read_by_both_scripts(desk: Desk) -> None:
+    lupa = pytest.importorskip("lupa.luajit21")
+    desk.drop(f"{NAME}_i24_o100.otio")
+    desk.later()
+    desk.later()
+    assert desk.jobs["job0"][1] == {"first_frame": 24, "end_frame": 101}
+    lua = desk.outbox / "6b49d200dee8dc7a.lua"
+    load = lupa.LuaRuntime().eval("function(path) return loadfile(path)() end")
+    assert load(str(lua)).state == "queued"
+    desk.states["job0"] = {"state": "running", "stage": "footage", "progress": 0.4}
+    desk.later()
+    assert load(str(lua)).title == "v2m: scoring"
+    warning = 'the clip "Ärger\\1" is offline'
+    summary = {"key": "F# minor", "min_bpm": 95.9, "max_bpm": 96.2, "hits": 9, "landed": 8, "warnings": [warning]}
+    desk.states["job0"] = {"state": "done", "summary": summary}
+    desk.later()
+    text = lua.read_text(encoding="ascii")
+    answer = load(str(lua))
+    assert (answer.state, answer.title, answer.key, answer.tempo) == (
+        "done",
+        "v2m: F# minor, 96 BPM",
+        "F# minor",
+        "96 BPM",
+    )
+    assert answer.text == f"The score is ready: 8 of 9 hits are on the beat. {warning}."
+    assert answer.job == "job0"
+    assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text()) == dict(answer)
+    assert not [p for p in desk.outbox.iterdir() if p.suffix == ".tmp"]
+    assert "\\195\\132rger\\0921" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            {"state": "failed", "error": {"message": "no picture", "hint": "enable a track"}},
+            "No picture. Enable a track.",
+        ),
+        ({"state": "failed", "error": None}, "Something went wrong."),
+        ({"state": "cancelled"}, "The score was cancelled."),
+        (None, "The score was removed before it was ready."),
+    ],
+)
+def test_what_ends_without_a_score_is_said_and_moved_aside(
+    desk: Desk, status: dict[str, Any] | None, words: str
+) -> None:
+    desk.drop(f"{NAME}.otio")
+    desk.later()
+    desk.later()
+    desk.states.pop("job0")
+    if status:
+        desk.states["job0"] = status
+    desk.later()
+    answer = json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text())
+    assert answer["text"] == words
+    assert desk.names("failed") == [f"{NAME}.otio", f"{NAME}.txt"]
+    assert (desk.inbox / "failed" / f"{NAME}.txt").read_text() == words + "\n"
+
+
+def test_a_refused_file_is_not_tried_again_but_a_full_queue_is(desk: Desk) -> None:
+    desk.drop(f"{NAME}.otio")
+    desk.refuse = QueueFull("256 scores wait already")
+    desk.later()
+    assert desk.later() == 0
+    assert desk.names() == [f"{NAME}.otio"]
+    desk.refuse = InputError("not an edit")
+    assert desk.later() == 0
+    assert desk.names("failed")[0] == f"{NAME}.otio"
+    assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text())["state"] == "failed"
+
+
+def test_a_restart_scores_nothing_twice_and_still_answers(desk: Desk) -> None:
+    desk.drop(f"{NAME}.otio")
+    desk.later()
+    desk.later()
+    desk.watcher = desk.fresh()
+    for _ in range(5):
+        assert desk.later() == 0
+    desk.states["job0"] = {"state": "done", "summary": {"key": "C major"}}
+    desk.later()
+    assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text())["title"] == "v2m: C major"
+    assert desk.names("done") == [f"{NAME}.otio"]
+
+
+def test_exported_again_while_the_first_is_scored(desk: Desk) -> None:
+    path = desk.drop()
+    desk.later()
+    desk.later()
+    path.write_text(TEXT + " \n")
+    assert desk.later(10) == 0
+    desk.states["job0"]["state"] = "done"
+    desk.later()
+    assert desk.names() == ["edit.otio"]
+    desk.later()
+    assert desk.later() == 1
+    desk.states["job1"]["state"] = "done"
+    desk.later()
+    desk.drop()
+    desk.later()
+    desk.later()
+    desk.states["job2"]["state"] = "done"
+    desk.later()
+    assert desk.names("done") == ["edit 2.otio", "edit.otio"]
+
+
+def test_of_several_presses_on_one_timeline_that_wait_the_last_is_scored(desk: Desk) -> None:
+    for number, (request, timeline) in enumerate([("aaaaaa1", "t1"), ("aaaaaa2", "t2"), ("aaaaaa3", "t1")]):
+        path = desk.drop(f"v2m1_{request}_r24_d0_s0_nN_{timeline}_pP.otio")
+        os.utime(path, ns=(number, number))
+    desk.later()
+    assert desk.later() == 2
+    assert sorted(path.name[5:12] for path, _ in desk.jobs.values()) == ["aaaaaa2", "aaaaaa3"]
+    assert json.loads((desk.outbox / "aaaaaa1.json").read_text())["text"] == "Replaced by a later one."
+    later = desk.drop("v2m1_aaaaaa4_r24_d0_s0_nN_t1_pP.otio")
+    desk.later()
+    assert desk.later() == 1  # the one at work is not replaced
+    assert desk.jobs["job2"][0] == later
+
+
+def test_options_beside_the_edit(desk: Desk) -> None:
+    (desk.inbox / "edit.json").write_text('{"options": {"tempo": 96, "mood": "tense"}, "request": "abc123"}')
+    desk.drop()
+    desk.later()
+    desk.later()
+    assert desk.jobs["job0"][1] == {"tempo": 96, "mood": "tense"}
+    assert (desk.outbox / "abc123.lua").is_file()
+
+
+@pytest.mark.parametrize("sidecar", ["{", "[]", '{"options": 3}', '{"request": "../../x"}', '{"request": 7}', "\x00"])
+def test_a_damaged_sidecar_is_as_none(desk: Desk, sidecar: str) -> None:
+    (desk.inbox / "edit.json").write_text(sidecar)
+    desk.drop()
+    desk.later()
+    assert desk.later() == 1
+    assert desk.jobs["job0"][1] == {}
+    assert list(desk.outbox.iterdir()) == []
+
+
+def test_a_damaged_record_does_not_stop_the_inbox(desk: Desk) -> None:
+    (desk.inbox / ".taken.json").write_text('[{"name": 1')
+    desk.watcher = desk.fresh()
+    desk.drop()
+    desk.later()
+    assert desk.later() == 1
+
+
+def test_answers_of_yesterday_go(desk: Desk) -> None:
+    desk.later()
+    old = desk.outbox / "abc.lua"
+    old.write_text("return {}")
+    os.utime(old, (time.time() - 90_000,) * 2)
+    (desk.outbox / "new.lua").write_text("return {}")
+    desk.later(700)
+    assert [p.name for p in desk.outbox.iterdir()] == ["new.lua"]
+
+
+def test_watching_takes_up_files_and_survives_a_folder_that_vanishes(tmp_path: Path) -> None:
+    taken = threading.Event()
+    stop = threading.Event()
+
+    def submit(path: Path, options: dict[str, Any]) -> str:
+        taken.set()
+        return "job"
+
+    inbox = Inbox(tmp_path / "in", tmp_path / "out", submit, lambda job: {"state": "running"})
+    thread = threading.Thread(target=inbox.watch, args=(stop, 0.02))
+    thread.start()
+    try:
+        while not (tmp_path / "in").is_dir():
+            time.sleep(0.01)
+        (tmp_path / "in").rmdir()
+        while not (tmp_path / "in").is_dir():
+            time.sleep(0.01)
+        (tmp_path / "in" / "edit.otio").write_text(TEXT)
+        assert taken.wait(20)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_name_that_was_cut_short_anywhere_is_still_read() -> None:
+    for length in range(len(NAME) + 1):
+        request = request_of(f"{NAME[:length]}.otio")
+        assert (request is not None) == (length >= len("v2m1_6b49d2"))
+        assert request is None or NAME.startswith(f"v2m1_{request.request_id}")
+
+
+def test_names_for_people() -> None:
+    assert display_name(f"{NAME}.otio") == "Mein Film"
+    assert display_name("Reel 3.v2.otio") == "Reel 3.v2"
+    assert display_name("v2m1_.otio") == "v2m1_"

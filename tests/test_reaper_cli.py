@@ -1,0 +1,98 @@
+"""``push`` and ``follow`` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from reaper_runs import IMPORT, assert_holds, reaper_at
+from reaper_scores import make_score
+
+from v2m_bridge.hosts.doubles.reaper_osc_peer import Peer
+from v2m_bridge.score import Score
+
+COMMAND = [sys.executable, "-m", "v2m_bridge"]
+
+
+@pytest.fixture
+def score_folder(tmp_path: Path) -> tuple[Score, Path]:
+    score = make_score(8)
+    folder = tmp_path / "score"
+    folder.mkdir()
+    (folder / "score.json").write_text(score.model_dump_json(by_alias=True), encoding="utf-8")
+    return score, folder
+
+
+def test_push_brings_the_score_into_reaper(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    score, folder = score_folder
+    reaper = reaper_at(own_home)
+    with Peer(project=reaper.project) as peer:
+        command = "_" + reaper.host.command_name
+        peer.scripts[command] = lambda: reaper.run(IMPORT)
+        (own_home / "outbox" / "reaper-import.txt").write_text(
+            f"v2m-handshake\t1\ncommand\t{command}\nreaper\t7\nscript\tx\nscripts\t0.1.0\nend\t5\n"
+        )
+        run = subprocess.run(
+            [*COMMAND, "push", str(folder), "--port", str(peer.port), "--json"], capture_output=True, text=True
+        )
+        assert peer.failures == []
+    assert run.returncode == 0, run.stderr
+    document = json.loads(run.stdout)
+    assert (document["schema"], document["way"]) == ("v2m.push/1", "script")
+    assert document["tempo_points"] == len(score.fit.tempo)
+    assert_holds(reaper.project, score)
+
+
+def test_push_says_in_one_line_what_is_wrong(tmp_path: Path, score_folder: tuple[Score, Path]) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"schema": "v2m.score/2"}')
+    for arguments, words in (([str(bad)], "is not a score"), ([str(tmp_path / "none")], "cannot read")):
+        run = subprocess.run([*COMMAND, "push", *arguments], capture_output=True, text=True)
+        assert run.returncode == 2
+        assert words in run.stderr
+        assert len(run.stderr.splitlines()) == 1
+
+
+def test_follow_through_the_virtual_keyboard_ends_in_silence(score_folder: tuple[Score, Path]) -> None:
+    _, folder = score_folder
+    with Peer() as peer:
+        run = subprocess.Popen(
+            [*COMMAND, "follow", str(folder), "--vkb", "--port", str(peer.port), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ},
+        )
+        assert peer.wait_for(lambda: any(a == "/action" for a, _ in peer.handled), 20)
+        peer.transport.play()
+        assert peer.wait_for(lambda: sum("/note/" in a for a, _ in peer.handled) > 20, 20)
+        run.send_signal(signal.SIGTERM)
+        out, err = run.communicate(timeout=20)
+        time.sleep(0.2)
+        sounding: set[str] = set()
+        for address, arguments in peer.handled:
+            if "/note/" in address:
+                (sounding.add if arguments[0] else sounding.discard)(address)
+    assert run.returncode == 0, err
+    assert "virtual keyboard" in err
+    assert json.loads(out)["notes"] > 10
+    assert sounding == set()
+
+
+def test_follow_without_a_midi_system_says_what_to_do(score_folder: tuple[Score, Path]) -> None:
+    if sys.platform != "linux" or Path("/dev/snd/seq").exists():
+        pytest.skip("this machine has a MIDI system")
+    _, folder = score_folder
+    environment = {**os.environ, "JACK_NO_START_SERVER": "1", "JACK_DEFAULT_SERVER": "none-of-this-name"}
+    command = [*COMMAND, "follow", str(folder), "--seconds", "1"]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert run.returncode == 2
+    last = run.stderr.splitlines()[-1]
+    assert "no MIDI" in last
+    assert "--vkb" in last

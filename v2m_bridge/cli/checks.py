@@ -1,0 +1,250 @@
+"""The single findings of ``v2m-bridge doctor``. A check never raises: what it trips over is its finding."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from v2m_bridge.hosts.resolve_install import LUA_NAME, Exchange, Machine, entries, exchange, last_notice, our_entries
+from v2m_bridge.settings import Settings
+
+State = Literal["ok", "warning", "failed"]
+REACH_S = 2.0
+RECENT_S = 24 * 3600
+LONGEST_INBOX = 130
+"""Windows refuses paths above 259 characters; the menu script needs about 120 of them for its file names."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding; ``remedy`` says what to do unless all is well."""
+
+    name: str
+    state: State
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is looked at."""
+
+    home: Path
+    host: str
+    port: int
+    osc_port: int
+    machine: Machine
+
+    @property
+    def exchange(self) -> Exchange:
+        return exchange(self.home, self.machine)
+
+
+def all_checks(site: Site | None = None) -> list[Check]:
+    """Every finding, in the order in which they depend on each other."""
+    if site is None:
+        settings = Settings()
+        site = Site(settings.home.expanduser(), settings.host, settings.port, settings.osc_port, Machine.this())
+    return [_guarded(check, site) for check in CHECKS]
+
+
+def _guarded(check: Callable[[Site], Check], site: Site) -> Check:
+    try:
+        return check(site)
+    except Exception as error:  # a doctor who faints helps nobody
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        return Check(name, "failed", f"{type(error).__name__}: {error}", "please report this")
+
+
+def check_state_folder(site: Site) -> Check:
+    if not site.home.is_dir():
+        return Check("state folder", "failed", f"{site.home} does not exist", "run: v2m-bridge install resolve")
+    if not _writable(site.home):
+        return Check("state folder", "failed", f"{site.home} cannot be written to", "fix its rights, or set V2M_HOME")
+    return Check("state folder", "ok", str(site.home))
+
+
+def check_menu_entry(site: Site) -> Check:
+    paths = [scripts / "Utility" / LUA_NAME for scripts in site.machine.script_folders]
+    if not any(path.is_file() for path in paths):
+        if not site.machine.fusion.is_dir():
+            text = "DaVinci Resolve was never started by this user"
+            return Check("menu entry", "warning", text, "if you edit in Resolve, run: v2m-bridge install resolve")
+        return Check("menu entry", "failed", f"there is no {paths[0]}", "run: v2m-bridge install resolve")
+    others = [p for p in our_entries(site.machine) if p.parent.name != "Utility" or p.name not in _names(site)]
+    twice = [*others, *(p for p in our_entries(site.machine) if p.parent.parent in site.machine.shared_folders)]
+    if twice:
+        text = "old entries show up in the menu as well: " + ", ".join(str(p) for p in dict.fromkeys(twice))
+        return Check("menu entry", "warning", text, "run: v2m-bridge install resolve, or delete them")
+    return Check("menu entry", "ok", str(next(path for path in paths if path.is_file())))
+
+
+def _names(site: Site) -> set[str]:
+    return set(entries(site.home, site.port, site.machine))
+
+
+def check_stamp(site: Site) -> Check:
+    """Whether what is installed leads to this state folder; the Studio script's choices do not matter here."""
+    path = site.machine.script_folders[0] / "Utility" / LUA_NAME
+    if not path.is_file():
+        state: State = "failed" if site.machine.fusion.is_dir() else "warning"
+        return Check("stamp", state, "no menu entry to look at", "run: v2m-bridge install resolve")
+    wanted = entries(site.home, site.port, site.machine)[LUA_NAME]
+    if path.read_text(encoding="utf-8", errors="replace") != wanted:
+        text = "the menu entry is of another version, or leads to another inbox than this one"
+        return Check("stamp", "failed", text, "run: v2m-bridge install resolve")
+    return Check("stamp", "ok", f"leads to {site.exchange.inbox}")
+
+
+def check_inbox(site: Site) -> Check:
+    for folder in (site.exchange.inbox, site.exchange.outbox):
+        if not folder.is_dir():
+            return Check("inbox", "failed", f"{folder} does not exist", "run: v2m-bridge install resolve")
+        if not _writable(folder):
+            return Check("inbox", "failed", f"{folder} cannot be written to", "fix its rights, or set V2M_HOME")
+    inbox = site.exchange.inbox
+    waiting = len([path for path in inbox.iterdir() if path.suffix == ".otio"])
+    if site.machine.windows and len(str(inbox)) > LONGEST_INBOX:
+        return Check("inbox", "warning", f"{inbox} is a long path for Windows", "set V2M_HOME to a shorter folder")
+    return Check("inbox", "ok", f"{inbox}, {waiting} edits wait" if waiting else str(inbox))
+
+
+def check_token(site: Site) -> Check:
+    path = site.home / "token"
+    if not path.is_file():
+        return Check("token", "warning", "there is no token yet", "start the daemon once: v2m-bridge serve")
+    if not path.read_text(encoding="ascii", errors="replace").strip():
+        return Check("token", "failed", f"{path} is empty", "delete it and start the daemon: v2m-bridge serve")
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        return Check("token", "failed", f"others on this machine can read {path}", f"run: chmod 600 '{path}'")
+    return Check("token", "ok", str(path))
+
+
+def check_daemon(site: Site) -> Check:
+    import json
+    import urllib.error
+    import urllib.request
+
+    host = "127.0.0.1" if site.host in ("0.0.0.0", "::") else site.host
+    request = urllib.request.Request(f"http://{host}:{site.port}/v1/health")
+    token = site.home / "token"
+    if token.is_file():
+        request.add_header("Authorization", "Bearer " + token.read_text(encoding="ascii", errors="replace").strip())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    start = "start it: v2m-bridge serve"
+    try:
+        with opener.open(request, timeout=REACH_S) as reply:
+            health = json.loads(reply.read(65536))
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            return Check("daemon", "failed", "the daemon does not accept the token", "restart it: v2m-bridge serve")
+        text = f"port {site.port} answers {error.code}"
+        return Check("daemon", "failed", text, "another program may use the port: set V2M_PORT")
+    except ValueError:
+        text = f"another program answers on port {site.port}"
+        return Check("daemon", "failed", text, "set V2M_PORT to a free one, then install again")
+    except (urllib.error.URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        return Check("daemon", "failed", f"nothing answers on {host}:{site.port} ({reason})", start)
+    if not isinstance(health, dict) or "status" not in health:
+        text = f"another program answers on port {site.port}"
+        return Check("daemon", "failed", text, "set V2M_PORT to a free one, then install again")
+    text = f"v2m-bridge {health.get('version', '')} answers on {host}:{site.port}"
+    if health["status"] != "ok":
+        return Check("daemon", "warning", text, str(health.get("warning") or "restart it: v2m-bridge serve"))
+    return Check("daemon", "ok", text)
+
+
+def check_ports(site: Site) -> Check:
+    """Only says something when the daemon is down: then its ports should be free."""
+    if _listens(site.port):
+        return Check("ports", "ok", f"{site.port} is in use, as it should be while the daemon runs")
+    busy = [number for number, kind in ((site.osc_port, socket.SOCK_DGRAM),) if number and not _free(number, kind)]
+    if busy:
+        text = f"UDP port {busy[0]} (OSC) is taken by another program"
+        return Check("ports", "warning", text, "set V2M_OSC_PORT to a free one, or to 0")
+    if not _free(site.port, socket.SOCK_STREAM):
+        return Check("ports", "failed", f"port {site.port} is taken by another program", "set V2M_PORT to a free one")
+    return Check("ports", "ok", f"{site.port} and {site.osc_port} are free")
+
+
+def check_last_message(site: Site) -> Check:
+    notice = last_notice(site.machine)
+    if notice is None or time.time() - notice.unix_s > RECENT_S:
+        return Check("last message", "ok", "Resolve's menu script left no message today")
+    at = time.strftime("%H:%M", time.localtime(notice.unix_s))
+    return Check("last message", "warning", f"Resolve's menu script said at {at}", notice.text)
+
+
+def check_models(site: Site) -> Check:
+    """Chord network and CLIP weights."""
+    package = Path(__file__).parent.parent
+    shipped = [folder for folder in (package / "models", package.parent / "models") if folder.is_dir()]
+    found = sorted({file.stem for folder in shipped[:1] for file in folder.glob("*.safetensors")})
+    if "chords" not in found:
+        return Check("models", "failed", "the chord network is missing from this installation", "install it again")
+    clip = Settings().clip_weights
+    if clip and not clip.exists():
+        return Check("models", "failed", f"V2M_CLIP_WEIGHTS names {clip}, which does not exist", "correct the path")
+    pulled = clip or next(iter(sorted((site.home / "models" / "clip").glob("*.*"))), None)
+    eyes = f"CLIP: {pulled}" if pulled else "no CLIP weights here: moods come from markers and --mood"
+    return Check("models", "ok", f"{', '.join(found)}; {eyes}")
+
+
+def check_gpu(site: Site) -> Check:
+    try:
+        import torch
+    except ImportError as error:
+        return Check("gpu", "failed", f"PyTorch cannot be loaded: {error}", "install v2m-bridge again")
+    if torch.cuda.is_available():
+        return Check("gpu", "ok", f"CUDA: {torch.cuda.get_device_name(0)}")
+    if sys.platform == "darwin" and torch.backends.mps.is_available():
+        return Check("gpu", "ok", "Apple GPU")
+    return Check("gpu", "ok", f"none; the CPU does the work ({torch.get_num_threads()} threads)")
+
+
+CHECKS: tuple[Callable[[Site], Check], ...] = (
+    check_state_folder,
+    check_menu_entry,
+    check_stamp,
+    check_inbox,
+    check_token,
+    check_daemon,
+    check_ports,
+    check_last_message,
+    check_models,
+    check_gpu,
+)
+
+
+def _writable(folder: Path) -> bool:
+    probe = folder / ".v2m-write-test"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def _free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

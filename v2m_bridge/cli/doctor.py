@@ -1,0 +1,47 @@
+"""``v2m-bridge doctor``: what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.cli.checks import Check
+
+MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]note[/]", "failed": "[bold red]bad[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    as_json: bool = typer.Option(False, "--json", help="Print the findings as one JSON object and nothing else."),
+) -> None:
+    """Look at everything between Resolve, the daemon and this machine, and say what to do where something is wrong."""
+    from v2m_bridge.cli.checks import all_checks
+    from v2m_bridge.cli.terminal import print_json
+
+    checks = all_checks()
+    bad = [check for check in checks if check.state == "failed"]
+    if as_json:
+        rows = [{"name": c.name, "state": c.state, "text": c.text, "remedy": c.remedy} for c in checks]
+        print_json({"schema": "v2m.doctor/1", "ok": not bad, "checks": rows})
+    else:
+        _show(checks)
+    if bad:
+        raise typer.Exit(2)
+
+
+def _show(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for check in checks:
+        text = escape(check.text) + (f"\n[bold]-> {escape(check.remedy)}[/]" if check.remedy else "")
+        table.add_row(MARKS[check.state], escape(check.name), text)
+    Console().print(table)

@@ -1,0 +1,144 @@
+"""``v2m-bridge evaluate``: the figures of the chord and dynamics networks, beside baselines and published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.training.affect import AffectTable
+    from v2m_bridge.training.evaluate import Evaluation, Figures
+
+STAGE_WEIGHTS = {"data": 5, "likelihood": 15, "video ablations": 30, "baselines": 25, "affect table": 25}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    data: Path = typer.Option(..., "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
+    checkpoint: Path | None = typer.Option(None, "--checkpoint", help="Folder or file; without it the shipped one."),
+    split: str | None = typer.Option(None, "--split", help="Songs to judge; val where there are several, else all."),
+    seeds: int = typer.Option(20, "--seeds", min=0, help="Decodings per mood in the affect table; 0 leaves it out."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
+) -> None:
+    """Judge a checkpoint: Hits@k as published, likelihood, dynamics, what a mood does, and every baseline."""
+    from v2m_bridge.cli.terminal import print_json, shown_progress
+    from v2m_bridge.training.evaluate import evaluate as run
+
+    with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
+        found = run(data, checkpoint, split, seeds, progress)
+    if as_json:
+        print_json(as_document(found))
+        return
+    _print_tables(found)
+
+
+def as_document(found: Evaluation) -> dict[str, Any]:
+    """The JSON of ``evaluate``; keys are pinned in docs/models.md."""
+    from v2m_bridge.training.evaluate import PUBLISHED
+
+    own = _figures(found.figures)
+    affect: dict[str, Any] = {
+        "loss": found.figures.affective_loss,
+        "loss_steered": found.steered_affective_loss,
+        "correspondence": found.figures.correspondence,
+        "correspondence_of_ground_truth": found.ground_truth_correspondence,
+    }
+    if found.affect is not None:
+        affect |= _affect(found.affect)
+    return {
+        "hits": own["hits"],
+        "hits_on_change": own["hits_on_change"],
+        "hits_without_end": own["hits_without_end"],
+        "chord_nll": own["chord_nll"],
+        "affect": affect,
+        "rmse": own["rmse"],
+        "video": {name: _figures(figures) for name, figures in found.video.items()},
+        "baselines": {name: _figures(figures) for name, figures in found.baselines.items()},
+        "published": PUBLISHED,
+        "songs": found.songs,
+        "split": found.split,
+        "checkpoint": found.checkpoint,
+    }
+
+
+def _affect(table: AffectTable) -> dict[str, Any]:
+    return {
+        "table": table.shares,
+        "log_likelihood": table.log_likelihood,
+        "cost": table.cost,
+        "in_key": table.in_key,
+        "seeds": table.seeds,
+        "strength": table.affect,
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    """Only what the predictor has."""
+    found: dict[str, Any] = {}
+    for name in ("hits", "hits_on_change", "hits_without_end"):
+        values = getattr(figures, name)
+        if values is not None:
+            found[name] = dict(zip(("1", "3", "5"), values, strict=False))
+    for name in ("chord_nll", "affective_loss", "correspondence"):
+        value = getattr(figures, name)
+        if value is not None:
+            found[name] = value
+    if figures.rmse is not None:
+        found["rmse"] = {"note_density": figures.rmse[0], "loudness": figures.rmse[1]}
+    return found
+
+
+def _print_tables(found: Evaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from v2m_bridge.training.evaluate import PUBLISHED
+
+    columns = ("H@1", "H@3", "H@5", "H@1 on change", "NLL", "affective loss", "density RMSE", "loudness RMSE")
+    table = Table(title=f"{found.checkpoint} on {found.split}, {found.songs} songs")
+    table.add_column("predictor")
+    for column in columns:
+        table.add_column(column, justify="right")
+    rows = {"this checkpoint": _figures(found.figures)}
+    rows |= {f"video {name}": _figures(figures) for name, figures in found.video.items()}
+    rows |= {name: _figures(figures) for name, figures in found.baselines.items()} | PUBLISHED
+    for name, figures in rows.items():
+        table.add_row(name, *_cells(figures))
+    console = Console()
+    console.print(table)
+    console.print(f"affective loss with the affect filter at 1: {found.steered_affective_loss:.4f}")
+    if found.affect is not None:
+        console.print(_affect_table(found.affect))
+
+
+def _cells(figures: dict[str, Any]) -> list[str]:
+    hits, changes, rmse = (figures.get(name, {}) for name in ("hits", "hits_on_change", "rmse"))
+    values = [
+        *(hits.get(k) for k in ("1", "3", "5")),
+        changes.get("1"),
+        figures.get("chord_nll"),
+        figures.get("affective_loss"),
+        rmse.get("note_density"),
+        rmse.get("loudness"),
+    ]
+    return ["" if value is None else f"{value:.4f}" for value in values]
+
+
+def _affect_table(affect: AffectTable) -> Any:
+    from rich.table import Table
+
+    moods = list(next(iter(affect.shares.values())))
+    table = Table(title=f"share of chords in each emotion's set, {affect.seeds} seeds, affect {affect.affect:g}")
+    table.add_column("mood asked for")
+    for name in (*moods, "nats lost", "in key"):
+        table.add_column(name, justify="right")
+    for mood, shares in affect.shares.items():
+        cells = [f"[bold]{share:.3f}[/bold]" if name == mood else f"{share:.3f}" for name, share in shares.items()]
+        table.add_row(mood, *cells, f"{affect.cost[mood]:.3f}", f"{affect.in_key[mood]:.3f}")
+    return table

@@ -1,0 +1,84 @@
+"""``v2m-bridge follow``: play a score live, in time with REAPER."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.hosts.midi_out import MidiOutput
+    from v2m_bridge.hosts.reaper_osc import OscLink
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("follow")(follow)
+
+
+def follow(
+    source: Path = typer.Argument(..., metavar="SCORE", help="A score.json, or the folder it is in."),
+    part: list[str] = typer.Option([], "--part", help="Only this part. Repeatable."),
+    midi_port: str | None = typer.Option(None, "--midi-port", help="An existing MIDI output instead of our own."),
+    vkb: bool = typer.Option(False, "--vkb", help="Through REAPER's virtual keyboard: late and uneven."),
+    host: str = typer.Option("127.0.0.1", "--host", help="Machine on which REAPER runs."),
+    port: int = typer.Option(8000, "--port", min=1, max=65535, help="UDP port of REAPER's OSC device."),
+    listen: int | None = typer.Option(None, "--listen", min=1, max=65535, help="Our own port for REAPER's feedback."),
+    offset: float = typer.Option(0.0, "--offset", help="Seconds in the project at which the cue starts."),
+    lead: float = typer.Option(0.0, "--lead", help="Milliseconds to play early, against latency."),
+    seconds: float | None = typer.Option(None, "--seconds", min=0.0, help="End after so many seconds."),
+    as_json: bool = typer.Option(False, "--json", help="Print what was played as one JSON object and nothing else."),
+) -> None:
+    """Play the parts into a virtual MIDI port while REAPER plays, to hear or record them. Ctrl-C ends it."""
+    import sys
+    import threading
+
+    from v2m_bridge.cli.push import read_score
+    from v2m_bridge.cli.terminal import print_json
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.hosts.reaper_follow import Follower, live_events
+    from v2m_bridge.hosts.reaper_osc import OscLink
+
+    events = live_events(read_score(source), part)
+    if not events:
+        raise InputError(f"the score has no part called {', '.join(part)}" if part else "the score has no parts")
+    ended = threading.Event()
+    _end_on_signals(ended, seconds)
+    with OscLink(host, port, listen) as link, closing(_output(link, midi_port, vkb)) as output:
+        follower = Follower(events, link, output, base_s=offset, lead_s=lead / 1000)
+        print("following REAPER; Ctrl-C ends it", file=sys.stderr)
+        try:
+            report = follower.run(ended)
+        except KeyboardInterrupt:
+            report = follower.player.report
+    if as_json:
+        print_json({"schema": "v2m.follow/1", "notes": report.notes, "jumps": report.jumps})
+    else:
+        typer.echo(f"{report.notes} notes played, {report.jumps} starts and jumps followed.")
+
+
+def _output(link: OscLink, midi_port: str | None, vkb: bool) -> MidiOutput:
+    from v2m_bridge.cli.terminal import print_warnings
+    from v2m_bridge.hosts.midi_out import VKB_WARNING, VkbOutput, open_port
+
+    if vkb:
+        print_warnings([VKB_WARNING])
+        return VkbOutput(link)
+    return open_port(midi_port)
+
+
+def _end_on_signals(ended: object, seconds: float | None) -> None:
+    """Every ordinary way to end a program ends in silence: closing the terminal and being told to stop as well."""
+    import signal
+    import threading
+
+    assert isinstance(ended, threading.Event)
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: ended.set())
+    if seconds is not None:
+        timer = threading.Timer(seconds, ended.set)
+        timer.daemon = True
+        timer.start()

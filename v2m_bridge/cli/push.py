@@ -1,0 +1,101 @@
+"""``v2m-bridge push``: a finished score into a running REAPER."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.hosts.push_reaper import PushReport
+    from v2m_bridge.score import Score
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("push")(push)
+
+
+def read_score(path: Path) -> Score:
+    """The score at ``path``: a ``score.json``, or the folder that ``v2m-bridge score`` wrote.
+
+    Raises:
+        InputError: there is none, or it is not one.
+    """
+    from pydantic import ValidationError
+
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.score import Score
+
+    file = path / "score.json" if path.is_dir() else path
+    try:
+        return Score.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}", "give a score.json or the folder it is in") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{file} is not a score: {where or 'it'}: {first['msg']}", "score the edit again") from error
+
+
+def push(
+    source: Path = typer.Argument(..., metavar="SCORE", help="A score.json, or the folder it is in."),
+    host: str = typer.Option("127.0.0.1", "--host", help="Machine on which REAPER runs."),
+    port: int = typer.Option(8000, "--port", min=1, max=65535, help="UDP port of REAPER's OSC device."),
+    listen: int | None = typer.Option(None, "--listen", min=1, max=65535, help="Our own port for REAPER's feedback."),
+    timeout: float = typer.Option(60.0, "--timeout", min=0.1, help="Seconds to wait for the script's answer."),
+    osc_only: bool = typer.Option(False, "--osc-only", help="Only markers and the cue region, without the script."),
+    as_json: bool = typer.Option(False, "--json", help="Print what was done as one JSON object and nothing else."),
+) -> None:
+    """Bring a score into the open REAPER project: tempo map, markers, chords and parts, in one undo step."""
+    from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.hosts.push_reaper import PushOptions, push_score
+    from v2m_bridge.settings import state_folder
+
+    score = read_score(source)
+    options = PushOptions(host, port, listen, timeout, osc_only)
+    with shown_progress({"import": 1.0, "markers": 1.0}, quiet=as_json) as progress:
+        report = push_score(score, state_folder("outbox"), options, progress)
+    if as_json:
+        print_json(_document(report))
+        return
+    _show(report)
+    print_warnings(report.answer.warnings if report.answer else ())
+
+
+def _document(report: PushReport) -> dict[str, object]:
+    answer = report.answer
+    return {
+        "schema": "v2m.push/1",
+        "way": report.way,
+        "job": str(report.job),
+        "markers": report.markers,
+        "confirmed": report.confirmed,
+        "left_out": list(report.left_out),
+        "reaper": answer.reaper if answer else None,
+        "project": answer.project if answer else None,
+        "base_s": answer.base_s if answer else None,
+        "tempo_points": answer.tempo_points if answer else 0,
+        "worst_error_s": answer.worst_error_s if answer else None,
+        "notes": {p.key: p.notes for p in answer.parts} if answer else {},
+        "chords": answer.chords if answer else 0,
+        "kept": [list(k) for k in answer.kept] if answer else [],
+        "warnings": list(answer.warnings) if answer else [],
+    }
+
+
+def _show(report: PushReport) -> None:
+    answer = report.answer
+    if answer is None:
+        typer.echo(f"{report.markers} markers and the cue region sent by OSC, {report.confirmed} confirmed by REAPER.")
+        typer.echo(f"Left out: {', '.join(report.left_out)}. For the whole score run: v2m-bridge install reaper")
+        return
+    notes = sum(part.notes for part in answer.parts)
+    typer.echo(
+        f"REAPER {answer.reaper} has {answer.tempo_points} tempo points (worst {answer.worst_error_s * 1e6:.3f} "
+        f"microseconds off), {report.markers} markers, {answer.chords} chords, {notes} notes "
+        f"in {len(answer.parts)} parts."
+    )
+    for key, reason in answer.kept:
+        typer.echo(f"kept ({reason}): {key}")

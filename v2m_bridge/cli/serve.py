@@ -1,0 +1,158 @@
+"""``v2m-bridge serve``: the daemon that every host talks to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.daemon.app import Daemon
+    from v2m_bridge.daemon.config import DaemonConfig
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: str | None = typer.Option(None, "--host", help="Address to listen on; other than loopback needs a token."),
+    port: int | None = typer.Option(None, "--port", min=0, max=65535, help="HTTP port; 0 takes a free one."),
+    osc_port: int | None = typer.Option(None, "--osc-port", min=0, max=65535, help="OSC port on loopback; 0: no OSC."),
+    media_root: list[Path] = typer.Option(
+        [], "--media-root", help="Folder that edits and the media they name may be read from. Repeatable."
+    ),
+    edit_root: list[Path] = typer.Option(
+        [], "--edit-root", help="Folder that only edits may be read from. Repeatable."
+    ),
+    allow_host: list[str] = typer.Option([], "--allow-host", help="Further host name to answer to. Repeatable."),
+    token: str | None = typer.Option(
+        None, "--token", envvar="V2M_TOKEN", help="Token that programs must present, instead of the one in the file."
+    ),
+    lanes: int = typer.Option(2, "--lanes", min=1, max=8, help="Scores that may overlap."),
+    queue: int = typer.Option(256, "--queue", min=1, max=10_000, help="Scores that may wait at once."),
+    keep: int = typer.Option(500, "--keep", min=1, help="Finished scores that are kept."),
+    keep_gb: float = typer.Option(20.0, "--keep-gb", min=0.001, help="Size of the finished scores that are kept."),
+    no_inbox: bool = typer.Option(False, "--no-inbox", help="Do not watch the inbox."),
+    open_browser: bool = typer.Option(False, "--open", help="Open the console in a browser."),
+    link: bool = typer.Option(False, "--link", help="Print a new link to the console of the running daemon, and end."),
+    log_level: str = typer.Option("info", "--log-level", help="debug, info, warning or error."),
+) -> None:
+    """Keep the networks warm and serve every host: HTTP, OSC, the inbox and a console in the browser."""
+    from v2m_bridge.daemon import logs
+    from v2m_bridge.errors import InputError
+
+    if link:
+        _print_link()
+        return
+    if log_level.lower() not in logs.LEVELS:
+        raise InputError(f"--log-level {log_level!r} is unknown", "choose " + ", ".join(logs.LEVELS))
+    logs.set_up(log_level)
+    config = _config(
+        host=host,
+        port=port,
+        osc_port=osc_port,
+        media_roots=media_root,
+        edit_roots=edit_root,
+        allow_hosts=tuple(allow_host),
+        token=token,
+        lanes=lanes,
+        limits=(queue, keep, keep_gb),
+        inbox=not no_inbox,
+    )
+    from v2m_bridge.daemon.server import run
+
+    run(config, lambda daemon: _greet(daemon, open_browser))
+
+
+def _config(
+    *,
+    host: str | None,
+    port: int | None,
+    osc_port: int | None,
+    media_roots: list[Path],
+    edit_roots: list[Path],
+    allow_hosts: tuple[str, ...],
+    token: str | None,
+    lanes: int,
+    limits: tuple[int, int, float],
+    inbox: bool,
+) -> DaemonConfig:
+    from v2m_bridge.daemon.config import DaemonConfig, Limits
+    from v2m_bridge.daemon.engine_setup import engine_setup
+    from v2m_bridge.daemon.tokens import ensure_token
+    from v2m_bridge.settings import Settings
+
+    settings = Settings()
+    home = settings.home.expanduser().absolute()
+    address = host or settings.host
+    media = _folders("--media-root", [*media_roots, *settings.media_roots])
+    queue, keep, keep_gb = limits
+    return DaemonConfig(
+        home=home,
+        token=_explicit(token, address) or ensure_token(home / "token"),
+        host=address,
+        port=settings.port if port is None else port,
+        osc_port=settings.osc_port if osc_port is None else osc_port,
+        allow_hosts=allow_hosts,
+        edit_roots=_folders("--edit-root", edit_roots),
+        media_roots=media,
+        lanes=lanes,
+        engine=engine_setup(home, media, settings.clip_weights, address),
+        watch_inbox=inbox,
+        limits=Limits(queue=queue, keep_jobs=keep, keep_bytes=int(keep_gb * 1024**3)),
+    )
+
+
+def _explicit(token: str | None, address: str) -> str | None:
+    from v2m_bridge.daemon.config import LOOPBACK
+    from v2m_bridge.daemon.tokens import checked_token
+    from v2m_bridge.errors import SetupError
+
+    if token is not None:
+        return checked_token(token)
+    if address not in LOOPBACK:
+        raise SetupError(
+            f"--host {address} can be reached by others and needs a token of your choice",
+            "set V2M_TOKEN, for instance to the output of: openssl rand -hex 32",
+        )
+    return None
+
+
+def _folders(option: str, paths: list[Path]) -> tuple[Path, ...]:
+    from v2m_bridge.errors import InputError
+
+    found = []
+    for path in paths:
+        folder = path.expanduser().absolute()
+        if not folder.is_dir():
+            raise InputError(f"{option} {path} is not a folder")
+        found.append(folder)
+    return tuple(found)
+
+
+def _greet(daemon: Daemon, open_browser: bool) -> None:
+    import sys
+    import webbrowser
+
+    from v2m_bridge.daemon.whereabouts import running
+
+    about = running(daemon.config.home)
+    assert about is not None
+    url = f"{about.url}/login/{daemon.links.issue()}"
+    print(f"v2m-bridge listens on {about.url}", file=sys.stderr)
+    print(f"console: {url}", file=sys.stderr)
+    print(
+        "         (this link opens one browser, once, within ten minutes; a new one: v2m-bridge serve --link)",
+        file=sys.stderr,
+    )
+    if open_browser:
+        webbrowser.open(url)
+
+
+def _print_link() -> None:
+    from v2m_bridge.daemon.client import DaemonClient
+
+    print(DaemonClient.of_this_machine().link())

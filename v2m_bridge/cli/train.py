@@ -1,0 +1,95 @@
+"""``v2m-bridge train``: the shipped checkpoints come from this command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.progress import Progress
+    from v2m_bridge.training.loop import Epoch
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("train")(train)
+
+
+def train(
+    data: Path = typer.Option(..., "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
+    out: Path = typer.Option(..., "--out", help="Folder for checkpoints, training.json and curves.svg."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Of everything random."),
+    epochs: int | None = typer.Option(None, "--epochs", min=1, help="Of the chord network."),
+    device: str = typer.Option("auto", "--device", help="auto, cpu or cuda."),
+    precision: str = typer.Option("auto", "--precision", help="auto, bf16 or fp32."),
+    threads: int | None = typer.Option(None, "--threads", min=1, help="CPU threads."),
+    hold_out: bool = typer.Option(False, "--hold-out", help="Watch 75 songs split off from train instead of val."),
+    resume: bool = typer.Option(False, "--resume", help="Go on after an interruption."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
+) -> None:
+    """Train the chord and dynamics networks on the train songs of a MuVi-Sync file."""
+    from v2m_bridge.cli.terminal import print_json
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.training.train import TrainOptions, train_all
+
+    if precision not in ("auto", "bf16", "fp32"):
+        raise InputError(f"precision {precision!r} is unknown", "choose auto, bf16 or fp32")
+    options = TrainOptions(
+        data=data,
+        out=out,
+        seed=seed,
+        epochs=epochs,
+        device=device,
+        bfloat16=None if precision == "auto" else precision == "bf16",
+        threads=threads,
+        hold_out=hold_out,
+        resume=resume,
+    )
+    with _shown(quiet=as_json) as (progress, report):
+        trained = train_all(options, progress, report)
+    figures = {
+        "chords": trained.chords[-1].validation,
+        "dynamics": trained.dynamics[-1].validation,
+    }
+    if as_json:
+        print_json({"out": str(out), "seconds": trained.seconds, "parameters": trained.parameters, **figures})
+        return
+    print(f"{out}: {trained.parameters['chords']:,} + {trained.parameters['dynamics']:,} parameters")
+    for part, values in figures.items():
+        print(f"{part}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+
+
+@contextmanager
+def _shown(*, quiet: bool) -> Iterator[tuple[Progress, Callable[[str, Epoch], None]]]:
+    """Progress of the running epoch on a terminal, and one line on stderr for every epoch that is done."""
+    from v2m_bridge.progress import silent
+
+    def line(part: str, epoch: Epoch) -> None:
+        figures = ", ".join(f"{name} {value:.4f}" for name, value in epoch.validation.items())
+        print(f"{part} epoch {epoch.number}: loss {epoch.loss:.4f}, {figures}, {epoch.seconds:.0f} s", file=sys.stderr)
+
+    if quiet or not sys.stderr.isatty():
+        yield silent, (lambda part, epoch: None) if quiet else line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=1.0)
+
+        def progress(stage: str, fraction: float) -> None:
+            bar.update(task, description=stage, completed=fraction)
+
+        yield progress, line

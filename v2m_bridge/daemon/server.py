@@ -1,0 +1,104 @@
+"""Runs a daemon: one per state folder, on its address, until it is asked to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from v2m_bridge.daemon.app import Daemon, create_daemon
+from v2m_bridge.daemon.config import DaemonConfig
+from v2m_bridge.daemon.locks import FileLock
+from v2m_bridge.daemon.whereabouts import Running, running
+from v2m_bridge.errors import SetupError
+
+STOP_WITHIN_S = 5
+KEEP_ALIVE_S = 15
+BACKLOG = 512
+
+log = logging.getLogger("v2m_bridge.daemon")
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends the event streams first: otherwise it would wait for them."""
+
+    def __init__(self, config: uvicorn.Config, daemon: Daemon, started: Callable[[Daemon], None]) -> None:
+        super().__init__(config)
+        self._daemon = daemon
+        self._started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            log.info("ready on port %d", self._daemon.port)
+            self._started(self._daemon)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._daemon.service.broker.close()
+        await super().shutdown(sockets)
+
+
+def _listen(config: DaemonConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+    except OSError as error:
+        listener.close()
+        hint = "another program uses it: give --port or set V2M_PORT"
+        raise SetupError(f"cannot listen on {config.host}:{config.port}: {error.strerror}", hint) from error
+    return listener
+
+
+def _note(config: DaemonConfig, port: int) -> None:
+    path = config.home / "daemon.json"
+    draft = path.with_suffix(".tmp")
+    about = Running(pid=os.getpid(), host=config.host, port=port, osc_port=config.osc_port)
+    draft.write_text(about.model_dump_json(), encoding="utf-8")
+    draft.replace(path)
+
+
+def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon: None) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        started: called when requests are answered.
+
+    Raises:
+        SetupError: another daemon runs on this state folder, the port is taken, or the folder cannot be used.
+    """
+    lock = FileLock(config.home / "daemon.lock")
+    if not lock.try_acquire():
+        other = running(config.home)
+        where = f" ({other.url}, process {other.pid})" if other else ""
+        raise SetupError(f"a daemon already runs on {config.home}{where}", "stop it, or set V2M_HOME for a second one")
+    try:
+        daemon = create_daemon(config)
+        listener = _listen(config)
+        daemon.port = listener.getsockname()[1]
+        _note(config, daemon.port)
+        settings = uvicorn.Config(
+            daemon.asgi,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="on",
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+        )
+        signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn repeats the signal when it has stopped
+        with contextlib.suppress(KeyboardInterrupt):
+            Server(settings, daemon, started).run([listener])
+        log.info("stopped")
+    finally:
+        (config.home / "daemon.json").unlink(missing_ok=True)
+        lock.release()

@@ -1,0 +1,32 @@
+"""Where the daemon of a state folder listens, as it notes it for programs on the same machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Running(BaseModel):
+    """``daemon.json``: where the daemon of a state folder listens."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pid: int
+    host: str
+    port: int
+    osc_port: int
+
+    @property
+    def url(self) -> str:
+        """Where programs on this machine reach it."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def running(home: Path) -> Running | None:
+    """What is known of the daemon of a state folder; it may have died since."""
+    try:
+        return Running.model_validate_json((home / "daemon.json").read_bytes())
+    except (OSError, ValidationError):
+        return None

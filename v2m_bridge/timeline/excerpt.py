@@ -1,0 +1,67 @@
+"""A part of an edit as an edit of its own: what lies between the in and the out point."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.timeline.model import Cut, Marker, Shot, Timeline
+
+_LASTING = re.compile(r"\s*mood\b", re.IGNORECASE)
+"""Markers that hold until the next of their kind; the one in force at the in point comes along."""
+
+
+def excerpt(timeline: Timeline, first_frame: int | None, end_frame: int | None) -> Timeline:
+    """Frames ``[first_frame, end_frame)`` of ``timeline``; None is its own start or end.
+
+    The start timecode moves along, so that hosts put the result where it belongs.
+
+    Raises:
+        InputError: nothing of the timeline lies in between.
+    """
+    first = max(0, first_frame or 0)
+    end = timeline.duration_frames if end_frame is None else min(end_frame, timeline.duration_frames)
+    if (first, end) == (0, timeline.duration_frames):
+        return timeline
+    if end <= first:
+        raise InputError(
+            f"nothing lies between frame {first_frame or 0} and frame {end_frame} of {timeline.name!r}, "
+            f"which has {timeline.duration_frames} frames",
+            "move or clear the in and out points",
+        )
+    return replace(
+        timeline,
+        start_frame=timeline.start_frame + first,
+        duration_frames=end - first,
+        shots=tuple(
+            _shot(s, first, end, timeline.rate) for s in timeline.shots if s.start_frame < end and s.end_frame > first
+        ),
+        cuts=tuple(_cut(c, first, end) for c in timeline.cuts if first < c.frame < end),
+        markers=_markers(timeline.markers, first, end),
+    )
+
+
+def _shot(shot: Shot, first: int, end: int, rate: Fraction) -> Shot:
+    skipped_s = float(max(0, first - shot.start_frame) / rate)
+    return replace(
+        shot,
+        start_frame=max(shot.start_frame, first) - first,
+        end_frame=min(shot.end_frame, end) - first,
+        source_start_s=max(0.0, shot.source_start_s + skipped_s * shot.speed),
+    )
+
+
+def _cut(cut: Cut, first: int, end: int) -> Cut:
+    begin, finish = (
+        None if frame is None else min(max(frame, first), end) - first
+        for frame in (cut.span_start_frame, cut.span_end_frame)
+    )
+    return replace(cut, frame=cut.frame - first, span_start_frame=begin, span_end_frame=finish)
+
+
+def _markers(markers: tuple[Marker, ...], first: int, end: int) -> tuple[Marker, ...]:
+    before = [m for m in markers if m.frame < first and _LASTING.match(m.name)]
+    inside = [replace(m, frame=m.frame - first) for m in markers if first <= m.frame < end]
+    return (*(replace(m, frame=0) for m in before[-1:]), *inside)

@@ -1,0 +1,83 @@
+"""Training of the dynamics network: per-song root mean square error, masked by the known length."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from v2m_bridge.amt.dynamics import DynamicsNetwork, DynamicsShape
+from v2m_bridge.progress import Progress, silent
+from v2m_bridge.training.batches import Batch, SongTensors
+from v2m_bridge.training.chords import Machine, with_dropped
+from v2m_bridge.training.dataset import STEPS
+from v2m_bridge.training.loop import Epoch, Recipe, train
+from v2m_bridge.training.metrics import song_rmse
+
+DYNAMICS_RECIPE = Recipe(epochs=10, batch=16, learning_rate=2e-3, weight_decay=0.1, average=0.99, warm_up=40)
+
+
+def train_dynamics(
+    songs: SongTensors,
+    validation: SongTensors,
+    shape: DynamicsShape,
+    recipe: Recipe,
+    machine: Machine,
+    state_path: Path | None = None,
+    progress: Progress = silent,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+) -> tuple[DynamicsNetwork, list[Epoch]]:
+    """A network trained on ``songs``; ``validation`` only draws the curve."""
+    torch.manual_seed(recipe.seed)
+    network = DynamicsNetwork(shape)
+    mean, deviation = songs.semantic_statistics()
+    network.encoder.semantic_mean.copy_(mean)
+    network.encoder.semantic_scale.copy_(1 / deviation.clamp(min=1e-6))
+    everything = songs.batch(torch.arange(len(songs)))
+    sounding = everything.dynamics[everything.sounding]
+    network.mean.copy_(sounding.mean(dim=0))
+    network.scale.copy_(sounding.std(dim=0).clamp(min=1e-6))
+    network.to(machine.device)
+
+    def loss(module: nn.Module, rows: Tensor) -> Tensor:
+        assert isinstance(module, DynamicsNetwork)
+        batch = songs.batch(rows).to(machine.device)
+        found = predict(module, dataclasses.replace(batch, film=with_dropped(batch.film)))
+        errors = ((found - batch.dynamics) / module.scale).square() * batch.sounding[..., None]
+        return (errors.mean(dim=1) + 1e-4).sqrt().mean()
+
+    def validate(module: nn.Module) -> dict[str, float]:
+        assert isinstance(module, DynamicsNetwork)
+        density, loudness = dynamics_rmse(module, validation, machine).tolist()
+        return {"rmse_note_density": density, "rmse_loudness": loudness}
+
+    best, curves = train(network, songs.lengths, loss, validate, recipe, state_path, progress, report)
+    assert isinstance(best, DynamicsNetwork)
+    return best, curves
+
+
+def predict(network: DynamicsNetwork, batch: Batch) -> Tensor:
+    """[B, L, 2] note density and loudness."""
+    from_start = torch.arange(batch.slots_left.shape[1], device=batch.slots_left.device)
+    found: Tensor = network(batch.film, from_start.expand_as(batch.slots_left), batch.slots_left)
+    return found
+
+
+def predict_padded(network: DynamicsNetwork, songs: SongTensors, machine: Machine) -> Tensor:
+    """[S, 300, 2], never negative and 0 where the film is over."""
+    parts = []
+    for rows in torch.split(torch.arange(len(songs)), 25):
+        batch = songs.batch(rows, STEPS).to(machine.device)
+        found = predict(network, batch).clamp(min=0.0) * (batch.slots_left >= 0)[..., None]
+        parts.append(found.cpu())
+    return torch.cat(parts)
+
+
+def dynamics_rmse(network: DynamicsNetwork, songs: SongTensors, machine: Machine) -> Tensor:
+    """[2] per-song error of note density and loudness, averaged over songs."""
+    found = predict_padded(network, songs, machine)
+    truth = songs.batch(torch.arange(len(songs)), STEPS).dynamics
+    return torch.stack([song_rmse(one, other) for one, other in zip(found, truth, strict=True)]).mean(dim=0)
