@@ -78,12 +78,12 @@ class Browser:
         entries = self._post("/se/log", {"type": "browser"})
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
-    def until(self, script: str, *arguments: Any, within_s: float = 30.0) -> Any:
+    def until(self, script: str, *arguments: Any, within_s: float = 90.0) -> Any:
         """Wait for a script to return something true."""
         return wait_for(lambda: self.run(script, *arguments), script, within_s)
 
 
-def wait_for(question: Callable[[], Any], name: str, within_s: float = 30.0) -> Any:
+def wait_for(question: Callable[[], Any], name: str, within_s: float = 90.0) -> Any:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         if found := question():
@@ -97,7 +97,7 @@ def browser(folder: Path, port: int) -> Iterator[Browser]:
     """A fresh window whose profile and downloads lie in ``folder``."""
     driver = subprocess.Popen([str(CHROMEDRIVER), f"--port={port}", "--silent"], stdout=subprocess.DEVNULL)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as http:
             wait_for(lambda: _ready(http), "chromedriver")
             options = {
                 "binary": CHROMIUM,

@@ -69,7 +69,7 @@ class World:
         answer: dict[str, Any] = self.http.get(f"/v1/scores/{job_id}").json()
         return answer
 
-    def wait(self, job_id: str, *states: str, within_s: float = 20.0) -> dict[str, Any]:
+    def wait(self, job_id: str, *states: str, within_s: float = 90.0) -> dict[str, Any]:
         """Poll until the job is in one of ``states`` (finished ones when none is given)."""
         wanted = states or ("done", "failed", "cancelled")
         until = time.monotonic() + within_s
@@ -93,13 +93,13 @@ def running_daemon(made: DaemonConfig, pusher: Pusher | None = None) -> Iterator
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
-        assert up.wait(20), "the daemon did not start"
+        assert up.wait(60), "the daemon did not start"
         url = f"http://127.0.0.1:{daemon.port}"
         headers = {"authorization": f"Bearer {TOKEN}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=20) as http:
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
             yield World(daemon, url, http, DaemonClient(url, TOKEN))
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         listener.close()
         assert not thread.is_alive()

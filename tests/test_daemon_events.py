@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,9 +71,9 @@ def test_the_stream_of_everything_covers_all_jobs(world: World) -> None:
         ended.set()
 
     threading.Thread(target=listen, daemon=True).start()
-    assert listening.wait(5)
+    assert listening.wait(60)
     jobs = [world.submit(f"all {n}", step_s=0.02) for n in range(3)]
-    assert ended.wait(20)
+    assert ended.wait(60)
     assert all({"running", "done"} <= seen[job] for job in jobs)
 
 
@@ -97,8 +96,7 @@ def test_too_many_streams_are_refused_and_the_daemon_stops_under_open_ones(tmp_p
         chunks = [stream.__enter__().iter_raw() for stream in streams]
         assert [next(chunk) for chunk in chunks] == [b"retry: 2000\n\n"] * 2
         assert world.http.get("/v1/events").status_code == 429
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+    # leaving the block waits for the daemon: it would never come back if it waited for the streams
     with running_daemon(config(tmp_path)) as world:  # what it was at is there again
         assert world.wait(job, "running")["attempt"] == 1
 

@@ -57,7 +57,7 @@ def surface(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surface]:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
     ):
         udp.bind(("127.0.0.1", 0))
-        udp.settimeout(10)
+        udp.settimeout(60)
         yield Surface(world, port, udp)
 
 
@@ -137,7 +137,7 @@ def test_malformed_packets_leave_it_serving(surface: Surface) -> None:
         while True:
             surface.hear()
     except TimeoutError:
-        surface.udp.settimeout(10)
+        surface.udp.settimeout(60)
     assert len(surface.world.daemon.service.store.ids()) == before
     time.sleep(1.0)
     surface.ask("/v2m/status")
@@ -152,7 +152,7 @@ def test_without_any_score_the_answer_is_idle(tmp_path: Path) -> None:
         running_daemon(config(tmp_path, osc_port=port)) as world,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
     ):
-        udp.settimeout(10)
+        udp.settimeout(60)
         quiet = Surface(world, port, udp)
         quiet.ask("/v2m/status")
         assert quiet.hear() == ("/v2m/state", ["", "idle", 0.0])

@@ -78,7 +78,7 @@ def start(home: Path, port: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SERVE, str(home), str(port)], env={**os.environ, "PYTHONPATH": path})
 
 
-def wait_until_up(port: int, within_s: float = 30.0) -> None:
+def wait_until_up(port: int, within_s: float = 90.0) -> None:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         try:
@@ -131,7 +131,7 @@ def test_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
                 break
             time.sleep(0.1)
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(20) == 0
+    assert daemon.wait(60) == 0
     assert not (tmp_path / "daemon.json").exists()
     report(tmp_path, customer)
 
@@ -277,7 +277,7 @@ def test_an_edit_in_the_inbox_becomes_a_score_once(tmp_path: Path) -> None:
     with running_daemon(config(tmp_path, watch_inbox=True)) as world:
         (tmp_path / "inbox" / "reel 1.json").write_text('{"options": {"seed": 5}}', encoding="utf-8")
         (tmp_path / "inbox" / "reel 1.otio").write_text(json.dumps(otio("reel 1")), encoding="utf-8")
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while not (tmp_path / "inbox" / "done" / "reel 1.otio").exists() and time.monotonic() < until:
             time.sleep(0.05)
         job = world.daemon.service.store.newest(5)
@@ -309,7 +309,7 @@ def test_no_request_makes_a_server_error(fuzzed: World) -> None:
         @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
         @seed(4)
         def attack(case: schemathesis.Case) -> None:
-            answer = case.call(base_url=fuzzed.url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=20)
+            answer = case.call(base_url=fuzzed.url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
             tried[case.operation.label] += 1
             statuses[answer.status_code] += 1
             assert answer.status_code < 500, answer.text

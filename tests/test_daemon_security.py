@@ -59,7 +59,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def ask(world: World, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
     """A request of a stranger: nothing is sent but what is given."""
-    return httpx.request(method, world.url + path, headers=headers or {}, timeout=10, **more)
+    return httpx.request(method, world.url + path, headers=headers or {}, timeout=60, **more)
 
 
 def bearer(**more: str) -> dict[str, str]:
@@ -357,7 +357,7 @@ def test_raw_nonsense_on_the_socket_leaves_it_serving(world: World) -> None:
         with socket.create_connection(("127.0.0.1", port)) as raw:
             raw.sendall(junk)
             raw.shutdown(socket.SHUT_WR)
-            raw.settimeout(5)
+            raw.settimeout(60)
             with contextlib.suppress(ConnectionResetError):
                 assert b" 200 " not in raw.recv(200)
     assert world.http.get("/v1/health").status_code == 200
