@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from v2m_bridge.errors import CheckpointError, MediaError, SetupError
-from v2m_bridge.footage.cache import FeatureCache, entry_key, media_identity
+from v2m_bridge.footage.cache import FEATURES_FOLDER, FeatureCache, entry_key, media_identity
 from v2m_bridge.footage.clip import ClipEncoder
 from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
 from v2m_bridge.footage.model import FloatArray, FootageFeatures
@@ -38,7 +38,8 @@ class MeasureOptions:
         clip_weights: a file of weights; None: what was pulled or the hub's cache holds.
         encoder: an encoder that is loaded already; overrides ``clip_weights``.
         device: for CLIP: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        cache: whether to use the feature cache; ``cache_folder`` None: its default place.
+        cache: whether to use the feature cache.
+        cache_folder: the folder of all caches, of which this one is ``features``; None: that of the state folder.
         threads: decoding threads, 0 for as many as there are cores.
     """
 
@@ -92,7 +93,8 @@ class _Measurement:
         self, timeline: Timeline, options: MeasureOptions, progress: Progress, eye: Eye | None, notes: list[str]
     ) -> None:
         self._timeline, self._options, self._progress, self._eye = timeline, options, progress, eye
-        self._cache = FeatureCache(options.cache_folder) if options.cache else None
+        folder = None if options.cache_folder is None else options.cache_folder / FEATURES_FOLDER
+        self._cache = FeatureCache(folder) if options.cache else None
         self._warnings = [*_offline_warnings(timeline), *notes]
         self._seconds = seconds_of(timeline)
         rows = len(self._seconds)
