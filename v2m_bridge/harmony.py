@@ -28,6 +28,17 @@ LONGEST_CHORD_S = 4.0
 """A chord that nobody locked moves on after about this long: the network likes to stay where it is."""
 
 
+ENERGY_OF_MOOD = {
+    "exciting": 1.35,
+    "fearful": 0.85,
+    "tense": 1.1,
+    "sad": 0.7,
+    "relaxing": 0.75,
+    "neutral": 1.0,
+}
+"""Arousal of each mood (Russell's circumplex: exciting and tense high, sad and relaxing low), as a factor."""
+
+
 @dataclass(frozen=True)
 class Harmony:
     """The chords of a score, in its key, and the predicted dynamics under them.
@@ -64,9 +75,12 @@ def harmonise(
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     sequence = decode(network, conditioning, _decode_options(slots, direction, options), progress)
     dynamics = predict_dynamics(conditioning)
+    energies = [energy(mood, options.affect) for mood in conditioning.moods]
     points = tuple(
-        DynamicsPoint(slot.start_beat, float(density), float(loudness))
-        for slot, density, loudness in zip(slots, dynamics.note_density, dynamics.loudness, strict=True)
+        DynamicsPoint(slot.start_beat, float(density) * energy_, float(loudness) * energy_)
+        for slot, density, loudness, energy_ in zip(
+            slots, dynamics.note_density, dynamics.loudness, energies, strict=True
+        )
     )
     return Harmony(
         chords=_merged(slots, sequence, direction),
@@ -75,6 +89,11 @@ def harmonise(
         log_likelihood=sequence.log_likelihood,
         warnings=_warnings(conditioning),
     )
+
+
+def energy(mood: str | None, affect: float) -> float:
+    """What the mood asked for does to density and loudness: a factor, 1 without a mood or without affect."""
+    return float(ENERGY_OF_MOOD.get(mood or "neutral", 1.0) ** min(1.0, affect))
 
 
 def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:

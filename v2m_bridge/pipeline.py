@@ -175,7 +175,7 @@ def arrange_options(options: ScoreOptions, mood: str | None) -> ArrangeOptions:
     """
     return ArrangeOptions(
         preset=parse_preset(options.preset) if options.preset else None,
-        parts=parse_parts(",".join(options.parts)) if options.parts else tuple(Role),
+        parts=parse_parts(",".join(options.parts)) if options.parts is not None else tuple(Role),
         mood=mood,
         affect=min(1.0, options.affect),
         tail_s=options.tail_s,

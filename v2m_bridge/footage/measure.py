@@ -24,7 +24,7 @@ from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, Timeline
 
 NO_WEIGHTS = (
-    "CLIP weights are not on this machine, so what the footage shows and how it feels is absent; "
+    "CLIP weights are not on this machine, so only cuts and motion of the picture count; "
     "v2m-bridge models pull clip fetches them"
 )
 
@@ -83,7 +83,7 @@ def _offline_warnings(timeline: Timeline) -> Iterator[str]:
     offline = {shot.media or shot.name for shot in timeline.shots if shot.media and not shot.media_online}
     for media in sorted(offline):
         name = media.replace("\\", "/").rsplit("/", 1)[-1]
-        yield f"{name} is offline; its seconds are absent"
+        yield f"{name} is offline; its seconds are not measured"
 
 
 class _Measurement:
@@ -185,7 +185,7 @@ class _Measurement:
             try:
                 results = self._takes(Path(media), own, share)
             except MediaError as error:
-                self._warnings.append(f"{error.message}; its seconds are absent")
+                self._warnings.append(f"{error.message}; its seconds are not measured")
                 continue
             for take_plan, result in zip(own, results, strict=True):
                 self._fill(take_plan, result)
