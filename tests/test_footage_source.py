@@ -138,8 +138,9 @@ def test_a_file_that_was_not_copied_completely(tmp_path: Path, share: float) -> 
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
-    path = plain_film(tmp_path / "shrinks.mp4", count=250, size=(640, 360), container_options={"movflags": "faststart"})
-    with pytest.raises(MediaError, match="shorter while it was read|cannot be decoded"), VideoSource(path) as source:
+    fast = {"movflags": "faststart"}
+    path = plain_film(tmp_path / "shrinks.mp4", count=250, size=(640, 360), container_options=fast)
+    with pytest.raises(MediaError, match=r"shorter while it was read"), VideoSource(path) as source:
         for number, _ in enumerate(source.pictures()):
             if number == 3:
                 with path.open("r+b") as file:

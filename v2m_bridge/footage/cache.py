@@ -99,11 +99,11 @@ class FeatureCache:
         """The arrays stored under ``key``; None when there are none or they are damaged."""
         path = self._path(key)
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, BadZipFile):
             self._drop(path)
             return None
         with contextlib.suppress(OSError):

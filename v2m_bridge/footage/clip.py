@@ -210,6 +210,8 @@ def load_encoder(weights: Path, *, device: str = "auto", precision: str = "auto"
     """
     open_clip = import_open_clip()
     try:
+        if weights.suffix == ".safetensors":
+            _read_header(weights)  # building the network takes seconds; a broken file is told before
         model = open_clip.create_model(CLIP_MODEL, pretrained=str(weights), force_quick_gelu=True, weights_only=True)
     except Exception as error:  # torch, safetensors, pickle and zip each raise their own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -218,6 +220,13 @@ def load_encoder(weights: Path, *, device: str = "auto", precision: str = "auto"
         ) from error
     tokenizer = open_clip.get_tokenizer(CLIP_MODEL)
     return ClipEncoder(model, tokenizer, device=device, precision=precision, identity=weights_identity(weights))
+
+
+def _read_header(weights: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(weights, framework="pt") as file:
+        file.keys()
 
 
 def weights_identity(weights: Path) -> str:

@@ -146,7 +146,7 @@ class VideoSource:
     @property
     def on_time_s(self) -> float:
         """Containers round times to a millisecond; a picture this much late still counts as on time."""
-        return max(0.0006, 0.05 / float(self.info.rate))
+        return min(0.0008, 0.2 / float(self.info.rate))
 
     # ----------------------------------------------------------------------------------------------- opening
 

@@ -1,0 +1,263 @@
+"""CLIP on stills: the same numbers as a plain open_clip run, with weights that are found, missing or broken."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from footage_makers import numbered_film
+
+from v2m_bridge.errors import CheckpointError, SetupError
+from v2m_bridge.footage import clip as clip_module
+from v2m_bridge.footage.clip import (
+    HUB_FILES,
+    PIXEL_DEVIATION,
+    PIXEL_MEAN,
+    ClipEncoder,
+    find_weights,
+    import_open_clip,
+    load_encoder,
+    pull_clip,
+)
+from v2m_bridge.footage.measure import MeasureOptions, measure
+from v2m_bridge.footage.seeing import Eye, Sight
+from v2m_bridge.footage.stills import STILL_SIZE, group_alike, still_of
+from v2m_bridge.footage.synthesis import DEFAULT_SHOTS, draw_film
+from v2m_bridge.music.emotions import EMOTIONS
+from v2m_bridge.timeline.model import Shot, Timeline
+
+open_clip = import_open_clip()
+
+
+def small_clip(seed: int = 0) -> Any:
+    """CLIP of the real shapes outside (336 pixels in, 768 numbers out) and a thousandth inside, with random weights."""
+    torch.manual_seed(seed)
+    return open_clip.model.CLIP(
+        embed_dim=768,
+        vision_cfg={"image_size": 336, "layers": 2, "width": 64, "head_width": 32, "patch_size": 28},
+        text_cfg={"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+        quick_gelu=True,
+    ).eval()
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[np.ndarray]:
+    film = list(draw_film(DEFAULT_SHOTS, (480, 270)))
+    return [film[n] for n in (0, 60, 110, 170, 205, 260, 310, 350, 420)]
+
+
+def plain_run(model: Any, pictures: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """What open_clip gives by itself, picture by picture."""
+    from PIL import Image
+
+    prepare = open_clip.image_transform(
+        STILL_SIZE,
+        is_train=False,
+        mean=PIXEL_MEAN,
+        std=PIXEL_DEVIATION,
+        interpolation="bicubic",
+        resize_mode="shortest",
+    )
+    tokens = open_clip.get_tokenizer("ViT-L-14-336")(list(EMOTIONS))
+    semantic, emotion = [], []
+    with torch.no_grad():
+        for picture in pictures:
+            image = prepare(Image.fromarray(picture)).unsqueeze(0)
+            semantic.append(model.encode_image(image)[0].numpy())
+            features = model.encode_image(image, normalize=True)
+            words = model.encode_text(tokens, normalize=True)
+            emotion.append((model.logit_scale.exp() * features @ words.T).softmax(-1)[0].numpy())
+    return np.stack(semantic), np.stack(emotion)
+
+
+def encoder_of(model: Any, precision: str = "float32") -> ClipEncoder:
+    tokenizer = open_clip.get_tokenizer("ViT-L-14-336")
+    return ClipEncoder(model, tokenizer, device="cpu", precision=precision, identity=f"small-{precision}")
+
+
+def test_features_are_those_of_a_plain_run(pictures: list[np.ndarray]) -> None:
+    semantic, emotion = plain_run(small_clip(), pictures)
+    ours = encoder_of(small_clip()).encode([still_of(picture) for picture in pictures])
+    assert np.abs(ours[0] - semantic).max() < 1e-4
+    assert np.abs(ours[1] - emotion).max() < 1e-4
+    assert ours[0].shape == (9, 768) and ours[1].shape == (9, 6)
+    assert np.linalg.norm(ours[0], axis=1).min() > 2  # not normalised
+    assert ours[1].sum(axis=1) == pytest.approx(np.ones(9), abs=1e-5)
+    assert np.ptp(semantic, axis=0).max() > 0.1  # the pictures are told apart
+
+
+def test_bfloat16_stays_near(pictures: list[np.ndarray]) -> None:
+    stills = [still_of(picture) for picture in pictures]
+    exact, rough = (encoder_of(small_clip(), precision).encode(stills) for precision in ("float32", "bfloat16"))
+    spread = np.abs(exact[0] - exact[0].mean(axis=0)).mean()
+    assert np.abs(rough[0] - exact[0]).mean() < 0.2 * spread
+    assert np.abs(rough[1] - exact[1]).max() < 0.02
+
+
+@pytest.mark.parametrize("size", [(480, 270), (270, 480), (336, 336), (1000, 337), (64, 48)])
+def test_stills_are_prepared_as_open_clip_does(size: tuple[int, int]) -> None:
+    from PIL import Image
+
+    picture = np.random.default_rng(4).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    prepare = open_clip.image_transform(
+        STILL_SIZE, is_train=False, mean=(0, 0, 0), std=(1, 1, 1), interpolation="bicubic", resize_mode="shortest"
+    )
+    expected = (prepare(Image.fromarray(picture)).permute(1, 2, 0).numpy() * 255).round()
+    assert np.array_equal(still_of(picture), expected)
+
+
+def test_alike_stills_are_encoded_once(pictures: list[np.ndarray]) -> None:
+    stills = [still_of(picture) for picture in pictures[:2]]
+    noisy = [np.clip(stills[0].astype(int) + shift, 0, 255).astype(np.uint8) for shift in (0, 0)]
+    noisy[1][::7, ::11] ^= 1
+    kept, stands_for = group_alike([stills[0], noisy[0], noisy[1], stills[1], stills[1]])
+    assert (kept, stands_for) == ([0, 3], [0, 0, 0, 1, 1])
+
+
+class CountingEncoder:
+    identity = "counting"
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def encode(self, stills: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        self.count += len(stills)
+        return np.zeros((len(stills), 768), np.float32), np.zeros((len(stills), 6), np.float32)
+
+
+def test_what_the_cache_remembers_is_not_looked_at_again(pictures: list[np.ndarray], tmp_path: Path) -> None:
+    from v2m_bridge.footage.cache import FeatureCache
+
+    stills = [still_of(picture) for picture in pictures]
+    encoder, cache = CountingEncoder(), FeatureCache(tmp_path)
+    for expected in (9, 9):
+        sight = Sight(20, Eye(encoder.identity, lambda: encoder), cache)  # type: ignore[arg-type, return-value]
+        for row, still in enumerate(stills):
+            sight.add(2 * row, still)
+        assert sight.finish().present.tolist() == [row % 2 == 0 and row < 18 for row in range(20)]
+        assert encoder.count == expected
+
+
+# ---------------------------------------------------------------------------------------------------- weights
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Timeline:
+    path = numbered_film(tmp_path / "n.mkv", 80, Fraction(24))
+    return Timeline("edit", Fraction(24), 0, 72, (Shot(0, 72, str(path), True),))
+
+
+@pytest.fixture(autouse=True)
+def no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+
+
+def test_without_weights_the_modality_is_absent_and_named(film: Timeline) -> None:
+    features = measure(film, MeasureOptions(cache=False))
+    assert not features.semantic_present.any() and not features.emotion_present.any()
+    assert features.semantic.shape == (3, 768) and features.emotion.shape == (3, 6)
+    assert any("models pull clip" in warning for warning in features.warnings)
+    assert measure(film, MeasureOptions(cache=False, clip=False)).warnings == ()
+
+
+def test_weights_are_found_in_the_order_given_pulled_hub(tmp_path: Path, own_home: Path) -> None:
+    assert find_weights() is None
+    hub = tmp_path / "no-hub" / "models--timm--vit_large_patch14_clip_336.openai" / "snapshots" / "abc" / HUB_FILES[0]
+    pulled = own_home / "models" / "clip" / HUB_FILES[0]
+    given = tmp_path / "mine.safetensors"
+    for path in (hub, pulled, given):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+        assert find_weights(given if path is given else None) == path
+    with pytest.raises(CheckpointError, match=r"nowhere\.pt"):
+        find_weights(tmp_path / "nowhere.pt")
+
+
+def test_broken_weights_leave_the_rest_of_the_measurement(film: Timeline, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"no weights at all" * 100)
+    with pytest.raises(CheckpointError, match=r"broken\.safetensors"):
+        load_encoder(broken)
+    features = measure(film, MeasureOptions(cache=False, clip_weights=broken))
+    assert features.motion_present.all() and not features.semantic_present.any()
+    assert any("broken.safetensors" in warning for warning in features.warnings)
+
+
+def test_weights_load_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, film: Timeline) -> None:
+    from safetensors.torch import save_file
+
+    model = small_clip(seed=5)
+    weights = tmp_path / "open_clip_model.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, weights)
+    config = {
+        "embed_dim": 768,
+        "vision_cfg": {"image_size": 336, "layers": 2, "width": 64, "head_width": 32, "patch_size": 28},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2},
+    }
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "small-clip", config)
+    monkeypatch.setattr(clip_module, "CLIP_MODEL", "small-clip")
+    picture = np.random.default_rng(0).integers(0, 256, (336, 336, 3), np.uint8)
+    ours = load_encoder(weights, device="cpu", precision="float32").encode([picture])
+    expected = plain_run(model, [picture])
+    assert np.abs(ours[0] - expected[0]).max() < 1e-4
+    assert np.abs(ours[1] - expected[1]).max() < 1e-4
+    features = measure(film, MeasureOptions(cache=False, clip_weights=weights, device="cpu"))
+    assert features.semantic_present.all() and features.warnings == ()
+    assert features.emotion.sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-3)
+
+
+def test_pulling_reports_progress_and_names_the_place(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import huggingface_hub
+
+    def download(repository: str, name: str, *, local_dir: Path, tqdm_class: Any) -> str:
+        with tqdm_class(total=200, initial=0, unit="B", desc=name, disable=False) as bar:
+            for _ in range(4):
+                bar.update(50)
+        return str(local_dir / name)
+
+    heard: list[float] = []
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    assert pull_clip(lambda stage, share: heard.append(share)) == own_home / "models" / "clip" / HUB_FILES[0]
+    assert heard == sorted(heard) and heard[-1] == 1.0 and 0.25 in heard
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise OSError("no route to host\nand a long story")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
+    with pytest.raises(SetupError, match="no route to host") as caught:
+        pull_clip()
+    assert "\n" not in str(caught.value) and HUB_FILES[0] in str(caught.value)
+
+
+def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_home: Path
+) -> None:
+    from v2m_bridge.footage import film as film_module
+    from v2m_bridge.footage.bare_video import read_video
+    from v2m_bridge.footage.synthesis import synthesise_film
+
+    weights = own_home / "models" / "clip" / HUB_FILES[0]
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"stand-in")
+    encoder = CountingEncoder()
+    monkeypatch.setattr("v2m_bridge.footage.seeing.load_encoder", lambda *_, **__: encoder)
+    passes: list[Path] = []
+    run = film_module._FilmPass.run
+
+    def counted(self: Any, progress: Any) -> Any:
+        passes.append(self._info.path)
+        return run(self, progress)
+
+    monkeypatch.setattr(film_module._FilmPass, "run", counted)
+    path = synthesise_film(tmp_path / "film.mp4", size=(160, 90)).path
+    features = measure(read_video(path))
+    assert passes == [path]
+    assert features.semantic_present.all() and encoder.count == 18
+    assert measure(read_video(path)).semantic_present.all()
+    assert passes == [path] and encoder.count == 18
