@@ -9,7 +9,6 @@ the other when it meets the next thing.
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +36,13 @@ NOISE_FACTOR = 5.0
 """A change of velocity stands out from the scatter by this factor,"""
 USUAL_FACTOR = 2.5
 """and from the usual change of velocity in the film around it by this one."""
-LEAST_ENERGY, ENERGY_SHARE = 0.02, 0.2
-"""Movement below this energy, or this share of the film's around it, is too small to have contacts."""
+LEAST_ENERGY, ENERGY_SHARE = 0.15, 0.2
+"""Movement of less of the picture (per cent), or less than this share of the most around it, has no contacts."""
 STOP_FULL, STILL, STOP_STRENGTH = 0.5, 0.08, 0.67
 """A thing stops when at least half of the movement of the pictures before it is left, and then less than this."""
-REST_DEPTH, REST_RISE = 0.5, 0.1
+STOP_SPEED = 0.75
+"""And it has not slowed down before by more than to this share."""
+REST_DEPTH, REST_RISE = 0.75, 0.1
 """At the turn of a swing the movement falls below this share of the liveliest, and is soon above that again."""
 INNER, OUTER, ARCH = 0.4, 0.75, 1.05
 """A swing moves no more after 3/4 of the way to the next turn than after 2/5; a throw moves ever more."""
@@ -66,7 +67,7 @@ class _Kinks:
     Attributes:
         before, after: [N, 2]; 0 where nothing moves.
         scatter: [N] of the centres about the lines.
-        energy: [N] of the calmer side.
+        energy: [N] mean of the calmer side.
         meet: [N] where the two lines meet, in pictures from k, along the change of velocity.
     """
 
@@ -99,16 +100,15 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
     energy = rows[:, ENERGY].copy()
     energy[0] = 0.0
     lively = _running(np.max, energy, round(2 * NOISE_S * fps))
-    bounces = _bounces(rows, energy, lively, side, fps)
-    found = [*bounces, *_swings(rows, energy, lively, bounces, side), *_stops(energy, lively, side)]
+    kinks = _kinks(rows[:, CENTRE], energy, side)
+    bounces = _bounces(rows, lively, kinks, side, fps)
+    stops = _stops(energy, lively, np.linalg.norm(kinks.before, axis=1), side)
+    found = [*bounces, *_swings(rows, energy, lively, bounces, side), *stops]
     return _apart(found, APART_S * fps)
 
 
-def _bounces(
-    rows: Float64Array, energy: Float64Array, lively: Float64Array, side: int, fps: float
-) -> list[Contact]:
+def _bounces(rows: Float64Array, lively: Float64Array, kinks: _Kinks, side: int, fps: float) -> list[Contact]:
     """Where the velocity turns from one picture to the next."""
-    kinks = _kinks(rows[:, CENTRE], energy, side)
     change = kinks.change
     before, after = np.linalg.norm(kinks.before, axis=1), np.linalg.norm(kinks.after, axis=1)
     top = _running(np.max, np.maximum(before, after), round(AROUND_S * fps))
@@ -121,10 +121,12 @@ def _bounces(
         & (change >= USUAL_FACTOR * usual)
         & (change * side >= RADIUS_SHARE * rows[:, RADIUS])
         & (share >= SHARP)
+        & (np.minimum(before, after) > 0)
         & ((kinks.before * kinks.after).sum(axis=1) <= TURN * before * after)
         & (kinks.energy >= np.maximum(LEAST_ENERGY, ENERGY_SHARE * lively))
         & (change >= _running(np.max, change, max(1, side // 2)))
     )
+    sharp[:LEAST_SIDE] = sharp[-LEAST_SIDE:] = False  # too little to judge by
     strength = np.minimum(1.0, kinks.energy / np.maximum(lively, 1e-9)) * np.minimum(1.0, share / 1.5)
     return [Contact(k + float(kinks.meet[k]), float(strength[k])) for k in np.flatnonzero(sharp)]
 
@@ -161,12 +163,12 @@ def _kinks(path: Float64Array, energy: Float64Array, side: int) -> _Kinks:
         slope[left],
         slope[right],
         np.maximum(scatter[left], scatter[right]),
-        np.minimum(w[left].max(axis=1), w[right].max(axis=1)),
+        np.minimum(w[left].mean(axis=1), w[right].mean(axis=1)),
         np.clip(meet, -1.0, 1.0),
     )
 
 
-def _stops(energy: Float64Array, lively: Float64Array, side: int) -> list[Contact]:
+def _stops(energy: Float64Array, lively: Float64Array, speed: Float64Array, side: int) -> list[Contact]:
     """Movement at its full that is over from one picture to the next, and stays so."""
     found = []
     for k in range(side, len(energy) - side - 1):
@@ -178,6 +180,7 @@ def _stops(energy: Float64Array, lively: Float64Array, side: int) -> list[Contac
             and after <= STILL * full
             and full >= max(LEAST_ENERGY, ENERGY_SHARE * lively[k])
             and energy[k + 1] < energy[k]
+            and speed[k] >= STOP_SPEED * speed[max(0, k - 3 * side) : k + 1].max()
         ):
             share = min(1.0, energy[k + 1] / energy[k])
             found.append(Contact(k + share, float(STOP_STRENGTH * full / lively[k])))
@@ -251,8 +254,6 @@ def _apart(contacts: list[Contact], least: float) -> list[Contact]:
 
 def _running(function: object, values: Float64Array, reach: int) -> Float64Array:
     """``function`` (median or maximum) of the values up to ``reach`` pictures away on either side."""
-    padded = np.pad(values, reach, mode="edge")
+    padded = np.pad(values, reach, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     return np.asarray(function(windows, axis=1))  # type: ignore[operator]
-
-

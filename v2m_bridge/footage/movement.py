@@ -147,7 +147,8 @@ def _peak(line: npt.NDArray[np.float64], at: int) -> float:
     """The position of a peak between the samples."""
     left, here, right = line[at - 1], line[at], line[(at + 1) % len(line)]
     neighbour, sign = (right, 1) if right > left else (left, -1)
-    return at + sign * max(0.0, neighbour) / (here + max(0.0, neighbour))
+    beside = max(0.0, float(neighbour))
+    return at + sign * beside / (float(here) + beside)
 
 
 def _shifted(picture: Float32Array, down: float, right: float) -> Float32Array:
