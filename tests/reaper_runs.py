@@ -7,7 +7,8 @@ from typing import Any
 
 from v2m_bridge.hosts.doubles.reaper_host import Host
 from v2m_bridge.hosts.doubles.reaper_lua import Reaper
-from v2m_bridge.hosts.doubles.reaper_project import Project, Track, controls_of, notes_of, texts_of
+from v2m_bridge.hosts.doubles.reaper_midi import controls_of, notes_of, texts_of
+from v2m_bridge.hosts.doubles.reaper_project import Project, Track
 from v2m_bridge.hosts.reaper_session import plan_session
 from v2m_bridge.hosts.write_job import post_job
 from v2m_bridge.score import Score

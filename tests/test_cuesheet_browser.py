@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("fcntl", reason="the browser is driven over inherited file descriptors")
+
 from chromium import Page, chromium, page
 from cue_scores import film, make_score, thumbnails
 
@@ -136,6 +139,8 @@ def test_nothing_is_wider_than_the_page(opened: Page, width: int) -> None:
     opened.size(width, 900)
     time.sleep(0.2)
     assert opened.value("document.documentElement.scrollWidth") <= width
+    wide = "[...document.querySelectorAll('.tables section')].filter((s) => s.scrollWidth > s.clientWidth).length"
+    assert opened.value(wide) == 0
     assert opened.value("document.querySelectorAll('.system').length") >= 2
 
 
@@ -149,7 +154,8 @@ def test_light_and_dark_have_readable_text(opened: Page) -> None:
             return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
           };
           const ground = light(getComputedStyle(document.body).backgroundColor);
-          return ['h1', '.lead dt', '#cuts td', 'footer', '.k', 'tr.beat td:nth-child(5)'].map((place) => {
+          const places = ['h1', '.lead dt', '#cuts td', 'footer', '.legend:not(.paper) .k', 'tr.beat td:nth-child(5)'];
+          return places.map((place) => {
             const ink = light(getComputedStyle(document.querySelector(place)).color);
             return Math.max(ink, ground) / Math.min(ink, ground);
           });

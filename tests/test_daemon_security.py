@@ -232,9 +232,8 @@ def test_upload_names_lead_nowhere_else(world: World) -> None:
     ):
         answer = world.http.post("/v1/uploads", params={"name": name}, content=b"{}")
         assert answer.status_code == 201
-        assert (
-            next(iter((world.daemon.service.uploads / answer.json()["upload"]).iterdir())).name == answer.json()["name"]
-        )
+        [kept] = (world.daemon.service.uploads / answer.json()["upload"]).iterdir()
+        assert kept.name == answer.json()["name"]
         assert not set(answer.json()["name"]) & set("/\\\0:")
     for name in ("evil.exe", "noext", ".otio", "x.html"):
         assert world.http.post("/v1/uploads", params={"name": name}, content=b"{}").status_code == 422

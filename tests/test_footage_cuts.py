@@ -164,6 +164,21 @@ def test_films_of_one_or_two_pictures() -> None:
         assert soft_cuts(trace, [], RATE) == []
 
 
+def test_the_faster_frame_score_is_the_detectors_own() -> None:
+    import scenedetect
+
+    from v2m_bridge.footage.cuts import _fast_detector
+
+    fast, plain = _fast_detector(scenedetect), scenedetect.AdaptiveDetector(min_scene_len=2)
+    for number, picture in enumerate(
+        draw_film([ShotPlan(Scene.SKYLINE, 20, 3), ShotPlan(Scene.SHAPES, 20)], (320, 180))
+    ):
+        time = scenedetect.FrameTimecode(number, fps=24.0)
+        assert fast.process_frame(time, picture) == plain.process_frame(time, picture)
+        assert fast._frame_score == pytest.approx(plain._frame_score, abs=1e-9)
+    assert plain._frame_score > 0
+
+
 def test_without_opencv_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

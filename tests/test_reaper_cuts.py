@@ -86,6 +86,14 @@ def test_few_cut_markers_are_markers_as_well(tmp_path: Path) -> None:
     assert [(m.frame, m.name) for m in timeline.markers] == [(100, "cut"), (250, "cut")]
 
 
+@pytest.mark.parametrize("drop_frame", [False, True])
+def test_drop_frame_is_told(tmp_path: Path, drop_frame: bool) -> None:
+    project = Project(frame_rate=29.97, drop_frame=drop_frame, offset_s=3600.0)
+    project.add_item(project.add_track(), 0.0, 20.0, Source("VIDEO", "/films/reel.mp4", 20.0))
+    timeline = sent(tmp_path, project)
+    assert (timeline.rate, timeline.drop_frame) == (Fraction(30000, 1001), drop_frame)
+
+
 def test_a_slow_clip_keeps_its_speed(tmp_path: Path) -> None:
     project = Project(frame_rate=24.0)
     item = project.add_item(project.add_track(), 0.0, 4.0, Source("VIDEO", "/films/slow.mov", 20.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,38 +53,6 @@ def test_an_empty_project_holds_the_score_after_import(
     assert float(answer["tempo"][0][1]) < 1e-6
     assert [name for name, _ in reaper.project.undo_stack] == [f"v2m: Import score {score.timeline.name}"]
     assert reaper.errors == []
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_importing_twice_is_importing_once(tmp_path: Path, version: str) -> None:
-    score = make_score(24)
-    reaper = reaper_at(tmp_path, version=version)
-    import_score(reaper, tmp_path, score)
-    once = picture_of(reaper.project)
-    import_score(reaper, tmp_path, score)
-    assert picture_of(reaper.project) == once
-
-
-@pytest.mark.parametrize("covers", [False, True])
-@pytest.mark.parametrize("version", VERSIONS)
-def test_undo_restores_and_importing_after_it_is_clean(tmp_path: Path, version: str, covers: bool) -> None:
-    project = Project(undo_covers_ext=covers)
-    project.add_track("Mine")
-    project.add_tempo_point(Point(0.0, 95.0, 3, 4))
-    reaper = reaper_at(tmp_path, project, version)
-    before = picture_of(project)
-    first, second = make_score(24), make_score(20, seed=3)
-    import_score(reaper, tmp_path, first)
-    held = picture_of(project)
-    import_score(reaper, tmp_path, second)
-    project.undo()
-    assert picture_of(project) == held
-    import_score(reaper, tmp_path, second)
-    assert_holds(project, second)
-    assert len([m for m in project.state.markers if m.end is not None]) == 1
-    project.undo()
-    project.undo()
-    assert picture_of(project) == before
 
 
 def session_with_video(timebase: int = BEATS, tempo_timebase: int = TIME) -> Project:
@@ -221,23 +188,6 @@ def test_a_project_of_another_rate_or_start_is_said_so(tmp_path: Path) -> None:
     assert any("01:00:00:00" in t for t in texts)
 
 
-def test_two_cues_live_in_one_project(tmp_path: Path) -> None:
-    project = Project(offset_s=3600.0 - 5.0, frame_rate=24.0)
-    reaper = reaper_at(tmp_path, project)
-    first, second = make_score(12), make_score(8, seed=2, start_frame=86400 + 24 * 60)
-    import_score(reaper, tmp_path, first)
-    import_score(reaper, tmp_path, second)
-    import_score(reaper, tmp_path, make_score(10, seed=4))
-    import_score(reaper, tmp_path, first)
-    both = [(i.position, i.length) for i in track_named(project, "CHORDS").items]
-    assert len(both) == len(first.chords) + len(second.chords)
-    for (position, length), chord in zip(both, (*first.chords, *second.chords), strict=True):
-        base = 5.0 if chord in first.chords and position < 60 else 65.0
-        assert position == pytest.approx(base + chord.start_s, abs=1e-6)
-        assert length == pytest.approx(chord.end_s - chord.start_s, abs=1e-6)
-    assert len([m for m in project.state.markers if m.end is not None]) == 2
-
-
 def calls_of_an_import(home: Path, version: str) -> int:
     reaper = reaper_at(home, session_with_video(), version, answers=[YES])
     import_score(reaper, home, make_score(4, notes=12))
@@ -252,7 +202,7 @@ def test_an_import_that_is_stopped_anywhere_leaves_the_project_as_it_was(
 ) -> None:
     total = calls_of_an_import(tmp_path / "count", version)
     stopped = 0
-    for call in range(8, total + 1, max(1, total // 45)):
+    for call in range(8, total + 1, max(1, total // 18)):
         project = session_with_video(timebase=TIME)
         reaper = reaper_at(tmp_path, project, version)
         if again:
@@ -271,7 +221,7 @@ def test_an_import_that_is_stopped_anywhere_leaves_the_project_as_it_was(
         assert reaper.host.refresh_depth == 0
         if answer:
             assert answer["status"] == [["error"]]
-    assert stopped > 20
+    assert stopped > 10
 
 
 def import_or_die(reaper: Reaper, home: Path) -> dict[str, list[list[str]]] | None:
@@ -334,7 +284,7 @@ def test_a_damaged_job_touches_nothing(tmp_path: Path, damage: str) -> None:
 def test_lua_and_python_refuse_the_same_jobs(tmp_path: Path) -> None:
     job = post_job(make_score(4, notes=9), tmp_path / "outbox")
     text = job.read_text(encoding="utf-8")
-    for at in range(len("v2m-job\t"), len(text), len(text) // 150):
+    for at in range(len("v2m-job\t"), len(text), len(text) // 60):
         for mark in "\t\n\\x9-.":
             broken = text[:at] + mark + text[at + 1 :]
             job.write_text(broken, encoding="utf-8", newline="\n")
@@ -351,52 +301,6 @@ def lua_verdict(job: Path) -> str:
     reader = lua.execute((SCRIPTS / "lib" / "v2m_job.lua").read_text(encoding="utf-8"))
     result = reader["read"](str(job))
     return "error" if isinstance(result, tuple) else "ok"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_what_the_user_locked_renamed_or_edited_stays(tmp_path: Path, version: str) -> None:
-    reaper = reaper_at(tmp_path, version=version)
-    project = reaper.project
-    import_score(reaper, tmp_path, make_score(24))
-    (bass,) = track_named(project, "Bass").items
-    bass.values["C_LOCK"] = 1.0
-    (strings,) = track_named(project, "Strings").items
-    strings.take.events[5:5] = [(strings.take.events[5][0], 0, bytes([0x92, 99, 1]))]
-    third = track_named(project, "CHORDS").items[2]
-    third.notes = "Fmaj9 (mine)"
-    track_named(project, "Chords").effects.append("Piano")
-    track_named(project, "Bass").name = "Contrabass"
-    marker = next(m for m in project.state.markers if m.name == "cut 2")
-    marker.name = "here she turns"
-    kept = [list(bass.take.events), list(strings.take.events)]
-    answer = import_score(reaper, tmp_path, make_score(24, seed=8))
-    assert sorted(fields[1] for fields in answer["kept"]) == ["edited", "locked", "renamed", "renamed"]
-    assert [list(i.take.events) for i in (bass, strings)] == kept
-    assert len(track_named(project, "Contrabass").items) == len(track_named(project, "Strings").items) == 1
-    chords = track_named(project, "CHORDS").items
-    assert [c.notes for c in chords].count("Fmaj9 (mine)") == 1
-    assert all(a.position + a.length <= b.position + 1e-3 for a, b in pairwise(chords))
-    assert track_named(project, "Chords").effects == ["Piano"]
-    assert [m.name for m in project.state.markers].count("here she turns") == 1
-    once = picture_of(project)
-    import_score(reaper, tmp_path, make_score(24, seed=8))
-    assert picture_of(project) == once
-
-
-def test_selecting_or_muting_notes_is_not_editing(tmp_path: Path) -> None:
-    reaper = reaper_at(tmp_path)
-    import_score(reaper, tmp_path, make_score())
-    (bass,) = track_named(reaper.project, "Bass").items
-    bass.take.events = [(tick, 1, data) for tick, _, data in bass.take.events]
-    assert "kept" not in import_score(reaper, tmp_path, make_score(seed=1))
-
-
-def test_a_part_that_is_gone_takes_only_its_untouched_track(tmp_path: Path) -> None:
-    reaper = reaper_at(tmp_path)
-    import_score(reaper, tmp_path, make_score(parts=("Chords", "Bass", "Strings", "Horns")))
-    track_named(reaper.project, "Horns").effects.append("Brass")
-    import_score(reaper, tmp_path, make_score(parts=("Chords",)))
-    assert [t.name for t in reaper.project.state.tracks] == ["CHORDS", "Chords", "Horns"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -53,7 +53,7 @@ def many_tempi(minutes: float, seed: int) -> tuple[TempoMap, float]:
 
 @pytest.mark.parametrize("bpm", [120.0, 119.7731, 97.3, 71.9999, 143.21])
 def test_one_tempo_does_not_drift_in_three_hours(bpm: float) -> None:
-    assert worst_error_s(TempoMap.constant(bpm), bpm * 180) < 2e-4
+    assert worst_error_s(TempoMap.constant(bpm), bpm * 180) < 3e-4
 
 
 def test_a_tempo_of_whole_microseconds_is_one_event() -> None:
@@ -88,7 +88,7 @@ def test_a_ramp_becomes_steps_that_end_on_time() -> None:
 @given(st.floats(20, 300), st.integers(1, 5000), st.sampled_from([24, 96, 480, 960, 32767]))
 def test_any_constant_tempo_ends_on_time(bpm: float, beats: int, ppq: int) -> None:
     events = smf_tempo(TempoMap.constant(bpm), float(beats), ppq)
-    assert abs(float(file_seconds(events, beats * ppq, ppq)) - beats * 60 / bpm) < 2e-4
+    assert abs(float(file_seconds(events, beats * ppq, ppq)) - beats * 60 / bpm) < 3e-4
 
 
 def test_what_does_not_fit_is_refused() -> None:

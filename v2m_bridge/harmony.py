@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions
 
 
+LONGEST_CHORD_S = 4.0
+"""A chord that nobody locked moves on after about this long: the network likes to stay where it is."""
+
+
 @dataclass(frozen=True)
 class Harmony:
     """The chords of a score, in its key, and the predicted dynamics under them.
@@ -90,6 +94,8 @@ def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreO
         temperature=options.temperature,
         top_p=options.top_p,
         affect=options.affect,
+        longest_run=max(1, round(LONGEST_CHORD_S / options.harmonic_rhythm_s)),
+        change_at_cut=options.change_at_cut,
         locked=locked,
         primer=tuple(chord.transposed(down).id for chord in primer),
     )

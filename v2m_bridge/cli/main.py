@@ -15,6 +15,7 @@ from v2m_bridge.errors import V2MError
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "timeline",
+    "fit",
     "features",
     "demo",
     "serve",

@@ -38,6 +38,7 @@ def score(
     harmonic_rhythm: float = typer.Option(
         1.0, "--harmonic-rhythm", help="About how many seconds a chord lasts at least."
     ),
+    change_at_cut: float = typer.Option(2.0, "--change-at-cut", help="How strongly chords change on cuts; 0 is off."),
     temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
@@ -57,6 +58,7 @@ def score(
         primer=primer,
         locks=tuple(lock),
         harmonic_rhythm_s=harmonic_rhythm,
+        change_at_cut=change_at_cut,
         temperature=temperature,
         tail_s=tail,
         rate=rate,

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 
 MOST_WAITING = 256
+GATHER_S = 0.2
+"""Progress is gathered for so long before it is sent: five times a second is smooth, and many listeners stay cheap."""
 
 
 class Subscription:
@@ -23,15 +25,20 @@ class Subscription:
         self._arrived = asyncio.Event()
 
     def put(self, topic: str, news: bytes, lasting: bool) -> None:
-        """Called in the loop's thread only."""
-        if lasting:
-            self._latest.pop(topic, None)
-            self._news.append(news)
-            if len(self._news) > MOST_WAITING:
-                self.close()
-        else:
+        """Called in the loop's thread only; what is not lasting waits for :meth:`flush` or for what is."""
+        if not lasting:
             self._latest[topic] = news
+            return
+        self._latest.pop(topic, None)
+        self._news.append(news)
+        if len(self._news) > MOST_WAITING:
+            self.close()
         self._arrived.set()
+
+    def flush(self) -> None:
+        """Hand out what has been gathered."""
+        if self._latest:
+            self._arrived.set()
 
     def close(self) -> None:
         self.closed = True
@@ -58,6 +65,7 @@ class Broker:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscriptions: dict[str | None, set[Subscription]] = {}
+        self._gathering = False
         self.closed = False
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -92,6 +100,15 @@ class Broker:
         for group in (self._subscriptions.get(topic), self._subscriptions.get(None)):
             for subscription in tuple(group or ()):
                 subscription.put(topic, news, lasting)
+        if not lasting and not self._gathering and self._loop is not None:
+            self._gathering = True
+            self._loop.call_later(GATHER_S, self._flush)
+
+    def _flush(self) -> None:
+        self._gathering = False
+        for group in self._subscriptions.values():
+            for subscription in group:
+                subscription.flush()
 
     def close(self) -> None:
         """End every subscription (in the loop's thread)."""

@@ -181,6 +181,11 @@ class DaemonClient:
         answer: dict[str, Any] = self._json("GET", "/v1/health")
         return answer
 
+    def metrics(self) -> str:
+        """Counters in Prometheus' text format."""
+        with self._request("GET", "/metrics") as response:
+            return response.read().decode()
+
     def link(self) -> str:
         """A link that opens the console in one browser, once."""
         return str(self._json("POST", "/v1/links", b"")["url"])

@@ -27,11 +27,17 @@ from v2m_bridge.options import ScoreOptions
 
 SCORE, PUSH, STATUS = "/v2m/score", "/v2m/push", "/v2m/status"
 STATE, ERROR = "/v2m/state", "/v2m/error"
+IDLE = "idle"
+"""Said with an empty id when there is no score at all."""
 
 SIGNATURES: dict[str, tuple[int, int]] = {SCORE: (1, 1), PUSH: (0, 1), STATUS: (0, 1)}
 """Address -> least and most string arguments. Without an id the newest score is meant."""
 
 LARGEST_PACKET_BYTES = 8192
+BUNDLE = b"#bundle\0"
+BUNDLE_HEAD_BYTES = 16
+"""The mark and a time tag; then sizes and elements take turns (OSC 1.0 specification)."""
+
 MOST_MESSAGES = 16
 PER_S, BURST = 50.0, 200
 MOST_FOLLOWED = 512
@@ -50,6 +56,8 @@ def parse(packet: bytes) -> list[tuple[str, tuple[str, ...]]]:
     """
     if len(packet) > LARGEST_PACKET_BYTES:
         raise InputError(f"an OSC packet of {len(packet)} bytes is too large")
+    if not _plausible(packet):
+        raise InputError("not an OSC packet")
     try:
         messages = [timed.message for timed in OscPacket(packet).messages]
         found = [(str(message.address), tuple(message.params)) for message in messages]
@@ -60,6 +68,20 @@ def parse(packet: bytes) -> list[tuple[str, tuple[str, ...]]]:
     for address, arguments in found:
         _check(address, arguments)
     return found
+
+
+def _plausible(packet: bytes) -> bool:
+    """Whether this is a message, or a bundle of nothing but whole messages: the parser is loud about anything else."""
+    if not packet.startswith(BUNDLE):
+        return packet.startswith(b"/") and len(packet) % 4 == 0
+    place = BUNDLE_HEAD_BYTES
+    while place < len(packet):
+        size = int.from_bytes(packet[place : place + 4])
+        place += 4
+        if size % 4 or not 0 < size <= len(packet) - place or packet[place : place + 1] != b"/":
+            return False
+        place += size
+    return place == len(packet)
 
 
 def _check(address: str, arguments: tuple[Any, ...]) -> None:
@@ -117,7 +139,10 @@ class OscPeer(asyncio.DatagramProtocol):
         for address, arguments in messages:
             outcome = "ok"
             try:
-                for job in await asyncio.to_thread(actions[address], *arguments):
+                found = await asyncio.to_thread(actions[address], *arguments)
+                if not found:
+                    self._send(sender, message(STATE, "", IDLE, 0.0))
+                for job in found:
                     if job.state in ACTIVE:
                         self._follow(job.id, sender)
                     advance = self._service.dispatcher.advance(job.id)

@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import threading
+
+from pydantic import ValidationError
+
 from v2m_bridge.daemon.jobs import Job
 from v2m_bridge.daemon.paths import JobFolder
-from v2m_bridge.errors import SetupError
+from v2m_bridge.errors import HostError, InputError
+from v2m_bridge.hosts.push_reaper import PushOptions, PushReport, push_score
+from v2m_bridge.score import Score
+
+PATIENCE_S = 20.0
+"""A request waits for REAPER's script this long; the job stays in the outbox for later."""
+
+_one_at_a_time = threading.Lock()
 
 
 def push_to_reaper(job: Job, folder: JobFolder) -> str:
-    """Hand ``score.v2m`` to REAPER.
+    """Have REAPER take the score: by its script where that is installed, else as markers by OSC.
 
     Returns:
         What happened, in one sentence.
 
     Raises:
-        HostError: REAPER did not answer or refused.
-        SetupError: REAPER is not set up for it.
+        HostError: REAPER refused or did not answer.
     """
-    raise SetupError("pushing to REAPER is not available", "import score.v2m in REAPER")
+    try:
+        score = Score.model_validate_json((folder.out / "score.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise InputError("the score's own file cannot be read any more", "score the edit again") from error
+    outbox = folder.path.parents[1] / "outbox"
+    outbox.mkdir(exist_ok=True)
+    with _one_at_a_time:
+        report = push_score(score, outbox, PushOptions(timeout_s=PATIENCE_S))
+    return _told(report)
+
+
+def _told(report: PushReport) -> str:
+    if report.way == "script" and report.answer is not None:
+        answer = report.answer
+        notes = sum(part.notes for part in answer.parts)
+        return f"REAPER has {answer.tempo_points} tempo points, {len(answer.markers)} markers and {notes} notes"
+    if report.confirmed == 0:
+        raise HostError(
+            "REAPER gave no sign of life",
+            "start it and run the action 'v2m: Import score' (v2m-bridge install reaper puts it there)",
+        )
+    return f"{report.confirmed} of {report.markers} markers are in REAPER; without its script the music is not"

@@ -9,6 +9,7 @@ from pathlib import Path
 from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs import Summary
 from v2m_bridge.daemon.paths import confine_media
+from v2m_bridge.hosts.read_otio_bundle import cache_folder
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.pipeline import Engine, compose, write_files
 from v2m_bridge.progress import Progress
@@ -28,7 +29,8 @@ class PipelineRunner:
             checkpoint=Path(setup.checkpoint) if setup.checkpoint else None,
             device=setup.device,
         )
-        self._allowed = tuple(Path(root) for root in setup.confine_to)
+        unpacked = (cache_folder() / "otioz",)  # media of zipped bundles, brought by the edit itself
+        self._allowed = (*(Path(root) for root in setup.confine_to), *unpacked)
 
     def _screen(self, own: Path) -> Callable[[Timeline], Timeline]:
         return lambda timeline: confine_media(timeline, (*self._allowed, own))

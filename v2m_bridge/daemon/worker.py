@@ -88,8 +88,20 @@ def commit(work: Path, out: Path, summary: Summary) -> Outcome:
     for file in (*files, work / OUTCOME_FILE):
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
-    work.rename(out)
+    _rename(work, out)
     return outcome
+
+
+def _rename(work: Path, out: Path, tries: int = 20) -> None:
+    """Rename at once; on Windows a virus scanner may hold a fresh file for a moment."""
+    for left in reversed(range(tries)):
+        try:
+            work.rename(out)
+            return
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(0.05)
 
 
 class Worker:

@@ -6,6 +6,7 @@ Entries are files that appear whole or not at all, so two processes can share th
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -27,10 +28,10 @@ DEFAULT_LIMIT_BYTES = 4 * 2**30
 TRIM_TO = 0.8
 """Share of the limit that is left after old entries were dropped."""
 
-WHOLE_FILE_BYTES = 64 * 2**20
+WHOLE_FILE_BYTES = 16 * 2**20
 SAMPLE_BYTES = 64 * 2**10
 SAMPLES = 64
-"""Files up to 64 MiB are hashed whole; of larger ones 64 blocks spread over the file, with size and date."""
+"""Files up to 16 MiB are hashed whole; of larger ones their size and 64 blocks spread from start to end."""
 
 ORPHAN_AGE_S = 3600.0
 
@@ -64,15 +65,20 @@ def media_identity(path: Path) -> str:
         OSError: the file cannot be read.
     """
     state = path.stat()
-    digest = hashlib.blake2b(str(state.st_size).encode(), digest_size=20)
+    return _digest_of(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _digest_of(path: Path, size: int, _modified_ns: int) -> str:
+    """Remembered for as long as the file's size and date stay as they are."""
+    digest = hashlib.blake2b(str(size).encode(), digest_size=20)
     with path.open("rb") as file:
-        if state.st_size <= WHOLE_FILE_BYTES:
+        if size <= WHOLE_FILE_BYTES:
             while block := file.read(2**20):
                 digest.update(block)
         else:
-            digest.update(str(state.st_mtime_ns).encode())
             for number in range(SAMPLES):
-                file.seek((state.st_size - SAMPLE_BYTES) * number // (SAMPLES - 1))
+                file.seek((size - SAMPLE_BYTES) * number // (SAMPLES - 1))
                 digest.update(file.read(SAMPLE_BYTES))
     return digest.hexdigest()
 

@@ -88,8 +88,15 @@ def _or_none(frame: int | None) -> int:
     return -1 if frame is None else frame
 
 
-def film_key(path: Path) -> str:
-    """The cache entry of a film."""
+def stored_scan(path: Path, cache: FeatureCache | None) -> FilmScan | None:
+    """What an earlier pass over a film of this content left in the cache."""
+    if cache is None or not path.is_file():
+        return None
+    arrays = cache.get(_film_key(path))
+    return None if arrays is None else FilmScan.from_arrays(arrays)
+
+
+def _film_key(path: Path) -> str:
     return entry_key("film", media_identity(path))
 
 
@@ -111,12 +118,12 @@ def scan_film(
         MediaError: the file cannot be read as video.
         SetupError: the cut detector cannot be loaded.
     """
-    with VideoSource(path, threads) as source:  # also the check that the file is whole enough to open
-        key = film_key(path) if cache is not None else ""
-        stored = cache.get(key) if cache is not None and stills is None else None
-        if stored is not None:
-            progress("footage", 1.0)
-            return FilmScan.from_arrays(stored)
+    stored = stored_scan(path, cache) if stills is None else None
+    if stored is not None:
+        progress("footage", 1.0)
+        return stored
+    with VideoSource(path, threads) as source:
+        key = _film_key(path)
         scan = _FilmPass(source, stills).run(progress)
     if cache is not None:
         cache.put(key, scan.arrays())

@@ -13,7 +13,7 @@ from v2m_bridge.errors import CheckpointError, MediaError, SetupError
 from v2m_bridge.footage.cache import FeatureCache, entry_key, media_identity
 from v2m_bridge.footage.clip import ClipEncoder
 from v2m_bridge.footage.dense import DenseMeter
-from v2m_bridge.footage.film import FilmScan, film_stills, scan_film
+from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
 from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
 from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, together
 from v2m_bridge.footage.reading import Take, TakePlan, plan, seconds_of
@@ -139,6 +139,9 @@ class _Measurement:
         take, path = plans[0].take, Path(plans[0].take.media)
         if (take.start_frame, take.end_frame) != (0, self._timeline.duration_frames):
             return None
+        known = stored_scan(path, self._cache)
+        if known is not None and known.rate == self._timeline.rate:
+            return path if known.duration_frames == self._timeline.duration_frames else None
         try:
             with VideoSource(path) as source:
                 info = source.info

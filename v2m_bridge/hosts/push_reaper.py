@@ -66,12 +66,13 @@ def push_score(
         HostError: the script refused (its message), or did not answer in time.
     """
     job = post_job(score, outbox)
+    progress("import", 0.0)
+    watched = not options.osc_only and _taken_by_watcher(job)
     handshake = read_handshake(outbox)
     with OscLink(options.host, options.port, options.listen_port) as link:
-        if handshake is None or options.osc_only:
-            return _push_markers(score, job, link, progress)
-        progress("import", 0.0)
-        if not _taken_by_watcher(job):
+        if not watched:
+            if handshake is None or options.osc_only:
+                return _push_markers(score, job, link, progress)
             link.send(ADDRESSES["action_by_name"], handshake.command)
         answer = _await_answer(job, options.timeout_s, progress)
     if not answer.ok:

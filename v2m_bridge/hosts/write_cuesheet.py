@@ -18,7 +18,7 @@ from v2m_bridge.score import Score
 Thumbnails = Mapping[int, str] | Callable[[int], str | None]
 """Index of a shot in ``timeline.shots`` -> picture as a ``data:image/...`` URI, or nothing where media is offline."""
 
-_LANDS = {"downbeat": "downbeat", "beat": "beat", "eighth": "off-beat eighth", "miss": "not on the grid", "": "–"}
+_LANDS = {"downbeat": "downbeat", "beat": "beat", "eighth": "eighth", "miss": "not on the grid", "": "–"}
 
 
 def write_cuesheet(score: Score, path: Path, thumbnails: Thumbnails | None = None) -> None:

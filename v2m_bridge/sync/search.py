@@ -26,6 +26,8 @@ PHASES = 8
 """Places in a 4/4 bar, in eighths; 0 is the downbeat, even ones are beats."""
 SHORTEST_BAR = 4
 """Eighths in the shortest bar."""
+CONTESTED = 16
+"""Must-hits closer than so many of the longest eighths may exclude each other."""
 LOOK_BACK = (0, 1, 2, 3, 4, 5, 7, 10, 15, 23)
 """Predecessors tried, counted back from the latest hit that is at least one eighth earlier."""
 ALWAYS_REACHED = 20
@@ -34,7 +36,7 @@ MAX_COUNTS = 14
 """Numbers of eighths tried for one pair of hits; only gaps above ten seconds or so have more."""
 
 MUST_VALUE = 1e9
-"""Must-hits above all other hits together."""
+"""Weight of must-hits on downbeats above all other hits together."""
 DEVIATION = 1.0
 """Cost of four bars at the edge of the allowed tempo range."""
 OFF_BEAT, OFF_DOWNBEAT = 1.5, 0.5
@@ -89,6 +91,14 @@ FOR_MUSTS = Effort(beam_weight=6.0, turn_from=4, turn_slack=True)
 
 
 @dataclass(frozen=True)
+class _Value:
+    """[PHASES] what landing one hit on each place of the bar is worth, and where that makes it a bar line."""
+
+    worth: FloatArray
+    bar_line: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
 class _Sight:
     """How later nodes see a node.
 
@@ -127,7 +137,6 @@ class _Lattice:
 
     def __init__(self, limits: Limits, effort: Effort) -> None:
         self.limits, self.effort = limits, effort
-        self.beam = effort.beam_weight * limits.hit_value
         slack_levels = effort.slack_levels
         self.low = math.log(limits.low_s / limits.eighth_s)
         span = math.log(limits.high_s / limits.low_s)
@@ -220,18 +229,19 @@ def search_knots(
     nearest_s = limits.low_s - 2 * limits.tolerance_s
     last, forgotten = 0, 0
     bar_line_s = 0.0
+    contested = _contested(at_s, musts, limits)
     for index in range(1, len(at_s)):
         latest = bisect_right(at_s, at_s[index] - nearest_s, 0, index) - 1
         before = [latest - k for k in LOOK_BACK if latest >= k]
         far = bisect_right(at_s, at_s[index] - ALWAYS_REACHED * limits.high_s, 0, index) - 1
-        value = _landing_value(weights[index - 1], musts[index - 1], limits)
+        crowded = at_s[index] - bar_line_s < SHORTEST_BAR * limits.low_s - 2 * limits.tolerance_s
+        value = _landing_value(weights[index - 1], musts[index - 1], crowded, limits)
+        beam = math.inf if contested[index] else lattice.effort.beam_weight * limits.hit_value
         if musts[index - 1]:
-            if at_s[index] - bar_line_s < SHORTEST_BAR * limits.low_s - 2 * limits.tolerance_s:
-                value[2] -= MUST_VALUE  # the second bar line would follow the first after one beat
             bar_line_s = at_s[index]
-        node = _extend(lattice, nodes, at_s, before, index, value)
+        node = _extend(lattice, nodes, at_s, before, index, value, beam)
         if node.best == -math.inf and far >= 0:
-            node = _extend(lattice, nodes, at_s, [far], index, value)
+            node = _extend(lattice, nodes, at_s, [far], index, value, beam)
         nodes.append(node)
         if node.best > max(0.0, nodes[last].best):
             last = index
@@ -247,6 +257,19 @@ def turn_after(count: IntArray) -> IntArray:
     return half
 
 
+def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: Limits) -> list[bool]:
+    """For each node whether it lies between two close must-hits: no beam there, for the later one may win."""
+    near_s = CONTESTED * limits.high_s
+    contested = [False] * len(at_s)
+    last = 0
+    for index, must in enumerate(musts, start=1):
+        if must:
+            if at_s[index] - at_s[last] < near_s:
+                contested[last : index + 1] = [True] * (index + 1 - last)
+            last = index
+    return contested
+
+
 def _start_node(lattice: _Lattice) -> _Node:
     reach = np.full(lattice.shape, -np.inf)
     reach[lattice.shape[0] // 2, 0, :] = 0.0
@@ -259,13 +282,11 @@ def _extend(
     at_s: Sequence[float],
     before: list[int],
     index: int,
-    value: FloatArray,
+    value: _Value,
+    beam: float,
 ) -> _Node:
-    """All ways to land hit ``index`` from the earlier nodes ``before``; the best per state is kept.
-
-    ``value`` [PHASES] is what landing on each place of the bar is worth.
-    """
-    hope = max((nodes[i].best for i in before), default=-math.inf) - lattice.beam
+    """All ways to land hit ``index`` from the earlier nodes ``before``; the best per state is kept."""
+    hope = max((nodes[i].best for i in before), default=-math.inf) - beam
     seen = [(i, sight) for i in before if nodes[i].best > hope and (sight := nodes[i].sight)]
     pairs = [(row, i, n) for row, (i, _) in enumerate(seen) for n in lattice.counts(at_s[index] - at_s[i])]
     if not pairs:
@@ -287,10 +308,10 @@ def _extend(
     score = reach[row[pair], there, :, entered]  # [way, phase there]
     score -= (turn_cost[turn] + lattice.deviation_cost(eighth[pair, there, here], count[pair]))[:, None]
     phase = (np.arange(PHASES) + count[pair, None]) % PHASES  # phase here
-    score += value[phase]
-    phase = np.where(value[phase] >= MUST_VALUE / 2, 0, phase)  # an odd bar brings a must-hit to the downbeat
+    score += value.worth[phase]
+    phase = np.where(value.bar_line[phase], 0, phase)  # an odd bar brings a must-hit to the downbeat
     keys = (here[:, None] * PHASES + phase) * lattice.bins + left[:, None]
-    node, ways, phase_there = _keep_best(lattice, score, keys)
+    node, ways, phase_there = _keep_best(lattice, score, keys, beam)
     if len(ways):
         origin = np.stack([sight.origin for _, sight in seen])
         chosen = pair[ways]
@@ -299,24 +320,27 @@ def _extend(
     return node
 
 
-def _landing_value(weight: float, must: bool, limits: Limits) -> FloatArray:
-    """[PHASES] what landing on each place of the bar is worth."""
-    value = np.full(PHASES, weight * limits.hit_value)
-    value[1::2] -= weight * OFF_BEAT
-    value[2::2] -= ODD_BAR if must else weight * OFF_DOWNBEAT
+def _landing_value(weight: float, must: bool, crowded: bool, limits: Limits) -> _Value:
+    """What landing is worth; a ``crowded`` must-hit may not be a bar line one beat after another one."""
+    worth = np.full(PHASES, weight * limits.hit_value)
+    worth[1::2] -= weight * OFF_BEAT
+    worth[2::2] -= ODD_BAR if must else weight * OFF_DOWNBEAT
+    bar_line = np.zeros(PHASES, dtype=bool)
     if must:
-        value[0::2] += MUST_VALUE
-    return value
+        bar_line[0::2] = True
+        bar_line[2] = not crowded
+        worth[bar_line] += MUST_VALUE * weight
+    return _Value(worth, bar_line)
 
 
-def _keep_best(lattice: _Lattice, score: FloatArray, keys: IntArray) -> tuple[_Node, IntArray, IntArray]:
+def _keep_best(lattice: _Lattice, score: FloatArray, keys: IntArray, beam: float) -> tuple[_Node, IntArray, IntArray]:
     """The best way into each state within the beam: the node, and way and phase before of each of its states."""
     flat = score.ravel()
     none = np.zeros(0, np.int64)
     ceiling = float(flat.max())
     if ceiling == -math.inf:
         return _Node(), none, none
-    alive = np.flatnonzero(flat > ceiling - lattice.beam)
+    alive = np.flatnonzero(flat > ceiling - beam)
     values, where = flat[alive], keys.ravel()[alive]
     top = np.full(lattice.size, -np.inf)
     np.maximum.at(top, where, values)

@@ -9,7 +9,7 @@ from v2m_bridge.sync.model import Fit, Lands, Slot
 
 LONGEST = 2.5
 """A slot lasts at most this many times the length asked for (or one beat)."""
-HIT_REWARD = 1.0
+HIT_REWARD = 1.6
 DOWNBEAT_REWARD = 0.12
 """Against the cost of a slot half or twice as long as asked for, which is 1."""
 

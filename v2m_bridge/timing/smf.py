@@ -14,7 +14,9 @@ from v2m_bridge.timing.tempo import TempoMap, TempoPoint
 MAX_MICROSECONDS = 0xFFFFFF
 """A tempo event has three bytes: 3.58 quarter notes a minute is the slowest."""
 LARGEST_ERROR_S = 50e-6
-"""A stretch of one tempo is divided as soon as whole microseconds would leave it further off than this."""
+"""A stretch of one tempo is divided when whole microseconds would leave it further off than this."""
+PART_BEATS = 400
+"""It is divided into parts of at most so many beats; half a microsecond each makes an error of at most 0.2 ms."""
 RAMP_STEP_BEATS = 0.25
 """A MIDI file knows only steps: a linear tempo becomes one step per sixteenth."""
 
@@ -82,6 +84,7 @@ def _stops(point: TempoPoint, after: TempoPoint | None, stop_beat: float) -> Ite
         parts = math.ceil(length_beats / RAMP_STEP_BEATS)
     else:
         exact = 60e6 / point.bpm
-        parts = max(1, math.ceil(abs(exact - round(exact)) * 1e-6 * length_beats / LARGEST_ERROR_S))
+        drifts = abs(exact - round(exact)) * 1e-6 * length_beats > LARGEST_ERROR_S
+        parts = math.ceil(length_beats / PART_BEATS) if drifts else 1
     for k in range(parts):
         yield point.beat + length_beats * k / parts

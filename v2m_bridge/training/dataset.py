@@ -105,7 +105,7 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     if not path.is_file():
         raise InputError(f"{path} is not a file", "give the .npz of MuVi-Sync features with --data")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise InputError(f"{path.name} cannot be read as .npz: {error}") from error

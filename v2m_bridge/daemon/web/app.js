@@ -27,10 +27,13 @@ function lamp(kind, text) {
 }
 
 let nextLook = 0;
+let looks = 0;
 
 async function showHealth() {
   clearTimeout(nextLook);
+  const look = ++looks;
   const health = await api.health();
+  if (look !== looks) return; // answers may overtake each other
   const waiting = health.jobs.queued + health.jobs.running;
   if (health.status !== "ok") lamp("trouble", health.warning || `Worker ${health.worker}`);
   else if (health.worker !== "ready") lamp("busy", "Loading networks");
@@ -44,10 +47,18 @@ function learn(score) {
   const before = known.get(score.id);
   known.set(score.id, score);
   view.drawItem(score, chosen);
-  if (score.id === chosen) view.drawSheet(score, actions);
+  if (score.id === chosen) {
+    view.drawSheet(score, actions);
+    document.title = `${score.name} – v2m-bridge`;
+  }
   if (before && (before.state !== score.state || before.stage !== score.stage)) {
     by("live").textContent = `${score.name}: ${score.state === "done" ? "done" : view.note(score)}`;
   }
+}
+
+// An answer may be older than the news that overtook it: what has finished stays finished.
+function learnAnswer(score) {
+  if (!["done", "failed", "cancelled"].includes(known.get(score.id)?.state)) learn(score);
 }
 
 const changed = carefully(async (score) => {
@@ -70,7 +81,7 @@ const refresh = carefully(async () => {
   const page = await api.scores();
   const there = new Set(page.scores.map((score) => score.id));
   if (page.before === null) for (const id of [...known.keys()]) if (!there.has(id)) gone(id);
-  page.scores.forEach(learn);
+  page.scores.forEach(learnAnswer);
   older ??= page.before;
   by("older").hidden = older === null;
   await showHealth();
@@ -78,7 +89,7 @@ const refresh = carefully(async () => {
 
 const showOlder = carefully(async () => {
   const page = await api.scores(older);
-  page.scores.forEach(learn);
+  page.scores.forEach(learnAnswer);
   older = page.before;
   by("older").hidden = older === null;
 });
@@ -88,7 +99,7 @@ const showOlder = carefully(async () => {
 async function begin(request) {
   const wish = { ...request, options: request.options ?? form.options(), push: form.wantsPush() };
   const { id } = await api.submit(wish);
-  learn(await api.score(id));
+  learnAnswer(await api.score(id));
   location.hash = `#/scores/${id}`;
 }
 
@@ -139,7 +150,10 @@ function setAgain(score) {
 
 const actions = {
   cancel: carefully(async (score) => void (await api.cancel(score.id))),
-  take: carefully((score) => begin({ again: score.id, options: { ...score.options, seed: score.options.seed + 1 } })),
+  take: carefully((score) => {
+    const seed = Number.isSafeInteger(score.options.seed + 1) ? score.options.seed + 1 : 0;
+    return begin({ again: score.id, options: { ...score.options, seed } });
+  }),
   again: setAgain,
   remove: carefully(async (score) => {
     if (confirm(`Remove “${score.name}” and its files?`)) await api.remove(score.id);
@@ -158,9 +172,8 @@ const route = carefully(async () => {
   view.markChosen(chosen);
   document.title = "v2m-bridge";
   if (chosen === null) return view.drawBlank();
-  if (!known.has(chosen)) learn(await api.score(chosen));
-  document.title = `${known.get(chosen).name} – v2m-bridge`;
-  view.drawSheet(known.get(chosen), actions);
+  if (!known.has(chosen)) learnAnswer(await api.score(chosen));
+  else learn(known.get(chosen));
   by("detail").scrollTop = 0;
   if (matchMedia("(max-width: 860px)").matches) {
     scrollTo(0, 0);
@@ -197,7 +210,7 @@ function wire() {
     if (!again) return;
     const score = again;
     tried(async () => {
-      await begin({ again: score.id });
+      await begin({ again: score.id, options: { ...score.options, ...form.options() } }); // locks, marked range stay
       setAgain(null);
     });
   });

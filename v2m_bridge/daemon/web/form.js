@@ -6,6 +6,7 @@ const by = (id) => document.getElementById(id);
 const NUMBERS = { seed: "seed", affect: "affect", temperature: "temperature", harmonic: "harmonic_rhythm_s", tail: "tail_s" };
 const TEXTS = { key: "key", mood: "mood", preset: "preset", primer: "primer", rate: "rate" };
 
+const caption = (id) => (by(id).labels[0].querySelector(".cap") ?? by(id).labels[0]).firstChild.textContent.trim().toLowerCase();
 const title = (word) => word[0].toUpperCase() + word.slice(1);
 
 function fill(select, words) {
@@ -55,7 +56,7 @@ export function options() {
     return Number(input.value);
   };
   wishes.tempo = by("tempo-auto").checked ? "auto" : number("tempo", "tempo");
-  for (const [id, name] of Object.entries(NUMBERS)) wishes[name] = number(id, by(id).labels[0].firstChild.textContent.trim().toLowerCase());
+  for (const [id, name] of Object.entries(NUMBERS)) wishes[name] = number(id, caption(id));
   for (const [id, name] of Object.entries(TEXTS)) wishes[name] = by(id).value.trim() || null;
   const chosen = boxes().filter((box) => box.checked).map((box) => box.value);
   if (boxes().length && chosen.length === 0) throw new Refusal(0, "choose at least one part", null);

@@ -16,6 +16,8 @@ const FILES = {
   "score.v2m": "REAPER job",
   "score.json": "JSON",
   "cuesheet.html": "Cue sheet",
+  "cuesheet.csv": "Cue list",
+  "hits.csv": "Hit list",
   "preview.wav": "Preview",
 };
 const ORDER = Object.keys(FILES);
@@ -63,7 +65,7 @@ export function note(score) {
     case "cancelled":
       return `Cancelled, ${when(score.created_s)}`;
     default:
-      return `${score.summary.key}, ${tempo(score.summary)}, ${when(score.created_s)}`;
+      return [score.summary.key, tempo(score.summary), score.options.seed ? `take ${score.options.seed}` : "", when(score.created_s)].filter(Boolean).join(", ");
   }
 }
 
@@ -132,9 +134,6 @@ function facts(score) {
     ["Tempo", tempo(s)],
     ["On the grid", `${s.landed} of ${s.hits} hits`],
     ["Length", length(s.duration_s)],
-    ["Cuts", String(s.cuts)],
-    ["Chords", String(s.chords)],
-    ["Parts", s.parts.join(", ")],
     ["Take", String(score.options.seed)],
   ];
 }
@@ -208,7 +207,8 @@ function drawState(sheet, score, act) {
   }
 }
 
-const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?)]$/.test(text) ? "" : ".");
+// File names keep their spelling at the start of a sentence.
+const sentence = (text) => (/^\S*[.:/]/.test(text) ? text : text[0].toUpperCase() + text.slice(1)) + (/[.!?)]$/.test(text) ? "" : ".");
 
 function drawWork(sheet, score) {
   const bar = sheet.querySelector(".bar");

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.errors import SetupError
-from v2m_bridge.hosts.doubles import reaper_content, reaper_system, reaper_timeline  # noqa: F401  (they register)
+from v2m_bridge.hosts.doubles import reaper_content, reaper_midi, reaper_system, reaper_timeline  # noqa: F401  (they register)
 from v2m_bridge.hosts.doubles.reaper_host import FUNCTIONS, Host, Killed, ReaperError, alive
 from v2m_bridge.hosts.doubles.reaper_project import Item, Marker, Project, Source, Take, Track
 from v2m_bridge.hosts.doubles.reaper_signatures import Parameter, Signature, signatures

@@ -1,4 +1,4 @@
-"""Functions on tempo, markers, regions, ruler lanes, project settings and undo."""
+"""Functions on tempo, markers, regions, ruler lanes and project settings."""
 
 from __future__ import annotations
 
@@ -373,37 +373,3 @@ def GetProjectStateChangeCount(host: Host, project: Any) -> int:
 @function
 def MarkProjectDirty(host: Host, project: Any) -> None:
     pass
-
-
-# undo
-
-
-@function
-def Undo_BeginBlock2(host: Host, project: Any) -> None:
-    host.project.begin_block()
-
-
-@function
-def Undo_EndBlock2(host: Host, project: Any, name: str, flags: int) -> None:
-    if not host.project.open_blocks:
-        raise ReaperError("Undo_EndBlock2 without Undo_BeginBlock2")
-    if flags != -1:
-        raise ReaperError("undo flags must be -1 here: tempo, items, markers and tracks all change")
-    host.project.end_block(name)
-
-
-@function
-def Undo_CanUndo2(host: Host, project: Any) -> str | None:
-    return host.project.undo_stack[-1][0] if host.project.undo_stack else None
-
-
-@function
-def Undo_DoUndo2(host: Host, project: Any) -> int:
-    if host.project.open_blocks:
-        raise ReaperError("undo inside an undo block")
-    return int(host.project.undo())
-
-
-@function
-def Undo_DoRedo2(host: Host, project: Any) -> int:
-    return int(host.project.redo())

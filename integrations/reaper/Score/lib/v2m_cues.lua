@@ -29,9 +29,11 @@ local function get_long(key)
   return table.concat(parts)
 end
 
+-- The count is written before the pieces and taken away after them, so that a save that was interrupted can be undone.
 local function set_long(key, value)
   local before = tonumber(get(key)) or 0
   local count = math.ceil(#value / CHUNK)
+  if count > 0 then set(key, tostring(math.max(count, before))) end
   for i = 1, count do set(key .. "." .. i, value:sub((i - 1) * CHUNK + 1, i * CHUNK)) end
   for i = count + 1, before do set(key .. "." .. i, "") end
   set(key, count > 0 and tostring(count) or "")
@@ -90,13 +92,16 @@ end
 
 -- Records exactly these cues and forgets all others.
 function Cues.save(cues)
-  local kept, ids = {}, {}
+  local kept, ids, before = {}, {}, get("cues")
   for _, cue in ipairs(cues) do
     kept[cue.id], ids[#ids + 1] = true, cue.id
   end
-  for id in get("cues"):gmatch("[^,]+") do
-    if not kept[id] then set_long("cue." .. id, "") end
+  local gone = {}
+  for id in before:gmatch("[^,]+") do
+    if not kept[id] then gone[#gone + 1] = id end
   end
+  set("cues", table.concat(ids, ",") .. (#gone > 0 and "," .. table.concat(gone, ",") or ""))
+  for _, id in ipairs(gone) do set_long("cue." .. id, "") end
   for _, cue in ipairs(cues) do set_long("cue." .. cue.id, write_cue(cue)) end
   set("cues", table.concat(ids, ","))
 end

@@ -177,7 +177,7 @@ end
 
 -- The file's text and the name to give it, or nil and what is missing.
 function Cuts.text(Guard)
-  local fps = reaper.TimeMap_curFrameRate(0)
+  local fps, drop = reaper.TimeMap_curFrameRate(0)
   local rate = exact_rate(fps)
   local span = find_span(video_items(Guard.is_video))
   local length = frames(span.last - span.first, rate)
@@ -196,10 +196,10 @@ function Cuts.text(Guard)
   local name = reaper.GetProjectName(0):gsub("%.[Rr][Pp][Pp]$", "")
   if name == "" then name = "REAPER project" end
   local start = frames(span.first + reaper.GetProjectTimeOffset(0, false), rate)
-  local text = ('{"OTIO_SCHEMA":"Timeline.1","name":%s,"global_start_time":%s,"metadata":{"v2m":{"from":"reaper"}},'
+  local text = ('{"OTIO_SCHEMA":"Timeline.1","name":%s,"global_start_time":%s,"metadata":{"v2m_bridge":{"drop_frame":%s}},'
     .. '"tracks":{"OTIO_SCHEMA":"Stack.1","name":"tracks","source_range":null,"effects":[],"markers":[%s],'
     .. '"metadata":{},"children":[%s]}}'):format(
-    quote(name), time(start, rate), table.concat(marker_texts, ","), table.concat(tracks, ","))
+    quote(name), time(start, rate), tostring(drop), table.concat(marker_texts, ","), table.concat(tracks, ","))
   return text .. "\n", name:gsub("[^%w%-_ ]", "_")
 end
 

@@ -1,0 +1,185 @@
+"""``v2m-bridge fit``: the tempo map of an edit, and how every hit lands on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from v2m_bridge.sync.model import Fit, FitSummary
+    from v2m_bridge.timeline.hits import HitKind
+    from v2m_bridge.timeline.model import Timeline
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("fit")(fit)
+
+
+def fit(
+    source: Path = typer.Argument(
+        ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
+    ),
+    tempo: str = typer.Option("auto", "--tempo", help="Beats a minute, or auto for the tempo that lands best."),
+    rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
+    mood: str | None = typer.Option(None, "--mood", help="Weighed by --tempo auto: exciting, tense, sad, ..."),
+    tempo_range: float = typer.Option(
+        0.10, "--range", help="How far the tempo may leave the one asked for: 0.1 = 10 %."
+    ),
+    max_step: float = typer.Option(0.06, "--max-step", help="Largest change from one tempo to the next; 0: constant."),
+    tolerance: float = typer.Option(0.5, "--tolerance", help="Frames a hit may lie from its beat."),
+    eighths: bool = typer.Option(True, "--eighths/--no-eighths", help="Whether hits may land on eighths."),
+    odd_bars: float = typer.Option(3.0, "--odd-bar-cost", help="Hit weight that a bar of 2, 3 or 5 beats must gain."),
+    steadiness: float = typer.Option(0.0, "--steadiness", help="Hit weight given up to avoid one full tempo step."),
+    must_name: str = typer.Option("HIT", "--must", help="Markers of this name have to land on a downbeat."),
+    ignore_color: list[str] = typer.Option(
+        [], "--ignore-color", help="Markers of this colour are no hits. Repeatable."
+    ),
+    weight: list[str] = typer.Option([], "--weight", help="Weight of a kind: dissolve=0.3, marker=0. Repeatable."),
+    spacing: float = typer.Option(0.0, "--min-spacing", help="Seconds; of two closer hits only the weightier counts."),
+    cap: float | None = typer.Option(None, "--max-per-minute", help="At most so many hits in any minute."),
+    picture: Path | None = typer.Option(None, "--svg", help="Also draw the tempo curve into this file."),
+    as_json: bool = typer.Option(False, "--json", help="Print the fit as one JSON object and nothing else."),
+) -> None:
+    """Fit a tempo map to the cuts and markers of an edit: beats on the hits, bars on the strong ones."""
+    from v2m_bridge.cli.terminal import print_json, print_warnings
+    from v2m_bridge.sync.document import fit_document
+    from v2m_bridge.sync.fit import fit_tempo
+    from v2m_bridge.sync.model import FitOptions
+    from v2m_bridge.timeline.hits import HitOptions, find_hits
+
+    hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight), spacing, cap)
+    options = FitOptions(
+        bpm=_tempo(tempo),
+        tempo_range=tempo_range,
+        max_step=max_step,
+        tolerance_frames=tolerance,
+        eighths=eighths,
+        odd_bar_cost=odd_bars,
+        steadiness=steadiness,
+        mood=_mood(mood),
+    )
+    timeline = _read(source, rate, quiet=as_json)
+    result = fit_tempo(find_hits(timeline, hit_options), timeline.duration_frames, timeline.rate, options)
+    if picture is not None:
+        _draw(result, timeline, picture)
+    if as_json:
+        print_json(fit_document(result).model_dump(mode="json", by_alias=True))
+        return
+    from rich.console import Console
+
+    _show(timeline, result, Console())
+    print_warnings([*timeline.warnings, *result.warnings])
+
+
+def _tempo(text: str) -> float | None:
+    from v2m_bridge.errors import InputError
+
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"--tempo {text!r} is neither a number nor auto") from None
+
+
+def _mood(text: str | None) -> str | None:
+    from v2m_bridge.music.emotions import parse_emotion
+
+    return None if text is None else parse_emotion(text)
+
+
+def _weights(texts: list[str]) -> dict[HitKind, float]:
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.timeline.hits import HitKind
+
+    weights: dict[HitKind, float] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            weights[HitKind(name.strip().lower())] = float(number)
+        except ValueError:
+            kinds = ", ".join(kind.value for kind in HitKind)
+            raise InputError(f"--weight {text!r} is unknown", f"write it as kind=number, kinds: {kinds}") from None
+    return weights
+
+
+def _read(source: Path, rate: str | None, quiet: bool) -> Timeline:
+    from v2m_bridge.hosts.read_edit import VIDEO_SUFFIXES, read_edit
+    from v2m_bridge.settings import Settings
+    from v2m_bridge.timing.rates import exact_rate
+
+    if source.suffix.lower() in VIDEO_SUFFIXES and source.is_file():
+        from v2m_bridge.cli.terminal import shown_progress
+        from v2m_bridge.footage.bare_video import read_video
+
+        with shown_progress({"cuts": 1.0}, quiet=quiet) as progress:
+            return read_video(source, progress)
+    return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=Settings().media_roots)
+
+
+def _draw(result: Fit, timeline: Timeline, path: Path) -> None:
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.sync.curve import curve_svg
+
+    try:
+        path.write_text(curve_svg(result, timeline.duration_s, timeline.name), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _show(timeline: Timeline, result: Fit, console: Console) -> None:
+    from rich.markup import escape
+
+    from v2m_bridge.sync.curve import curve_line
+
+    summary = result.summary
+    console.print(f"[bold]{escape(timeline.name)}[/bold]  {result.requested_bpm:g} bpm asked for")
+    if result.landings:
+        console.print(_hits(timeline, result))
+    for x in result.landings:
+        if x.reason:
+            console.print(f"{timeline.timecode(x.hit.frame)}  {x.reason}", highlight=False, markup=False)
+    line = curve_line(result, timeline.duration_s, max(20, min(100, console.width - 24)))
+    console.print(f"{summary.min_bpm:6.1f} bpm {line} {summary.max_bpm:.1f} bpm", highlight=False)
+    for text in _figures(summary):
+        console.print(text, highlight=False)
+
+
+def _figures(summary: FitSummary) -> list[str]:
+    return [
+        f"{summary.landed} of {summary.hits} hits land ({summary.landed_share:.0%}): {summary.downbeat_share:.0%} on "
+        f"downbeats, {summary.beat_share:.0%} on other beats, {summary.eighth_share:.0%} on eighths",
+        f"The best constant tempo, {summary.constant_bpm:.2f} bpm, lands {summary.constant_landed_share:.0%}",
+        f"Tempo steps: {summary.mean_step:.1%} on average, {summary.max_step:.1%} at most; "
+        f"{summary.odd_bars} bars other than 4/4",
+    ]
+
+
+def _hits(timeline: Timeline, result: Fit) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    widths = {"Timecode": 11, "Hit": 6, "Bar|Beat": 8, "Frames late": 11, "Lands on": 8, "Tempo": 5, "Note": 0}
+    for name, width in widths.items():
+        right = name in ("Bar|Beat", "Frames late", "Tempo")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "Note", min_width=width)
+    styles = {"downbeat": "bold green", "beat": "green", "eighth": "yellow", "miss": "red"}
+    for x in result.landings:
+        position = result.tempo_map.position_at(x.beat)
+        place = f"{position.bar}|{position.beat}" + ("+" if position.tick else "")
+        bpm = result.tempo_map.bpm_at_seconds(result.tempo_map.seconds_at(x.beat) + 1e-6)
+        kind = x.hit.kind.value + (" (must)" if x.hit.must else "")
+        note = x.hit.label or ("" if not x.reason else "see below")
+        lands = f"[{styles[x.lands.value]}]{x.lands.value}[/]"
+        table.add_row(
+            timeline.timecode(x.hit.frame), kind, place, f"{x.error_frames:+.2f}", lands, f"{bpm:.1f}", escape(note)
+        )
+    return table
