@@ -46,12 +46,20 @@ class ContactFilm:
     def frames(self) -> int:
         return math.floor(self.seconds * self.rate)
 
+    @property
+    def known(self) -> list[float]:
+        """Contacts that are far enough from the ends to be seen from both sides."""
+        return [c for c in self.contacts if 3 / self.rate < c < self.seconds - float(4 / self.rate)]
+
     def pictures(self) -> Iterator[Picture]:
         """Every picture ``[height, width, 3]``, each with noise of its own."""
         rng = np.random.default_rng([9, self.seed])
+        height, width = self.size[1], self.size[0]
+        sheet = rng.normal(0, self.noise, (height + 64, width + 64, 3)).astype(np.float32)
         for frame in range(self.frames):
             clean = self.paint(float(frame / self.rate))
-            grain = rng.normal(0, self.noise, clean.shape).astype(np.float32)
+            top, left = rng.integers(0, 64, 2)  # a window that jumps: cheaper than new noise, and as unrelated
+            grain = sheet[top : top + height, left : left + width]
             yield np.clip(clean + grain + 0.5, 0, 255).astype(np.uint8)
 
     def write(self, path: Path) -> Path:
@@ -227,7 +235,7 @@ def pan_film(seed: int, rate: Fraction, *, seconds: float = 8.0) -> ContactFilm:
 
 def hits_and_misses(film: ContactFilm, found_s: list[float], frames: float = 1.0) -> tuple[int, int]:
     """Contacts found within ``frames``, and findings that belong to no contact; each finding serves one contact."""
-    truth = [c for c in film.contacts if 2 / film.rate < c < film.seconds - float(3 / film.rate)]
+    truth = film.known
     left, found = sorted(found_s), 0
     for contact in truth:
         near = [s for s in left if abs(s - contact) * float(film.rate) <= frames + 1e-6]
