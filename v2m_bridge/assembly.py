@@ -14,6 +14,7 @@ from v2m_bridge.score import ChordDocument, DynamicsDocument, PartDocument, Scor
 from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.model import Fit, Lands
 from v2m_bridge.timeline.document import timeline_document
+from v2m_bridge.timeline.hits import HitKind
 
 if TYPE_CHECKING:
     from v2m_bridge.timeline.model import Timeline
@@ -58,7 +59,7 @@ def assemble(
 
 
 def _chords(harmony: Harmony, fit: Fit, direction: Direction) -> tuple[ChordDocument, ...]:
-    landed = {round(x.beat, 6) for x in fit.landings if x.lands is not Lands.MISS}
+    landed = {round(x.beat, 6) for x in fit.landings if x.lands is not Lands.MISS and x.hit.kind is not HitKind.MOTION}
     return tuple(
         ChordDocument(
             label=event.chord.label,

@@ -23,6 +23,8 @@ class ScoreOptions(BaseModel):
         harmonic_rhythm_s: length of a harmonic slot that the beats are grouped into, in seconds.
         preset, parts: instrumentation and which parts to write; None takes the mood's own.
         primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
+        motion_hits: how much sudden movements of the picture bend the tempo, 0 (not at all) to 1; never at the cost of
+            a cut or a marker.
         tail_s: how long the last chord may ring after the picture.
         preview: also render ``preview.wav``.
         first_frame, end_frame: score only ``[first_frame, end_frame)`` of the edit, counted from its start (in and out
@@ -44,6 +46,7 @@ class ScoreOptions(BaseModel):
     parts: tuple[str, ...] | None = None
     primer: str | None = None
     locks: tuple[str, ...] = ()
+    motion_hits: Annotated[float, Field(ge=0, le=1)] = 0.0
     tail_s: Annotated[float, Field(ge=0, le=30)] = 0.0
     preview: bool = False
     rate: str | None = None

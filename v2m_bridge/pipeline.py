@@ -32,16 +32,17 @@ from v2m_bridge.music.locks import parse_locks, parse_primer
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score import Score
-from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
+from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
-from v2m_bridge.timeline.hits import find_hits
+from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
     from v2m_bridge.amt.chord_network import ChordNetwork
+    from v2m_bridge.footage.model import FootageFeatures
     from v2m_bridge.timeline.model import Timeline
 
 STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
@@ -135,8 +136,8 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
     direction = direct(timeline, features, options)
-    fit = fit_tempo(
-        find_hits(timeline),
+    fit = fit_with_motion(
+        find_hits(timeline, HitOptions(weights={HitKind.MOTION: options.motion_hits}), _movements(features)),
         timeline.duration_frames,
         timeline.rate,
         FitOptions(bpm=direction.bpm, mood=direction.mood if options.affect else None),
@@ -147,6 +148,10 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     progress("parts", 0.0)
     arrangement = arrange_score(harmony, fit, direction, options)
     return assemble(timeline, features, fit, harmony, arrangement, direction, options)
+
+
+def _movements(features: FootageFeatures) -> tuple[MotionOnset, ...]:
+    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
 
 
 def check_options(options: ScoreOptions) -> None:
@@ -186,7 +191,7 @@ def arrange_options(options: ScoreOptions, mood: str | None) -> ArrangeOptions:
 def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: ScoreOptions) -> Arrangement:
     """Voice the harmony over the bars of the fit, with weight on the hits that land."""
     landed = [x for x in fit.landings if x.lands is not Lands.MISS]
-    accents = [Accent(x.beat, strong=x.hit.must) for x in landed]
+    accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
     return arrange(
         harmony.chords,
         tuple(fit.tempo_map.bars(fit.end_beat)),

@@ -40,6 +40,9 @@ def score(
     ),
     change_at_cut: float = typer.Option(2.0, "--change-at-cut", help="How strongly chords change on cuts; 0 is off."),
     temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
+    motion_hits: float = typer.Option(
+        0.0, "--motion-hits", help="How much sudden movements bend the tempo, 0 to 1; never at the cost of a cut."
+    ),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
@@ -60,6 +63,7 @@ def score(
         harmonic_rhythm_s=harmonic_rhythm,
         change_at_cut=change_at_cut,
         temperature=temperature,
+        motion_hits=motion_hits,
         tail_s=tail,
         rate=rate,
         preview=preview,

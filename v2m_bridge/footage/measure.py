@@ -12,14 +12,15 @@ import numpy as np
 from v2m_bridge.errors import CheckpointError, MediaError, SetupError
 from v2m_bridge.footage.cache import FEATURES_FOLDER, FeatureCache, entry_key, media_identity
 from v2m_bridge.footage.clip import ClipEncoder
+from v2m_bridge.footage.dense import DenseMeter
 from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
-from v2m_bridge.footage.model import FloatArray, FootageFeatures
-from v2m_bridge.footage.onsets import find_onsets
-from v2m_bridge.footage.reading import TakePlan, plan, seconds_of
+from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
+from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, together
+from v2m_bridge.footage.reading import Take, TakePlan, plan, seconds_of
 from v2m_bridge.footage.seeing import Eye, Seen, Sight
 from v2m_bridge.footage.source import VideoSource
 from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes
-from v2m_bridge.footage.trace import UInt8Array, mean_difference
+from v2m_bridge.footage.trace import Trace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, Timeline
 
@@ -101,6 +102,8 @@ class _Measurement:
         self._motion, self._present = np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
         self._change = np.full(timeline.duration_frames, np.nan, np.float32)
         self._seen = Seen.nothing(rows)
+        self._dense = DenseMeter(timeline)
+        self._contacts: list[Onset] = []
 
     def run(self) -> FootageFeatures:
         """Measure everything."""
@@ -108,10 +111,12 @@ class _Measurement:
         plans = plan(self._timeline)
         film = self._whole_film(plans)
         if film is not None:
-            self._measure_film(film)
+            self._measure_film(film, plans[0].take)
         else:
             self._measure_edit(plans)
         self._progress("footage", 1.0)
+        bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate)
+        dense, dense_present = self._dense.finish()
         return FootageFeatures(
             duration_s=self._timeline.duration_s,
             motion=self._motion,
@@ -121,8 +126,10 @@ class _Measurement:
             motion_present=self._present,
             semantic_present=self._seen.present,
             emotion_present=self._seen.present.copy(),
-            onsets=find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate),
+            onsets=together(self._contacts, bursts),
             warnings=tuple(dict.fromkeys(self._warnings)),
+            dense=dense,
+            dense_present=dense_present,
         )
 
     # ------------------------------------------------------------------------------------------ a film as a whole
@@ -146,7 +153,7 @@ class _Measurement:
             return None
         return path if abs(info.duration_s - self._timeline.duration_s) < 2 / info.rate else None
 
-    def _measure_film(self, path: Path) -> None:
+    def _measure_film(self, path: Path, take: Take) -> None:
         """As published, straight from the film's own pictures; one pass for all of it."""
         key = entry_key("seen", "film", media_identity(path), self._eye.identity if self._eye else "")
         seen = self._stored_seen(key)
@@ -166,6 +173,7 @@ class _Measurement:
         inside = frames < len(self._change)
         self._change[:] = 0
         self._change[frames[inside]] = scan.trace.change[inside]
+        self._follow(take, scan.trace)
         self._warnings += scan.warnings
 
     def _scan(self, path: Path, sight: Sight | None) -> FilmScan:
@@ -236,8 +244,13 @@ class _Measurement:
         self._motion[rows], self._present[rows] = result.motion, result.present
         change = change_on_timeline(take, result.trace, self._timeline.rate)
         self._change[take.start_frame : take.end_frame] = change
+        self._follow(take, result.trace)
         if not result.present.all():
             self._warnings.append(f"{Path(take.media).name} is shorter than the edit uses; the rest is absent")
+
+    def _follow(self, take: Take, trace: Trace) -> None:
+        self._dense.add(take, trace)
+        self._contacts += contacts_of_take(take, trace, map(_span, self._timeline.cuts), self._timeline.rate)
 
     def _compare_edges(self, edges: dict[int, UInt8Array]) -> None:
         """Seconds that begin with a shot: how much the picture changed from the shot before.
