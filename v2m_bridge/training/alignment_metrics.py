@@ -1,0 +1,114 @@
+"""How often the right music is found among all songs for a film: the pinned retrieval figures, and their ablations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, Music, join_tracks
+from v2m_bridge.amt.network import Film
+from v2m_bridge.training.dataset import Song
+
+OFFSETS_S = (0, 40, 80, 120)
+"""Where the judged windows start; a window that would reach beyond the song ends with it."""
+
+RECALL_AT = (1, 5, 10)
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Every film window ranked against the music windows of all songs at the same offset.
+
+    Attributes:
+        recall: share of windows whose own music is within the first 1, 5 and 10.
+        median_rank: 1 is the best; half of ``songs`` is chance.
+        songs: how many there were to choose from.
+    """
+
+    recall: tuple[float, ...]
+    median_rank: float
+    songs: int
+    window_s: int = WINDOW_S
+
+    def as_curve(self) -> dict[str, float]:
+        """For the curves of training."""
+        return {"R@5": self.recall[1], "R@10": self.recall[2], "median_rank": self.median_rank}
+
+
+Hide = Callable[[Film, Music], tuple[Film, Music]]
+
+
+def _nothing(film: Film, music: Music) -> tuple[Film, Music]:
+    return film, music
+
+
+def alignment_figures(
+    network: AlignmentNetwork, songs: Sequence[Song], hide: Hide = _nothing, offsets_s: Sequence[int] = OFFSETS_S
+) -> Retrieval:
+    """The figures of one network on songs; ``hide`` takes information away (``ABLATIONS``)."""
+    ranks = torch.cat([_ranks(window_scores(network, songs, offset, hide)) for offset in offsets_s])
+    recall = tuple(float((ranks <= k).float().mean()) for k in RECALL_AT)
+    return Retrieval(recall, float(ranks.float().quantile(0.5)), len(songs))
+
+
+@torch.inference_mode()
+def window_scores(network: AlignmentNetwork, songs: Sequence[Song], offset_s: int, hide: Hide = _nothing) -> Tensor:
+    """[S, S] alignment of every film (rows) with every song's music (columns), windows from ``offset_s`` on."""
+    from v2m_bridge.training.alignment import Windows
+
+    windows = Windows(songs)
+    lengths = windows.seconds.clip(max=WINDOW_S)
+    films, pieces = [], []
+    order: list[int] = []
+    for seconds in sorted(set(lengths.tolist())):
+        rows = [row for row, length in enumerate(lengths.tolist()) if length == seconds]
+        starts = [min(offset_s, int(windows.seconds[row]) - seconds) for row in rows]
+        film, music = hide(*windows.cut(rows, starts, seconds))
+        films.append(network.film_track(film))
+        pieces.append(network.music_track(music))
+        order += rows
+    scores = network.scores(join_tracks(films), join_tracks(pieces))
+    back = torch.tensor(order).argsort()
+    return scores[back][:, back]
+
+
+def _ranks(scores: Tensor) -> Tensor:
+    """[S] rank of each film's own music, 1 the best; songs that score the same count as better."""
+    own = scores.diag()[:, None]
+    return (scores >= own).sum(dim=1).clamp(min=1)
+
+
+def only_dynamics(film: Film, music: Music) -> tuple[Film, Music]:
+    """Music without its chords and mode: density and loudness alone."""
+    return film, dataclasses.replace(music, chords_present=torch.zeros_like(music.chords_present))
+
+
+def only_chords(film: Film, music: Music) -> tuple[Film, Music]:
+    """Music without its density and loudness."""
+    return film, dataclasses.replace(music, dynamics_present=torch.zeros_like(music.dynamics_present))
+
+
+def only_motion(film: Film, music: Music) -> tuple[Film, Music]:
+    """Film by motion and cuts alone, as where there are no CLIP weights."""
+    absent = torch.zeros_like(film.semantic_present)
+    return dataclasses.replace(film, semantic_present=absent, emotion_present=absent), music
+
+
+def without_film(film: Film, music: Music) -> tuple[Film, Music]:
+    """Nothing of the film: what is left is chance."""
+    film, _ = only_motion(film, music)
+    still = torch.zeros_like(film.scene_offset)
+    return dataclasses.replace(film, motion_present=torch.zeros_like(film.motion_present), scene_offset=still), music
+
+
+ABLATIONS: dict[str, Hide] = {
+    "music: density and loudness only": only_dynamics,
+    "music: chords only": only_chords,
+    "film: motion and cuts only": only_motion,
+    "film: nothing": without_film,
+}
+"""What one network finds when part of its input is taken away; its learned vectors stand in."""
