@@ -19,6 +19,7 @@ class ScoreOptions(BaseModel):
         seed: every random choice follows from it.
         affect: how strongly the mood bends harmony, 0 (off) to 3.
         temperature, top_p: how adventurous the chords are.
+        candidates: scores drawn together, of which the one that follows the film best is kept.
         harmonic_rhythm_s: length of a harmonic slot that the beats are grouped into, in seconds.
         preset, parts: instrumentation and which parts to write; None takes the mood's own.
         primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
@@ -37,6 +38,7 @@ class ScoreOptions(BaseModel):
     affect: Annotated[float, Field(ge=0, le=3)] = 1.0
     temperature: Annotated[float, Field(gt=0, le=3)] = 0.9
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    candidates: Annotated[int, Field(ge=1, le=64)] = 8
     harmonic_rhythm_s: Annotated[float, Field(ge=0.25, le=16)] = 1.0
     preset: str | None = None
     parts: tuple[str, ...] | None = None

@@ -39,6 +39,7 @@ def score(
         1.0, "--harmonic-rhythm", help="About how many seconds a chord lasts at least."
     ),
     temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
+    candidates: int = typer.Option(8, "--candidates", help="Scores to choose from; the one closest to the film wins."),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
@@ -58,6 +59,7 @@ def score(
         locks=tuple(lock),
         harmonic_rhythm_s=harmonic_rhythm,
         temperature=temperature,
+        candidates=candidates,
         tail_s=tail,
         rate=rate,
         preview=preview,
@@ -125,6 +127,13 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
         f"(best constant tempo, {summary.constant_bpm:g} bpm: {summary.constant_landed_share:.0%})",
     )
     table.add_row("chords", _chord_line(result))
+    if result.ranking is not None:
+        ranking = result.ranking
+        table.add_row(
+            "chosen from",
+            f"{len(ranking.candidates)} scores: no. {ranking.alignment_rank} in following the film, "
+            f"no. {ranking.likelihood_rank} in likelihood",
+        )
     table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
     Console().print(table)
     print("files")

@@ -33,6 +33,8 @@ class FootageFeatures:
         emotion: [T, 6] probabilities in the order of ``music.emotions.EMOTIONS``; zeros where absent.
         motion_present, semantic_present, emotion_present: [T] whether the row was measured.
         onsets: sudden movements, for accents and soft hits.
+        dense: [8 T, 4] motion 0..255, novelty, brightness and colourfulness 0..1 at 8 a second; None: not measured.
+        dense_present: [8 T] whether the row was measured.
         warnings: what could not be measured, one sentence each.
     """
 
@@ -46,6 +48,8 @@ class FootageFeatures:
     emotion_present: BoolArray
     onsets: tuple[Onset, ...] = ()
     warnings: tuple[str, ...] = ()
+    dense: FloatArray | None = None
+    dense_present: BoolArray | None = None
 
     @property
     def length(self) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Music
 from v2m_bridge.amt.heard import MusicHeard
 from v2m_bridge.amt.network import Film, VideoEncoder, as_film
+from v2m_bridge.amt.ranking import as_music
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.alignment_metrics import alignment_figures
 from v2m_bridge.training.dataset import Song
@@ -57,24 +58,13 @@ class Windows:
         chosen = rows.tolist()
         seconds = min(WINDOW_S, int(self.seconds[chosen].min()))
         places = torch.rand(len(chosen)).tolist()
-        starts = [
-            int(place * (self.seconds[row] - seconds + 1)) for row, place in zip(chosen, places, strict=True)
-        ]
+        starts = [int(place * (self.seconds[row] - seconds + 1)) for row, place in zip(chosen, places, strict=True)]
         return self.cut(chosen, starts, seconds)
 
 
 def heard_in_song(song: Song) -> MusicHeard:
     """The music of a song as the music encoder hears it."""
     return MusicHeard(song.chords, song.note_density, song.loudness, song.minor)
-
-
-def as_music(heard: Sequence[MusicHeard]) -> Music:
-    """Stack pieces of one length, everything known."""
-    chords = torch.from_numpy(np.stack([item.chords for item in heard]))
-    dynamics = np.stack([np.stack((item.note_density, item.loudness), axis=-1) for item in heard])
-    known = torch.ones_like(chords, dtype=torch.bool)
-    minor = torch.tensor([int(item.minor) for item in heard])
-    return Music(chords, torch.from_numpy(dynamics.astype(np.float32)), known, known, minor)
 
 
 def train_alignment(
