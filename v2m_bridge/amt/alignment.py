@@ -118,7 +118,8 @@ class TemporalVideoEncoder(nn.Module):
         heard = F.gelu(self.frames((dense_features(dense.rows) * present).transpose(1, 2)))
         seconds = self.seconds(heard * present.transpose(1, 2)).transpose(1, 2)
         share = present.view(present.shape[0], -1, DENSE_RATE).mean(dim=2)[..., None]
-        return rows + share * seconds
+        result: Tensor = rows + share * seconds
+        return result
 
 
 def dense_features(rows: Tensor) -> Tensor:

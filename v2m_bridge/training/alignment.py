@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from v2m_bridge.training.loop import Epoch, Recipe, train
 
 ALIGNMENT_RECIPE = Recipe(epochs=34, batch=200, learning_rate=3e-3, weight_decay=0.3, average=0.97, warm_up=20)
 """About a hundred steps: the curves of held-out songs are flat from there on and the training loss is not."""
+
+_Tensors = TypeVar("_Tensors", Film, Music)
 
 FILM_ABSENT_SHARE = 0.1
 MUSIC_ABSENT_SHARE = 0.1
@@ -53,13 +56,21 @@ class Windows:
         film = as_film([dataclasses.replace(item, minor=False) for item in films])
         return dataclasses.replace(film, semantic=film.semantic.float()), as_music(heard)
 
-    def random(self, rows: Tensor) -> tuple[Film, Music]:
+    def random(self, rows: Tensor, device: str = "cpu") -> tuple[Film, Music]:
         """A window of each of the songs ``rows``, anywhere in it; short songs shorten all windows."""
         chosen = rows.tolist()
         seconds = min(WINDOW_S, int(self.seconds[chosen].min()))
         places = torch.rand(len(chosen)).tolist()
         starts = [int(place * (self.seconds[row] - seconds + 1)) for row, place in zip(chosen, places, strict=True)]
-        return self.cut(chosen, starts, seconds)
+        film, music = self.cut(chosen, starts, seconds)
+        return on_device(film, device), on_device(music, device)
+
+
+def on_device(part: _Tensors, device: str) -> _Tensors:
+    """A record of tensors on another device."""
+    return dataclasses.replace(
+        part, **{item.name: getattr(part, item.name).to(device) for item in dataclasses.fields(part)}
+    )
 
 
 def heard_in_song(song: Song) -> MusicHeard:
@@ -81,11 +92,12 @@ def train_alignment(
     torch.manual_seed(recipe.seed)
     network = AlignmentNetwork(shape)
     start_from_components(network.video.encoder, songs)
+    network.to(device)
     windows = Windows(songs)
 
     def loss(module: nn.Module, rows: Tensor) -> Tensor:
         assert isinstance(module, AlignmentNetwork)
-        return window_loss(module, *windows.random(rows))
+        return window_loss(module, *windows.random(rows, device))
 
     def validate(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, AlignmentNetwork)
@@ -120,7 +132,7 @@ def hide_film(film: Film) -> Film:
     n_films = film.minor.shape[0]
 
     def kept() -> Tensor:
-        return torch.rand(n_films, 1) >= FILM_ABSENT_SHARE
+        return torch.rand(n_films, 1, device=film.minor.device) >= FILM_ABSENT_SHARE
 
     return dataclasses.replace(
         film,
@@ -132,7 +144,7 @@ def hide_film(film: Film) -> Film:
 
 def hide_music(music: Music) -> Music:
     """Hide the chords or the dynamics of some pieces, never both."""
-    draw = torch.rand(len(music.minor), 1)
+    draw = torch.rand(len(music.minor), 1, device=music.minor.device)
     return dataclasses.replace(
         music,
         chords_present=music.chords_present & (draw >= MUSIC_ABSENT_SHARE),

@@ -58,8 +58,9 @@ def alignment_figures(
 @torch.inference_mode()
 def window_scores(network: AlignmentNetwork, songs: Sequence[Song], offset_s: int, hide: Hide = _nothing) -> Tensor:
     """[S, S] alignment of every film (rows) with every song's music (columns), windows from ``offset_s`` on."""
-    from v2m_bridge.training.alignment import Windows
+    from v2m_bridge.training.alignment import Windows, on_device
 
+    device = str(network.log_scale.device)
     windows = Windows(songs)
     lengths = windows.seconds.clip(max=WINDOW_S)
     films, pieces = [], []
@@ -67,13 +68,14 @@ def window_scores(network: AlignmentNetwork, songs: Sequence[Song], offset_s: in
     for seconds in sorted(set(lengths.tolist())):
         rows = [row for row, length in enumerate(lengths.tolist()) if length == seconds]
         starts = [min(offset_s, int(windows.seconds[row]) - seconds) for row in rows]
-        film, music = hide(*windows.cut(rows, starts, seconds))
+        film, music = windows.cut(rows, starts, seconds)
+        film, music = hide(on_device(film, device), on_device(music, device))
         films.append(network.film_track(film))
         pieces.append(network.music_track(music))
         order += rows
     scores = network.scores(join_tracks(films), join_tracks(pieces))
     back = torch.tensor(order).argsort()
-    return scores[back][:, back]
+    return scores.cpu()[back][:, back]
 
 
 def _ranks(scores: Tensor) -> Tensor:
