@@ -109,8 +109,8 @@ class VideoEncoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.mixers)
         self.dropout = SharedDropout(dropout)
 
-    def forward(self, film: Film) -> Tensor:
-        """[B, N, width]; slot n hears slots n - 10 .. n + 10."""
+    def forward(self, film: Film, over: Tensor | None = None) -> Tensor:
+        """[B, N, width]; slot n hears slots n - 10 .. n + 10, but none where the film is ``over`` [B, N]."""
         semantic = self.semantic(self.dropout((film.semantic - self.semantic_mean) * self.semantic_scale))
         emotion = self.emotion(film.emotion)
         motion = self.motion(torch.log1p(film.motion)[..., None] - 2.0)
@@ -122,7 +122,8 @@ class VideoEncoder(nn.Module):
         for part, mask, absent in zip(parts, masks, self.absent, strict=True):
             rows = rows + torch.where(mask[..., None], part, absent)
         for mixer, norm in zip(self.mixers, self.norms, strict=True):
-            mixed = mixer(norm(rows).transpose(1, 2)).transpose(1, 2)
+            heard = norm(rows) if over is None else norm(rows).masked_fill(over[..., None], 0.0)
+            mixed = mixer(heard.transpose(1, 2)).transpose(1, 2)
             rows = rows + self.dropout(F.gelu(mixed))
         return rows
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from v2m_bridge.amt.filters import emotion_sets
+from v2m_bridge.amt.filters import emotion_leans
 from v2m_bridge.amt.network import UNKNOWN_LEFT, BridgeNetwork, Film, NetworkShape
 from v2m_bridge.amt.vocabulary import N_TOKENS, PAD_ID
 from v2m_bridge.music.chords import N_CHORDS, Chord
@@ -93,7 +93,7 @@ def train_steering(
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     network.mood.requires_grad_(True)
-    sets = emotion_sets().to(machine.device)
+    leans = emotion_leans().to(machine.device)
 
     def loss(module: nn.Module, rows: Tensor) -> Tensor:
         assert isinstance(module, BridgeNetwork)
@@ -101,7 +101,7 @@ def train_steering(
         film = with_random_mood(with_dropped(batch.film))
         with machine.autocast():
             scores = predict(module, dataclasses.replace(batch, film=film))
-        affective = affective_loss(scores, sets[film.mood], batch.targets)
+        affective = affective_loss(scores, leans[film.mood], batch.targets)
         return (1 - AFFECTIVE_WEIGHT) * likelihood_loss(scores, batch.targets) + AFFECTIVE_WEIGHT * affective
 
     steered, _ = train(network, songs.lengths, loss, lambda module: {}, recipe, None, progress)
@@ -121,8 +121,11 @@ def likelihood_loss(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def affective_loss(scores: Tensor, wanted: Tensor, targets: Tensor) -> Tensor:
-    """Mean of -log P(quality in the mood's set) over sounding seconds whose mood has a set."""
-    inside = torch.logsumexp(scores.masked_fill(wanted == 0, -1e4), dim=-1)
+    """Mean of -log of the expected lean to the mood, over sounding seconds whose mood has a set.
+
+    ``wanted`` [B, L, 159] is how far each chord leans to the mood, 0..1.
+    """
+    inside = torch.logsumexp(scores + torch.log(wanted + 1e-9), dim=-1)
     counted = (targets != PAD_ID) & (wanted.sum(dim=-1) > 0)
     return -(inside * counted).sum() / counted.sum().clamp(min=1)
 
