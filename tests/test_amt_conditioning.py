@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def features(seconds: int) -> FootageFeatures:
 def slots(*edges_s: float, on_hit: tuple[int, ...] = ()) -> list[Slot]:
     return [
         Slot(index * 2.0, index * 2.0 + 2.0, start, end, index in on_hit)
-        for index, (start, end) in enumerate(itertools.pairwise(edges_s))
+        for index, (start, end) in enumerate(pairwise(edges_s))
     ]
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, Music, join_tracks
 from v2m_bridge.amt.network import Film
-from v2m_bridge.training.dataset import Song
+from v2m_bridge.amt.ranking import DEFAULT_ALIGNMENT, load_aligner
+from v2m_bridge.training.dataset import Song, chosen_songs, load_dataset
 
 OFFSETS_S = (0, 40, 80, 120)
 """Where the judged windows start; a window that would reach beyond the song ends with it."""
@@ -114,3 +116,56 @@ ABLATIONS: dict[str, Hide] = {
     "film: nothing": without_film,
 }
 """What one network finds when part of its input is taken away; its learned vectors stand in."""
+
+
+@dataclass(frozen=True)
+class AlignmentEvaluation:
+    """Retrieval figures of an alignment network on a split, and what is left of them with less to go by."""
+
+    aligner: str
+    split: str
+    figures: Retrieval
+    ablations: dict[str, Retrieval]
+
+    def as_document(self) -> dict[str, object]:
+        """The ``alignment`` object of ``evaluate --json``; keys are pinned in docs/alignment.md."""
+        songs = self.figures.songs
+        chance = {f"R@{k}": min(1.0, k / songs) for k in RECALL_AT} | {"median_rank": (songs + 1) / 2}
+        return {
+            **_document(self.figures),
+            "songs": songs,
+            "window_s": self.figures.window_s,
+            "chance": chance,
+            "ablations": {name: _document(figures) for name, figures in self.ablations.items()},
+            "split": self.split,
+            "checkpoint": self.aligner,
+        }
+
+
+def _document(figures: Retrieval) -> dict[str, float]:
+    recall = {f"R@{k}": share for k, share in zip(RECALL_AT, figures.recall, strict=True)}
+    return {**recall, "median_rank": figures.median_rank}
+
+
+def evaluate_alignment(
+    data_path: Path, checkpoint: Path | None = None, split: str | None = None
+) -> AlignmentEvaluation:
+    """Judge an alignment network on one split of a MuVi-Sync file.
+
+    Args:
+        checkpoint: a file or folder; None, or a folder without one, for the shipped one.
+        split: None takes ``val`` where the file has train and val, else all songs of the file.
+
+    Raises:
+        InputError, CheckpointError: the data or weights cannot be used.
+    """
+    name, songs = chosen_songs(load_dataset(data_path), split)
+    if checkpoint is not None and checkpoint.is_dir() and not (checkpoint / DEFAULT_ALIGNMENT).is_file():
+        checkpoint = None
+    aligner = load_aligner(checkpoint)
+    return AlignmentEvaluation(
+        aligner=aligner.identity,
+        split=name,
+        figures=alignment_figures(aligner, songs),
+        ablations={what: alignment_figures(aligner, songs, hide) for what, hide in ABLATIONS.items()},
+    )

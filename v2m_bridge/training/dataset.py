@@ -105,7 +105,7 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     if not path.is_file():
         raise InputError(f"{path} is not a file", "give the .npz of MuVi-Sync features with --data")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise InputError(f"{path.name} cannot be read as .npz: {error}") from error
@@ -184,3 +184,17 @@ def padded_film(song: Song, steps: int = STEPS) -> Conditioning:
 def splits(data: MuviSync) -> Sequence[str]:
     """Names of the splits, in the file's order."""
     return tuple(dict.fromkeys(song.split for song in data.songs))
+
+
+def chosen_songs(data: MuviSync, split: str | None) -> tuple[str, tuple[Song, ...]]:
+    """The songs to judge and their name: ``split``, else ``val`` beside others, else all songs of the file.
+
+    Raises:
+        InputError: the split has no songs.
+    """
+    if split is None:
+        present = splits(data)
+        split = "val" if "val" in present and len(present) > 1 else None
+    if split is None:
+        return "+".join(splits(data)), data.songs
+    return split, data.split(split)

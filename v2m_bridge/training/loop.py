@@ -144,7 +144,8 @@ class _Run:
     def _update_average(self) -> None:
         kept = min(self.recipe.average, (self.step + 1) / (self.step + 10))
         for average, current in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            average.lerp_(current, 1 - kept)
+            if current.requires_grad:
+                average.lerp_(current, 1 - kept)
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
