@@ -103,7 +103,7 @@ def rank(
         log_likelihoods: of each candidate, per chord.
     """
     alignments = film_alignment(aligner, film, pieces)
-    totals = _standardised(alignments.astype(np.float64)) + LIKELIHOOD_WEIGHT * _standardised(
+    totals = standardised(alignments.astype(np.float64)) + LIKELIHOOD_WEIGHT * standardised(
         np.asarray(log_likelihoods, np.float64)
     )
     rows = zip(seeds, alignments.tolist(), log_likelihoods, totals.tolist(), strict=True)
@@ -111,7 +111,8 @@ def rank(
     return Ranking(candidates, int(np.argmax(totals)), aligner.identity)
 
 
-def _standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """In standard deviations about the mean; zeros where all are alike."""
     spread = float(values.std())
     return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
 

@@ -8,6 +8,7 @@ passages must leave the decoder able to use it.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from v2m_bridge.amt.alignment import AlignmentNetwork, AlignmentShape
+from v2m_bridge.amt.checkpoints import save_weights
 from v2m_bridge.amt.network import BridgeNetwork
+from v2m_bridge.amt.ranking import ALIGNMENT_FORMAT, DEFAULT_ALIGNMENT
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.alignment import CURVE_OFFSETS_S, Windows, window_loss
 from v2m_bridge.training.alignment_metrics import alignment_figures
@@ -31,6 +34,7 @@ LIKELIHOOD_SONGS = 4
 """Songs of each batch of windows whose chords are predicted as well."""
 
 CONTRASTIVE_WEIGHT = 1.0
+JOINT_STATE = "joint.state"
 
 
 class JointNetwork(nn.Module):
@@ -84,3 +88,24 @@ def train_joint(
     best, curves = train(network, torch.zeros(len(songs)), loss, validate, recipe, state_path, progress, report)
     assert isinstance(best, JointNetwork)
     return best.chords, best.alignment, curves
+
+
+def train_joint_phase(
+    chords: BridgeNetwork,
+    songs: Sequence[Song],
+    tensors: SongTensors,
+    watched: Sequence[Song],
+    recipe: Recipe,
+    machine: Machine,
+    out: Path,
+    progress: Progress = silent,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+) -> tuple[BridgeNetwork, list[Epoch]]:
+    """Run :func:`train_joint`, write ``alignment.safetensors`` into ``out`` and hand back the chord network."""
+    shape = AlignmentShape(video_width=chords.shape.video_width)
+    chords, aligner, curve = train_joint(
+        chords, songs, tensors, watched, shape, recipe, machine, out / JOINT_STATE, progress, report
+    )
+    record = json.dumps({"seed": recipe.seed, "train_songs": len(songs), "joint": dataclasses.asdict(recipe)})
+    save_weights(out / DEFAULT_ALIGNMENT, ALIGNMENT_FORMAT, aligner.shape, aligner.state_dict(), record)
+    return chords, curve
