@@ -20,6 +20,7 @@ class ScoreOptions(BaseModel):
         affect: how strongly the mood bends harmony, 0 (off) to 3.
         temperature, top_p: how adventurous the chords are.
         change_at_cut: how strongly chords change on the cuts; 0 leaves it to the network.
+        candidates: scores drawn together, of which the one that follows the film best is kept.
         harmonic_rhythm_s: length of a harmonic slot that the beats are grouped into, in seconds.
         preset, parts: instrumentation and which parts to write; None takes the mood's own.
         primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
@@ -41,6 +42,7 @@ class ScoreOptions(BaseModel):
     temperature: Annotated[float, Field(gt=0, le=3)] = 0.9
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     change_at_cut: Annotated[float, Field(ge=0, le=10)] = 2.0
+    candidates: Annotated[int, Field(ge=1, le=64)] = 8
     harmonic_rhythm_s: Annotated[float, Field(ge=0.25, le=16)] = 1.0
     preset: str | None = None
     parts: tuple[str, ...] | None = None

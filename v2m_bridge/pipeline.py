@@ -41,6 +41,7 @@ from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
+    from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.footage.model import FootageFeatures
     from v2m_bridge.timeline.model import Timeline
@@ -67,6 +68,7 @@ class Engine:
     device: str = "cpu"
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
+    _aligner: AlignmentNetwork | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
         """The chord network, loaded at the first call."""
@@ -75,6 +77,14 @@ class Engine:
 
             self._network = load_chord_network(self.checkpoint, self.device)
         return self._network
+
+    def aligner(self) -> AlignmentNetwork:
+        """The network that ranks candidates, loaded at the first call."""
+        if self._aligner is None:
+            from v2m_bridge.amt.ranking import load_aligner
+
+            self._aligner = load_aligner()
+        return self._aligner
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
@@ -144,7 +154,8 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     )
     slots = harmonic_slots(fit, options.harmonic_rhythm_s)
     progress("chords", 0.0)
-    harmony = harmonise(slots, features, timeline, direction, options, engine.network(), progress)
+    aligner = engine.aligner() if options.candidates > 1 else None
+    harmony = harmonise(slots, features, timeline, direction, options, engine.network(), progress, aligner)
     progress("parts", 0.0)
     arrangement = arrange_score(harmony, fit, direction, options)
     return assemble(timeline, features, fit, harmony, arrangement, direction, options)

@@ -43,6 +43,7 @@ def score(
     motion_hits: float = typer.Option(
         0.0, "--motion-hits", help="How much sudden movements bend the tempo, 0 to 1; never at the cost of a cut."
     ),
+    candidates: int = typer.Option(8, "--candidates", help="Scores to choose from; the one closest to the film wins."),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
@@ -64,6 +65,7 @@ def score(
         change_at_cut=change_at_cut,
         temperature=temperature,
         motion_hits=motion_hits,
+        candidates=candidates,
         tail_s=tail,
         rate=rate,
         preview=preview,
@@ -133,6 +135,13 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
         f"(best constant tempo, {summary.constant_bpm:.1f} bpm: {summary.constant_landed_share:.0%})",
     )
     table.add_row("chords", _chord_line(result))
+    if result.ranking is not None:
+        ranking = result.ranking
+        table.add_row(
+            "chosen from",
+            f"{len(ranking.candidates)} scores: no. {ranking.alignment_rank} in following the film, "
+            f"no. {ranking.likelihood_rank} in likelihood",
+        )
     table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
     Console().print(table)
     print("files")
