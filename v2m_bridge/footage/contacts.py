@@ -111,7 +111,8 @@ def _bounces(rows: Float64Array, lively: Float64Array, kinks: _Kinks, side: int,
     """Where the velocity turns from one picture to the next."""
     change = kinks.change
     before, after = np.linalg.norm(kinks.before, axis=1), np.linalg.norm(kinks.after, axis=1)
-    top = _running(np.max, np.maximum(before, after), round(AROUND_S * fps))
+    clear = kinks.energy >= np.maximum(LEAST_ENERGY, ENERGY_SHARE * lively)
+    top = _running(np.max, np.where(clear, np.maximum(before, after), 0.0), round(AROUND_S * fps))
     noise = _running(np.median, kinks.scatter, round(NOISE_S * fps)) * np.sqrt(12 / (side * (side**2 - 1)))
     usual = _running(np.median, change, round(NOISE_S * fps))
     share = change / np.maximum(top, 1e-9)
@@ -123,7 +124,7 @@ def _bounces(rows: Float64Array, lively: Float64Array, kinks: _Kinks, side: int,
         & (share >= SHARP)
         & (np.minimum(before, after) > 0)
         & ((kinks.before * kinks.after).sum(axis=1) <= TURN * before * after)
-        & (kinks.energy >= np.maximum(LEAST_ENERGY, ENERGY_SHARE * lively))
+        & clear
         & (change >= _running(np.max, change, max(1, side // 2)))
     )
     sharp[:LEAST_SIDE] = sharp[-LEAST_SIDE:] = False  # too little to judge by
@@ -230,9 +231,11 @@ def _is_arch(calm: Float64Array, here: float, way: float) -> bool:
 
 def _comes_back(rows: Float64Array, energy: Float64Array, here: float, ways: list[float]) -> bool:
     """Whether the movement passes the same places before and after the turn."""
-    reach = max(2, round(INNER * min(abs(way) for way in ways)))
-    before, after = round(here) - reach, round(2 * here) - round(here) + reach
-    if before < 1 or after >= len(energy) or min(energy[before], energy[after]) <= 0:
+    mirror = round(2 * here) - round(here)
+    room = min(round(here) - 1, len(energy) - 1 - mirror)
+    reach = min(room, max(2, round(INNER * min(abs(way) for way in ways))))
+    before, after = round(here) - reach, mirror + reach
+    if reach < 2 or min(energy[before], energy[after]) <= 0:
         return False
     there, again = rows[before, CENTRE], rows[after, CENTRE]
     middle = (there + again) / 2

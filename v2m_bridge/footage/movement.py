@@ -25,6 +25,8 @@ NOISE_SPREADS, LEAST_DIFFERENCE = 6.0, 0.5
 """Movement differs by so many distances of median and lower quartile, and grey levels, more than the median."""
 CAMERA_GRID = 32, 64
 """Rows and columns of the picture in which the camera's movement is looked for."""
+CAMERA_CELLS, CAMERA_SHARE = (4, 6), 0.75
+"""The camera moves only if something moves in so many parts of the picture."""
 CAMERA_PEAK = 0.12
 """A shift of the whole picture correlates at least this well (phase correlation: 1 is a pure shift)."""
 CAMERA_GAIN = 0.8
@@ -36,7 +38,6 @@ class MovementMeter:
 
     def __init__(self) -> None:
         self._before: Float32Array | None = None
-        self._spectrum: npt.NDArray[np.complex128] | None = None
 
     def add(self, small: UInt8Array) -> Float32Array:
         """[6] of the next picture ``[height, width, 3]``.
@@ -45,21 +46,20 @@ class MovementMeter:
         Radius: root of the mean square distance from the centre, in heights.
         Camera: shift of the whole picture since the one before, in heights; 0 where there is none to be sure of.
         """
-        luma = luma_of(small)
-        spectrum = _spectrum(luma)
-        before, spectrum_before = self._before, self._spectrum
-        self._before, self._spectrum = luma, spectrum
+        luma, before = luma_of(small), self._before
+        self._before = luma
         row = np.zeros(ROW_SIZE, np.float32)
-        if before is None or spectrum_before is None or before.shape != luma.shape:
+        if before is None or before.shape != luma.shape:
             return row
-        shift = _camera_shift(spectrum_before, spectrum, luma.shape)
         difference = np.abs(luma - before)
+        moving = _moving(_averaged(difference))
+        shift = _camera_shift(_spectrum(before), _spectrum(luma), luma.shape) if _everywhere(moving) else None
         if shift is not None:
             steadied = np.abs(luma - _shifted(before, *shift))
             if steadied.mean() < CAMERA_GAIN * difference.mean():
-                difference = steadied
+                moving = _moving(_averaged(steadied))
                 row[CAMERA] = shift[1] / len(luma), shift[0] / len(luma)
-        row[:4] = _blob(_averaged(difference))
+        row[:4] = _blob(moving)
         return row
 
 
@@ -96,24 +96,39 @@ def _averaged(difference: Float32Array) -> Float32Array:
     return box
 
 
-def _blob(box: Float32Array) -> tuple[float, float, float, float]:
-    """Energy, centre and radius of what differs by more than the noise."""
+def _moving(box: Float32Array) -> Float32Array:
+    """How much each pixel moves, 0..1."""
     sample = np.sort(box[::3, ::3], axis=None)
     level = float(sample[len(sample) // 2])
     spread = level - float(sample[len(sample) // 4])
     floor = np.float32(level + NOISE_SPREADS * spread + LEAST_DIFFERENCE)
-    moving = np.maximum(box - floor, 0)
+    moving: Float32Array = np.maximum(box - floor, 0)
     moving /= moving + floor  # a thing weighs by its size, not by how it stands out from what is behind it
+    return moving
+
+
+def _everywhere(moving: Float32Array) -> bool:
+    """Whether all parts of the picture move, as they do when the camera does."""
+    rows, columns = CAMERA_CELLS
+    height, width = len(moving) // rows, moving.shape[1] // columns
+    if not height or not width:
+        return False
+    cells = moving[: rows * height, : columns * width].reshape(rows, height, columns, width).max(axis=(1, 3))
+    return int((cells > 0).sum()) >= CAMERA_SHARE * rows * columns
+
+
+def _blob(moving: Float32Array) -> tuple[float, float, float, float]:
+    """Energy, centre and radius of what moves."""
     columns, rows = moving.sum(axis=0), moving.sum(axis=1)
     total = float(rows.sum())
     if total <= 0:
         return 0.0, 0.0, 0.0, 0.0
-    height, width = box.shape
+    height, width = moving.shape
     across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
     x, y = float(columns @ across) / total, float(rows @ down) / total
     square = float(columns @ (across - x) ** 2 + rows @ (down - y) ** 2) / total
     whole, edge = height + BOX - 1, BOX / 2
-    return 100 * total / box.size, (x + edge) / whole, (y + edge) / whole, square**0.5 / whole
+    return 100 * total / moving.size, (x + edge) / whole, (y + edge) / whole, square**0.5 / whole
 
 
 def _spectrum(luma: Float32Array) -> npt.NDArray[np.complex128]:
