@@ -43,7 +43,7 @@ class DynamicsShape:
 
     video_width: int = 48
     hidden: int = 48
-    dropout: float = 0.3
+    dropout: float = 0.4
 
 
 @dataclass(frozen=True)
