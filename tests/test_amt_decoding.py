@@ -103,6 +103,13 @@ def test_affect_raises_exactly_the_qualities_of_the_mood() -> None:
     assert torch.allclose(double, 2 * scores)
 
 
+def test_within_a_mood_the_rarer_qualities_gain_most() -> None:
+    """Else exciting and relaxing would both be plain major triads."""
+    scores = Affect([with_moods(film(3), "relaxing")], 1.0)(zeros(), step([[C]], [1]))[0]
+    c_maj7, c_maj6 = parse_label("C:maj7").id, parse_label("C:maj6").id
+    assert scores[c_maj7] == scores[c_maj6] > scores[C] > 0
+
+
 def test_measured_emotions_lean_where_no_mood_is_asked_for() -> None:
     given = dataclasses.replace(film(40), emotion=np.tile(np.eye(6, dtype=np.float32)[4], (40, 1)))
     weights = emotion_weights(given)

@@ -208,9 +208,10 @@ def test_push_on_completion_and_on_request(tmp_path: Path) -> None:
 
 def test_the_oldest_finished_scores_go_beyond_the_limit(tmp_path: Path) -> None:
     with running_daemon(config(tmp_path, limits=Limits(keep_jobs=3))) as world:
-        jobs = [world.submit(f"n{n}") for n in range(6)]
-        for job in jobs:
-            world.wait(job) if world.http.get(f"/v1/scores/{job}").status_code == 200 else None
+        jobs = []
+        for n in range(6):
+            jobs.append(world.submit(f"n{n}"))
+            world.wait(jobs[-1])  # one after the other, so that the order of finishing is that of asking
         until = time.monotonic() + 60
         while len(world.daemon.service.store.ids()) > 3 and time.monotonic() < until:
             time.sleep(0.05)

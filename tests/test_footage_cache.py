@@ -154,9 +154,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seen
 
 
-def test_a_film_is_decoded_once_for_cuts_and_motion(tmp_path: Path, decoded: list[float]) -> None:
+def test_a_film_is_decoded_once_for_cuts_and_motion(tmp_path: Path, decoded: list[float], own_home: Path) -> None:
     film = plain_film(tmp_path / "film.mp4", count=75)
-    first = measure(read_video(film), MeasureOptions(clip=False))
+    first = measure(read_video(film), MeasureOptions(clip=False, cache_folder=own_home / "cache"))
     assert len(decoded) == 75
     shutil.move(film, tmp_path / "moved.mp4")
     again = measure(read_video(tmp_path / "moved.mp4"), MeasureOptions(clip=False))

@@ -154,6 +154,7 @@ def film(tmp_path: Path) -> Timeline:
 @pytest.fixture(autouse=True)
 def no_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+    monkeypatch.delenv("V2M_CLIP_WEIGHTS", raising=False)
 
 
 def test_without_weights_the_modality_is_absent_and_named(film: Timeline) -> None:
@@ -164,7 +165,9 @@ def test_without_weights_the_modality_is_absent_and_named(film: Timeline) -> Non
     assert measure(film, MeasureOptions(cache=False, clip=False)).warnings == ()
 
 
-def test_weights_are_found_in_the_order_given_pulled_hub(tmp_path: Path, own_home: Path) -> None:
+def test_weights_are_found_in_the_order_given_pulled_hub(
+    tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert find_weights() is None
     hub = tmp_path / "no-hub" / "models--timm--vit_large_patch14_clip_336.openai" / "snapshots" / "abc" / HUB_FILES[0]
     pulled = own_home / "models" / "clip" / HUB_FILES[0]
@@ -173,6 +176,8 @@ def test_weights_are_found_in_the_order_given_pulled_hub(tmp_path: Path, own_hom
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
         assert find_weights(given if path is given else None) == path
+    monkeypatch.setenv("V2M_CLIP_WEIGHTS", str(given))
+    assert find_weights() == given
     with pytest.raises(CheckpointError, match=r"nowhere\.pt"):
         find_weights(tmp_path / "nowhere.pt")
 

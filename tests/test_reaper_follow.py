@@ -20,6 +20,7 @@ from reaper_scores import make_score
 from v2m_bridge.errors import HostError
 from v2m_bridge.hosts.doubles.reaper_osc_peer import Peer, Transport
 from v2m_bridge.hosts.midi_out import VkbOutput
+from v2m_bridge.hosts.realtime import on_time
 from v2m_bridge.hosts.reaper_clock import TransportClock
 from v2m_bridge.hosts.reaper_follow import ALL_NOTES_OFF, Follower, LiveEvent, Player, live_events
 from v2m_bridge.hosts.reaper_osc import OscLink
@@ -245,9 +246,12 @@ SCORE = make_score(12, notes=1200)
 
 
 def share_in_time(output: Any, got: list[tuple[float, bytes]], seed: int) -> float:
-    """Perform once; the share of notes within 10 ms of when the transport passed them. Nothing may be left sounding."""
+    """Perform once; the share of notes within 10 ms of when the transport passed them. Nothing may be left sounding.
+
+    The simulated REAPER gets the same scheduling as the player, or a busy machine would make its clock the wrong one.
+    """
     events = live_events(SCORE)
-    with Peer(jitter_s=0.02, feedback_hz=15.0, seed=seed) as peer, following(peer, events, output):
+    with on_time(), Peer(jitter_s=0.02, feedback_hz=15.0, seed=seed) as peer, following(peer, events, output):
         stretches = perform(peer.transport)
     time.sleep(0.2)
     expected = expected_notes(stretches, events)
@@ -262,6 +266,7 @@ def best_share(output: Any, got: list[tuple[float, bytes]]) -> float:
     return first if first >= SHARE else max(first, share_in_time(output, got, 1))
 
 
+@pytest.mark.slow
 def test_notes_are_in_time_through_start_seek_loop_and_stop() -> None:
     output = Recorder()
     assert best_share(output, output.got) >= SHARE
@@ -270,7 +275,7 @@ def test_notes_are_in_time_through_start_seek_loop_and_stop() -> None:
 def test_a_changed_play_rate_is_learnt() -> None:
     events = live_events(SCORE)
     output = Recorder()
-    with Peer(jitter_s=0.02) as peer, following(peer, events, output):
+    with on_time(), Peer(jitter_s=0.02) as peer, following(peer, events, output):
         peer.transport.set_rate(1.25)
         peer.transport.play()
         time.sleep(3.0)
@@ -349,16 +354,20 @@ def jack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not shutil.which("jackd") or rtmidi.API_UNIX_JACK not in rtmidi.get_compiled_api():
         pytest.skip("no JACK on this machine")
     name = f"v2m{os.getpid()}"
-    log = (tmp_path_factory.mktemp("jack") / "log").open("w")
-    command = ["jackd", "--no-realtime", "-n", name, "-d", "dummy", "-r", "48000", "-p", "64"]
-    server = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"})
-    time.sleep(1.5)
-    if server.poll() is not None:
-        pytest.skip("JACK does not start on this machine")
-    yield name
-    server.terminate()
-    server.wait()
-    log.close()
+    command = ["jackd", "--realtime", "-P", "20", "-n", name, "-d", "dummy", "-r", "48000", "-p", "128"]
+    environment = {**os.environ, "JACK_NO_AUDIO_RESERVATION": "1"}
+    with (tmp_path_factory.mktemp("jack") / "log").open("w") as log:
+        with on_time():  # inherited: the server must wake on time as well
+            server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        try:
+            time.sleep(1.5)
+            if server.poll() is not None:
+                pytest.skip("JACK does not start on this machine")
+            yield name
+        finally:
+            # asked kindly: a killed server keeps its place in JACK's registry, which has eight of them
+            server.terminate()
+            server.wait(timeout=60)
 
 
 def in_jack(server: str, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -371,7 +380,9 @@ def in_jack(server: str, code: str, *arguments: str) -> subprocess.CompletedProc
 JACK_FOLLOW = """
 import time, rtmidi
 from test_reaper_follow import *
-from v2m_bridge.hosts.midi_out import RtMidiOutput, open_port
+from v2m_bridge.hosts.midi_out import open_port
+steady = on_time()
+steady.__enter__()
 output = open_port()
 listener = rtmidi.MidiIn(rtmidi.API_UNIX_JACK, name="listener")
 (index,) = [i for i, name in enumerate(listener.get_ports()) if "v2m-bridge" in name]
@@ -387,7 +398,8 @@ print(share)
 """
 
 
+@pytest.mark.slow
 def test_a_real_midi_port_delivers_the_notes_in_time(jack: str) -> None:
     run = in_jack(jack, JACK_FOLLOW)
     assert run.returncode == 0, run.stderr[-2000:]
-    assert float(run.stdout) >= SHARE
+    assert float(run.stdout.split()[-1]) >= SHARE

@@ -19,7 +19,7 @@ from v2m_bridge.errors import CheckpointError, InputError, SetupError, V2MError
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.training.baselines import AdaptiveNgram, bigram_scores, gather_statistics
 from v2m_bridge.training.batches import SongTensors
-from v2m_bridge.training.chords import Machine, predict, train_chords, train_steering
+from v2m_bridge.training.chords import Machine, predict, train_chords, train_steering, transposition_tables
 from v2m_bridge.training.dataset import load_dataset, padded_film
 from v2m_bridge.training.evaluate import evaluate
 from v2m_bridge.training.loop import Epoch, Recipe
@@ -32,6 +32,7 @@ from v2m_bridge.training.metrics import (
     song_rmse,
 )
 from v2m_bridge.training.train import TrainOptions, choose_machine, train_all
+from v2m_bridge.training.variation import paced, varied_songs
 
 CPU = Machine()
 RECIPE = Recipe(epochs=2, batch=4, learning_rate=5e-3, weight_decay=0.01, average=0.8, warm_up=2)
@@ -163,6 +164,45 @@ def test_repeating_songs_are_learned_by_the_adaptive_ngram(songs_file: Path) -> 
     assert own > 0.9
     assert own > pairs
     assert AdaptiveNgram(statistics).global_order == 2
+
+
+# what training does to songs
+
+
+def test_a_song_at_another_pace_keeps_its_chords_in_order_and_its_film_beside_them(songs_file: Path) -> None:
+    song = load_dataset(songs_file).songs[2]
+    n = len(song.chords)
+    slower, faster = paced(song, 0.8), paced(song, 1.25, start=10)
+    assert len(slower.chords) == int(n / 0.8)
+    assert len(faster.chords) == int((n - 10) / 1.25)
+    assert faster.chords[0] == song.chords[10]
+    assert set(slower.chords.tolist()) == set(song.chords.tolist())
+
+    def order(chords: np.ndarray) -> list[int]:
+        return [int(chord) for index, chord in enumerate(chords) if index == 0 or chords[index - 1] != chord]
+
+    assert order(slower.chords) == order(song.chords)
+    assert slower.film.slots_left[[0, -1]].tolist() == [slower.film.length - 1, 0]
+    assert slower.film.motion[0] == song.film.motion[0]
+    assert slower.film.motion[-1] == song.film.motion[-1]
+    assert paced(song, 1.0) is song
+
+
+def test_variations_repeat_for_a_seed_and_differ_between_seeds(songs_file: Path) -> None:
+    songs = load_dataset(songs_file).split("train")
+    first, again, other = (varied_songs(songs, seed) for seed in (1, 1, 2))
+    assert [song.chords.tolist() for song in first] == [song.chords.tolist() for song in again]
+    assert [song.chords.tolist() for song in first] != [song.chords.tolist() for song in other]
+
+
+def test_transposed_songs_move_as_a_whole() -> None:
+    from v2m_bridge.music.chords import parse_label
+
+    table = transposition_tables()[3]
+    for before, after in (("C", "D#"), ("A:min7", "C:min7"), ("B:7", "D:7"), ("N", "N")):
+        assert int(table[parse_label(before).id]) == parse_label(after).id
+    assert table[END_ID] == END_ID
+    assert sorted(table.tolist()) == list(range(N_TOKENS))
 
 
 # training

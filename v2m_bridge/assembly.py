@@ -10,10 +10,19 @@ from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.harmony import Harmony
 from v2m_bridge.music.arrangement import Arrangement
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.score import ChordDocument, DynamicsDocument, PartDocument, Score, SecondDocument
+from v2m_bridge.score import (
+    CandidateDocument,
+    ChordDocument,
+    DynamicsDocument,
+    PartDocument,
+    RankingDocument,
+    Score,
+    SecondDocument,
+)
 from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.model import Fit, Lands
 from v2m_bridge.timeline.document import timeline_document
+from v2m_bridge.timeline.hits import HitKind
 
 if TYPE_CHECKING:
     from v2m_bridge.timeline.model import Timeline
@@ -53,12 +62,13 @@ def assemble(
         parts=_parts(arrangement),
         dynamics=_dynamics(harmony, fit),
         footage=_seconds(features),
+        ranking=_ranking(harmony),
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
 def _chords(harmony: Harmony, fit: Fit, direction: Direction) -> tuple[ChordDocument, ...]:
-    landed = {round(x.beat, 6) for x in fit.landings if x.lands is not Lands.MISS}
+    landed = {round(x.beat, 6) for x in fit.landings if x.lands is not Lands.MISS and x.hit.kind is not HitKind.MOTION}
     return tuple(
         ChordDocument(
             label=event.chord.label,
@@ -97,6 +107,24 @@ def _dynamics(harmony: Harmony, fit: Fit) -> tuple[DynamicsDocument, ...]:
             loudness=round(point.loudness, _ROUND),
         )
         for point in harmony.dynamics
+    )
+
+
+def _ranking(harmony: Harmony) -> RankingDocument | None:
+    ranking = harmony.ranking
+    if ranking is None:
+        return None
+    return RankingDocument(
+        chosen=ranking.chosen,
+        alignment_rank=ranking.alignment_rank,
+        likelihood_rank=ranking.likelihood_rank,
+        aligner=ranking.aligner,
+        candidates=tuple(
+            CandidateDocument(
+                seed=item.seed, alignment=_rounded(item.alignment), log_likelihood=_rounded(item.log_likelihood)
+            )
+            for item in ranking.candidates
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from v2m_bridge.direction import Direction
@@ -19,20 +19,35 @@ from v2m_bridge.sync.model import Slot
 from v2m_bridge.timeline.model import Timeline
 
 if TYPE_CHECKING:
+    from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.amt.conditioning import Conditioning
     from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions
+    from v2m_bridge.amt.dynamics import Dynamics
+    from v2m_bridge.amt.ranking import Ranking
 
 
 LONGEST_CHORD_S = 4.0
 """A chord that nobody locked moves on after about this long: the network likes to stay where it is."""
 
 
+ENERGY_OF_MOOD = {
+    "exciting": 1.35,
+    "fearful": 0.85,
+    "tense": 1.1,
+    "sad": 0.7,
+    "relaxing": 0.75,
+    "neutral": 1.0,
+}
+"""Arousal of each mood (Russell's circumplex: exciting and tense high, sad and relaxing low), as a factor."""
+
+
 @dataclass(frozen=True)
 class Harmony:
     """The chords of a score, in its key, and the predicted dynamics under them.
 
-    ``chords`` are contiguous; neighbours that are the same chord have become one.
+    ``chords`` are contiguous; neighbours that are the same chord have become one. ``ranking`` says how they were
+    chosen among several, where there were several.
     """
 
     chords: tuple[ChordEvent, ...]
@@ -40,6 +55,7 @@ class Harmony:
     checkpoint: str
     log_likelihood: float
     warnings: tuple[str, ...] = ()
+    ranking: Ranking | None = None
 
 
 def harmonise(
@@ -50,23 +66,33 @@ def harmonise(
     options: ScoreOptions,
     network: ChordNetwork,
     progress: Progress = silent,
+    aligner: AlignmentNetwork | None = None,
 ) -> Harmony:
     """Let the network choose a chord for every slot and predict the dynamics.
+
+    Of ``options.candidates`` choices, drawn in one batch, the one that ``aligner`` ranks first is kept; without an
+    aligner a single one is drawn.
 
     Raises:
         InputError: a primer or lock that cannot be read or lies outside the film.
     """
     from v2m_bridge.amt.conditioning import condition
-    from v2m_bridge.amt.decoding import decode
+    from v2m_bridge.amt.decoding import decode_batch
     from v2m_bridge.amt.dynamics import predict_dynamics
 
     cuts_s = [timeline.seconds(cut.frame) for cut in timeline.cuts]
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
-    sequence = decode(network, conditioning, _decode_options(slots, direction, options), progress)
+    drawn = _drawn(_decode_options(slots, direction, options), options.candidates if aligner else 1)
+    sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
     dynamics = predict_dynamics(conditioning)
+    ranking = _ranked(aligner, features, slots, sequences, dynamics, direction) if aligner and len(drawn) > 1 else None
+    sequence = sequences[ranking.chosen if ranking else 0]
+    factors = [energy(mood, options.affect) for mood in conditioning.moods]
     points = tuple(
-        DynamicsPoint(slot.start_beat, float(density), float(loudness))
-        for slot, density, loudness in zip(slots, dynamics.note_density, dynamics.loudness, strict=True)
+        DynamicsPoint(slot.start_beat, float(density) * factor, float(loudness) * factor)
+        for slot, density, loudness, factor in zip(
+            slots, dynamics.note_density, dynamics.loudness, factors, strict=True
+        )
     )
     return Harmony(
         chords=_merged(slots, sequence, direction),
@@ -74,7 +100,41 @@ def harmonise(
         checkpoint=sequence.checkpoint,
         log_likelihood=sequence.log_likelihood,
         warnings=_warnings(conditioning),
+        ranking=ranking,
     )
+
+
+def energy(mood: str | None, affect: float) -> float:
+    """What the mood asked for does to density and loudness: a factor, 1 without a mood or without affect."""
+    return float(ENERGY_OF_MOOD.get(mood or "neutral", 1.0) ** min(1.0, affect))
+
+
+def _drawn(options: DecodeOptions, count: int) -> list[DecodeOptions]:
+    from v2m_bridge.amt.ranking import candidate_seeds
+
+    return [replace(options, seed=seed) for seed in candidate_seeds(options.seed, count)]
+
+
+def _ranked(
+    aligner: AlignmentNetwork,
+    features: FootageFeatures,
+    slots: Sequence[Slot],
+    sequences: Sequence[ChordSequence],
+    dynamics: Dynamics,
+    direction: Direction,
+) -> Ranking:
+    from v2m_bridge.amt.heard import heard_in_slots
+    from v2m_bridge.amt.ranking import rank
+
+    starts_s = [slot.start_s for slot in slots]
+    pieces = [
+        heard_in_slots(
+            item.ids, starts_s, dynamics.note_density, dynamics.loudness, direction.key.minor, features.length
+        )
+        for item in sequences
+    ]
+    per_chord = [item.log_likelihood / max(1, int((~item.locked).sum())) for item in sequences]
+    return rank(aligner, features, pieces, per_chord, [item.options.seed for item in sequences])
 
 
 def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:

@@ -20,9 +20,12 @@ class ScoreOptions(BaseModel):
         affect: how strongly the mood bends harmony, 0 (off) to 3.
         temperature, top_p: how adventurous the chords are.
         change_at_cut: how strongly chords change on the cuts; 0 leaves it to the network.
+        candidates: scores drawn together, of which the one that follows the film best is kept.
         harmonic_rhythm_s: length of a harmonic slot that the beats are grouped into, in seconds.
         preset, parts: instrumentation and which parts to write; None takes the mood's own.
         primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
+        motion_hits: how much sudden movements of the picture bend the tempo, 0 (not at all) to 1; never at the cost of
+            a cut or a marker.
         tail_s: how long the last chord may ring after the picture.
         preview: also render ``preview.wav``.
         first_frame, end_frame: score only ``[first_frame, end_frame)`` of the edit, counted from its start (in and out
@@ -39,11 +42,13 @@ class ScoreOptions(BaseModel):
     temperature: Annotated[float, Field(gt=0, le=3)] = 0.9
     top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
     change_at_cut: Annotated[float, Field(ge=0, le=10)] = 2.0
+    candidates: Annotated[int, Field(ge=1, le=64)] = 8
     harmonic_rhythm_s: Annotated[float, Field(ge=0.25, le=16)] = 1.0
     preset: str | None = None
     parts: tuple[str, ...] | None = None
     primer: str | None = None
     locks: tuple[str, ...] = ()
+    motion_hits: Annotated[float, Field(ge=0, le=1)] = 0.0
     tail_s: Annotated[float, Field(ge=0, le=30)] = 0.0
     preview: bool = False
     rate: str | None = None

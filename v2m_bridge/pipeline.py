@@ -32,16 +32,18 @@ from v2m_bridge.music.locks import parse_locks, parse_primer
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score import Score
-from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
+from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
-from v2m_bridge.timeline.hits import find_hits
+from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
+    from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
+    from v2m_bridge.footage.model import FootageFeatures
     from v2m_bridge.timeline.model import Timeline
 
 STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
@@ -66,6 +68,7 @@ class Engine:
     device: str = "cpu"
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
+    _aligner: AlignmentNetwork | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
         """The chord network, loaded at the first call."""
@@ -74,6 +77,14 @@ class Engine:
 
             self._network = load_chord_network(self.checkpoint, self.device)
         return self._network
+
+    def aligner(self) -> AlignmentNetwork:
+        """The network that ranks candidates, loaded at the first call."""
+        if self._aligner is None:
+            from v2m_bridge.amt.ranking import load_aligner
+
+            self._aligner = load_aligner()
+        return self._aligner
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
@@ -135,18 +146,23 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
     direction = direct(timeline, features, options)
-    fit = fit_tempo(
-        find_hits(timeline),
+    fit = fit_with_motion(
+        find_hits(timeline, HitOptions(weights={HitKind.MOTION: options.motion_hits}), _movements(features)),
         timeline.duration_frames,
         timeline.rate,
         FitOptions(bpm=direction.bpm, mood=direction.mood if options.affect else None),
     )
     slots = harmonic_slots(fit, options.harmonic_rhythm_s)
     progress("chords", 0.0)
-    harmony = harmonise(slots, features, timeline, direction, options, engine.network(), progress)
+    aligner = engine.aligner() if options.candidates > 1 else None
+    harmony = harmonise(slots, features, timeline, direction, options, engine.network(), progress, aligner)
     progress("parts", 0.0)
     arrangement = arrange_score(harmony, fit, direction, options)
     return assemble(timeline, features, fit, harmony, arrangement, direction, options)
+
+
+def _movements(features: FootageFeatures) -> tuple[MotionOnset, ...]:
+    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
 
 
 def check_options(options: ScoreOptions) -> None:
@@ -175,7 +191,7 @@ def arrange_options(options: ScoreOptions, mood: str | None) -> ArrangeOptions:
     """
     return ArrangeOptions(
         preset=parse_preset(options.preset) if options.preset else None,
-        parts=parse_parts(",".join(options.parts)) if options.parts else tuple(Role),
+        parts=parse_parts(",".join(options.parts)) if options.parts is not None else tuple(Role),
         mood=mood,
         affect=min(1.0, options.affect),
         tail_s=options.tail_s,
@@ -186,7 +202,7 @@ def arrange_options(options: ScoreOptions, mood: str | None) -> ArrangeOptions:
 def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: ScoreOptions) -> Arrangement:
     """Voice the harmony over the bars of the fit, with weight on the hits that land."""
     landed = [x for x in fit.landings if x.lands is not Lands.MISS]
-    accents = [Accent(x.beat, strong=x.hit.must) for x in landed]
+    accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
     return arrange(
         harmony.chords,
         tuple(fit.tempo_map.bars(fit.end_beat)),

@@ -55,6 +55,27 @@ class SecondDocument(_Document):
     emotion: tuple[float, ...] | None
 
 
+class CandidateDocument(_Document):
+    """One of the scores compared: how well it follows the film, and its log-likelihood per chord."""
+
+    seed: int
+    alignment: float
+    log_likelihood: float
+
+
+class RankingDocument(_Document):
+    """How the chosen score ranks against the rest: places by alignment and by likelihood, 1 the best.
+
+    ``chosen`` is its place in ``candidates``, which are in the order they were drawn; ``aligner`` the judging network.
+    """
+
+    chosen: int
+    alignment_rank: int
+    likelihood_rank: int
+    aligner: str
+    candidates: tuple[CandidateDocument, ...]
+
+
 class Score(_Document):
     """``v2m.score/1``. Frames count from the start of the timeline, beats quarter notes from there."""
 
@@ -71,4 +92,5 @@ class Score(_Document):
     parts: tuple[PartDocument, ...]
     dynamics: tuple[DynamicsDocument, ...] = ()
     footage: tuple[SecondDocument, ...] = ()
+    ranking: RankingDocument | None = None
     warnings: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ class DynamicsShape:
 
     video_width: int = 48
     hidden: int = 48
-    dropout: float = 0.3
+    dropout: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,13 @@ class DynamicsNetwork(nn.Module):
         self.register_buffer("scale", torch.tensor([5.68, 0.099]))
 
     def forward(self, film: Film, slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
-        """[B, N, 2] in the units of the data."""
-        rows = self.encoder(film) + self.position(position_features(slots_from_start, slots_left))
+        """[B, N, 2] in the units of the data; what lies beyond a film's end (slots left below 0) is not read."""
+        over = slots_left < 0
+        rows = self.encoder(film, over) + self.position(position_features(slots_from_start, slots_left))
         rows = self.dropout(rows + self.mode[film.minor][:, None])
-        heard, _ = self.gru(rows)
+        lengths = (~over).sum(dim=1).clamp(min=1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(rows, lengths, batch_first=True, enforce_sorted=False)
+        heard, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=rows.shape[1])
         result: Tensor = self.out(torch.cat((self.dropout(heard), rows), dim=-1)) * self.scale + self.mean
         return result
 

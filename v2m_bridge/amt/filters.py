@@ -22,8 +22,11 @@ _C_MAJOR = frozenset({0, 2, 4, 5, 7, 9, 11})
 _LEADING_TONE_OF_A = 8
 _MAJOR_TONIC, _MINOR_TONIC = 0, 9
 
-AFFECT_TILT = 2.5
-"""Log odds that a quality of the wanted emotion gains at affect 1."""
+AFFECT_TILT = 3.0
+"""Log odds that a quality of the wanted emotion gains at affect 1, times its lean."""
+
+QUALITY_LEANS: dict[str, float] = {"maj": 0.6, "min": 0.8, "min7": 0.7}
+"""Qualities that are common anyway or belong to several emotions lean less, so that the others are heard; else 1."""
 
 EMOTION_SMOOTHING = 8
 """Slots to either side over which a measured emotion is averaged before it leans on the chords."""
@@ -171,7 +174,7 @@ def emotion_weights(conditioning: Conditioning) -> FloatArray:
 def affect_tilt(conditionings: Sequence[Conditioning], strength: float) -> Tensor:
     """[B, N, 159] log odds that each chord gains from the emotions wanted in each slot."""
     weights = np.stack([emotion_weights(item) for item in conditionings])
-    return AFFECT_TILT * strength * (torch.from_numpy(weights) @ emotion_sets())
+    return AFFECT_TILT * strength * (torch.from_numpy(weights) @ emotion_leans())
 
 
 def _smoothed(conditioning: Conditioning) -> FloatArray:
@@ -197,3 +200,13 @@ def emotion_sets() -> Tensor:
             assert quality is not None
             sets[row, chord_id] = float(QUALITIES[quality].harte in EMOTION_QUALITIES[emotion])
     return sets
+
+
+def emotion_leans() -> Tensor:
+    """[6, 159] how far each chord leans to each emotion: 0 outside its set, else the lean of its quality."""
+    leans = torch.zeros(N_TOKENS)
+    for chord_id in range(1, N_CHORDS):
+        quality = Chord.from_id(chord_id).quality
+        assert quality is not None
+        leans[chord_id] = QUALITY_LEANS.get(QUALITIES[quality].harte, 1.0)
+    return emotion_sets() * leans

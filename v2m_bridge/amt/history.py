@@ -37,6 +37,7 @@ class Trace:
     Attributes:
         runs: [B, L, 3] present and two previous run lengths, 0..15.
         recent: [B, L, 4] the present token and the three before it.
+        chords: [B, L, 3] the present chord and the two different ones before it, however long they were.
         pulse: [B, L, 2 * frequencies + 1].
         exact, loose: [B, L, keys] uint8, see the module; columns after the token's own are 0.
         same_run: [B, L, keys] bool, whether slot j - 1 was as long into its run as this one.
@@ -44,25 +45,26 @@ class Trace:
 
     runs: Tensor
     recent: Tensor
+    chords: Tensor
     pulse: Tensor
     exact: Tensor
     loose: Tensor
     same_run: Tensor
 
-    def follow_features(self) -> Tensor:
-        """[B, 9, L, keys] what attention may weigh, from the match lengths."""
-        exact, loose = self.exact.float(), self.loose.float()
+    def follow_features(self, kind: torch.dtype = torch.float32) -> Tensor:
+        """[B, 9, L, keys] what attention may weigh, from the match lengths, in the precision ``kind``."""
+        exact, loose = self.exact.to(kind), self.loose.to(kind)
         return torch.stack(
             (
                 torch.log1p(exact) / math.log(16),
-                (exact >= 2).float(),
-                (exact >= 4).float(),
-                (exact >= 8).float(),
-                (exact >= 16).float(),
+                (exact >= 2).to(kind),
+                (exact >= 4).to(kind),
+                (exact >= 8).to(kind),
+                (exact >= 16).to(kind),
                 torch.log1p(loose) / math.log(8),
-                (loose >= 2).float(),
-                (loose >= 4).float(),
-                self.same_run.float(),
+                (loose >= 2).to(kind),
+                (loose >= 4).to(kind),
+                self.same_run.to(kind),
             ),
             dim=1,
         )
@@ -89,11 +91,11 @@ class History:
         """Take the next tokens [B, L] and return their features."""
         steps = [self._push_one(ids[:, index]) for index in range(ids.shape[1])]
         keys = self.length
-        stacked = [torch.stack([step[part] for step in steps], dim=1) for part in range(6)]
-        runs, recent, pulse, exact, loose, same = stacked
-        return Trace(runs, recent, pulse, exact[..., :keys], loose[..., :keys], same[..., :keys])
+        stacked = [torch.stack([step[part] for step in steps], dim=1) for part in range(7)]
+        runs, recent, chords, pulse, exact, loose, same = stacked
+        return Trace(runs, recent, chords, pulse, exact[..., :keys], loose[..., :keys], same[..., :keys])
 
-    def _push_one(self, token: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def _push_one(self, token: Tensor) -> tuple[Tensor, ...]:
         now = self.length
         if now >= self.capacity:
             raise ValueError(f"history holds at most {self.capacity} tokens")
@@ -106,8 +108,10 @@ class History:
         recent = torch.full((len(token), 4), PAD_ID, dtype=torch.long, device=token.device)
         for back in range(min(4, self.length)):
             recent[:, back] = self.ids[:, now - back]
+        ends = torch.cat((torch.zeros_like(self._runs[:, :1]), self._runs[:, :2].cumsum(dim=1)), dim=1)
+        chords = torch.where(ends <= now, self.ids.gather(1, (now - ends).clamp(min=0)), PAD_ID)
         exact, loose = (part.clamp(max=255).to(torch.uint8) for part in (self._exact, self._loose))
-        return self._runs.clamp(max=LONGEST_RUN), recent, pulse, exact, loose, same
+        return self._runs.clamp(max=LONGEST_RUN), recent, chords, pulse, exact, loose, same
 
     def _update_runs(self, now: int, changed: Tensor) -> None:
         longer = self._runs + torch.tensor([1, 0, 0], device=changed.device)

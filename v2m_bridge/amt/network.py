@@ -2,8 +2,8 @@
 
 What is not in the published AMT (Kang et al. 2023): a learned "absent" vector per modality, so that any of them may
 be missing; slots left until the film ends; history features (``history``) as input and as attention bias, after the
-induction heads of Olsson et al. (2022); and a pointer head (See et al. 2017) that mixes copies of earlier
-chords with the vocabulary's distribution.
+induction heads of Olsson et al. (2022); intervals between chords, in the input and the output; and a pointer head (See
+et al. 2017) that mixes copies of earlier chords with the vocabulary's distribution.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from v2m_bridge.amt.conditioning import Conditioning
 from v2m_bridge.amt.history import FOLLOW_FEATURES, LONGEST_RUN, PULSE_FREQUENCIES, History, Trace
 from v2m_bridge.amt.vocabulary import N_TOKENS, PAD_ID, PAD_QUALITY, PAD_ROOT, token_qualities, token_roots
 from v2m_bridge.footage.model import SEMANTIC_SIZE
+from v2m_bridge.music.chords import QUALITIES
 from v2m_bridge.music.emotions import EMOTIONS
 
 SLOTS_LEFT_KINDS = 28
@@ -27,6 +28,8 @@ SLOTS_LEFT_KINDS = 28
 
 UNKNOWN_LEFT = SLOTS_LEFT_KINDS - 1
 LAG_KINDS = 48
+NO_INTERVAL = 12
+NO_RELATIVE = 12 * len(QUALITIES)
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,12 @@ class NetworkShape:
 
     width: int = 192
     layers: int = 4
-    heads: int = 6
+    heads: int = 4
     inner: int = 512
     copies: int = 4
     video_width: int = 64
     context: int = 300
-    dropout: float = 0.2
+    dropout: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ class VideoEncoder(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in self.mixers)
         self.dropout = SharedDropout(dropout)
 
-    def forward(self, film: Film) -> Tensor:
-        """[B, N, width]; slot n hears slots n - 10 .. n + 10."""
+    def forward(self, film: Film, over: Tensor | None = None) -> Tensor:
+        """[B, N, width]; slot n hears slots n - 10 .. n + 10, but none where the film is ``over`` [B, N]."""
         semantic = self.semantic(self.dropout((film.semantic - self.semantic_mean) * self.semantic_scale))
         emotion = self.emotion(film.emotion)
         motion = self.motion(torch.log1p(film.motion)[..., None] - 2.0)
@@ -119,7 +122,8 @@ class VideoEncoder(nn.Module):
         for part, mask, absent in zip(parts, masks, self.absent, strict=True):
             rows = rows + torch.where(mask[..., None], part, absent)
         for mixer, norm in zip(self.mixers, self.norms, strict=True):
-            mixed = mixer(norm(rows).transpose(1, 2)).transpose(1, 2)
+            heard = norm(rows) if over is None else norm(rows).masked_fill(over[..., None], 0.0)
+            mixed = mixer(heard.transpose(1, 2)).transpose(1, 2)
             rows = rows + self.dropout(F.gelu(mixed))
         return rows
 
@@ -236,11 +240,25 @@ class DecoderCache(Cache):
     copy_keys: Tensor | None
 
 
+def intervals(now: Tensor, before: Tensor) -> Tensor:
+    """Semitones 0..11 up from root id ``before`` to ``now``; 12 where either is no root (N, END, PAD)."""
+    sounding = (now >= 1) & (now <= 12) & (before >= 1) & (before <= 12)
+    return torch.where(sounding, (now - before) % 12, NO_INTERVAL)
+
+
+def relative_places() -> Tensor:
+    """[root id of the present chord, 159] which interval and quality each token is from there, 156 for none."""
+    roots, qualities = torch.tensor(token_roots())[None], torch.tensor(token_qualities())[None]
+    steps = intervals(roots, torch.arange(PAD_ROOT + 1)[:, None])
+    return torch.where(steps < NO_INTERVAL, steps * len(QUALITIES) + qualities - 1, NO_RELATIVE)
+
+
 class BridgeNetwork(nn.Module):
     """The default chord network; see the module."""
 
     roots: Tensor
     qualities: Tensor
+    relative: Tensor
 
     def __init__(self, shape: NetworkShape | None = None, identity: str = "untrained") -> None:
         super().__init__()
@@ -250,30 +268,38 @@ class BridgeNetwork(nn.Module):
         width = shape.width
         self.register_buffer("roots", torch.tensor(token_roots()), persistent=False)
         self.register_buffer("qualities", torch.tensor(token_qualities()), persistent=False)
+        self.register_buffer("relative", relative_places(), persistent=False)
         self.encoder = VideoEncoder(shape.video_width, shape.dropout)
         self.video_out = nn.Linear(shape.video_width, width)
         self.mood = nn.Parameter(torch.zeros(len(EMOTIONS), shape.layers, width))
         self.left = nn.Embedding(SLOTS_LEFT_KINDS, width)
         self.mode = nn.Parameter(torch.zeros(2, width))
+        self.transposed = nn.Parameter(torch.zeros(width))
         self.root = nn.ModuleList(nn.Embedding(PAD_ROOT + 1, width) for _ in range(4))
         self.quality = nn.ModuleList(nn.Embedding(PAD_QUALITY + 1, width) for _ in range(4))
         self.run = nn.ModuleList(nn.Embedding(LONGEST_RUN + 1, width) for _ in range(3))
+        self.interval = nn.ModuleList(nn.Embedding(NO_INTERVAL + 1, width) for _ in range(2))
         self.pulse = nn.Linear(2 * len(PULSE_FREQUENCIES) + 1, width)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(width)
         self.vocabulary = nn.Linear(width, N_TOKENS)
         self.root_out = nn.Linear(width, PAD_ROOT + 1)
         self.quality_out = nn.Linear(width, PAD_QUALITY + 1)
+        self.relative_out = nn.Linear(width, NO_RELATIVE)
         self.copy = CopyHeads(shape)
         self.dropout = nn.Dropout(shape.dropout)
         for module in self.modules():
             if isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.05)
 
-    def film_vectors(self, film: Film) -> Tensor:
-        """[B, N, width] what the decoder hears when it chooses the chord of slot n."""
+    def film_vectors(self, film: Film, transposed: Tensor | None = None) -> Tensor:
+        """[B, N, width] what the decoder hears when it chooses the chord of slot n.
+
+        ``transposed`` [B] is 1 for training songs moved out of C major / A minor, None when none is.
+        """
         vectors: Tensor = self.video_out(self.encoder(film)) + self.left(film.left_kind)
-        return vectors + self.mode[film.minor][:, None]
+        vectors = vectors + self.mode[film.minor][:, None]
+        return vectors if transposed is None else vectors + self.transposed * transposed[:, None, None]
 
     def mood_vectors(self, film: Film) -> Tensor | None:
         """[B, N, layers, width] what the moods add before each layer, or None where nothing is asked for.
@@ -303,7 +329,8 @@ class BridgeNetwork(nn.Module):
             cache: of the tokens before the last L.
         """
         x = self._embed(trace) + video
-        places = self._places(trace, ids.shape[1])
+        kind = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        places = self._places(trace, ids.shape[1], kind)
         kept: list[tuple[Tensor, Tensor]] = []
         x = self.dropout(x)
         for index, layer in enumerate(self.layers):
@@ -314,25 +341,34 @@ class BridgeNetwork(nn.Module):
         copy_keys = self.copy.key(x)
         if cache is not None and cache.copy_keys is not None:
             copy_keys = torch.cat((cache.copy_keys, copy_keys), dim=1)
-        logits = self.vocabulary(x)
-        logits = logits + self.root_out(x)[..., self.roots] + self.quality_out(x)[..., self.qualities]
-        return self.copy(x, copy_keys, ids, logits, places), kept, copy_keys
+        return self.copy(x, copy_keys, ids, self._logits(x, trace), places), kept, copy_keys
+
+    def _logits(self, x: Tensor, trace: Trace) -> Tensor:
+        """[B, L, 159] of the vocabulary: each token by itself, by root, by quality, and by its way from the present."""
+        present = self.roots[trace.recent[..., 0]]
+        related = F.pad(self.relative_out(x), (0, 1)).gather(2, self.relative[present])
+        by_part = self.root_out(x)[..., self.roots] + self.quality_out(x)[..., self.qualities]
+        logits: Tensor = self.vocabulary(x) + by_part + related
+        return logits
 
     def _embed(self, trace: Trace) -> Tensor:
         x: Tensor = self.pulse(trace.pulse)
         for back in range(4):
             token = trace.recent[..., back]
             x = x + self.root[back](self.roots[token]) + self.quality[back](self.qualities[token])
+        roots = self.roots[trace.chords]
+        for back in range(2):
+            x = x + self.interval[back](intervals(roots[..., back], roots[..., back + 1]))
         for back in range(3):
             x = x + self.run[back](trace.runs[..., back])
         return x
 
     @staticmethod
-    def _places(trace: Trace, keys: int) -> Places:
+    def _places(trace: Trace, keys: int, kind: torch.dtype) -> Places:
         length = trace.runs.shape[1]
         device = trace.runs.device
         lags = torch.arange(keys - length, keys, device=device)[:, None] - torch.arange(keys, device=device)[None]
-        return Places(lag_kinds(lags.clamp(min=0)), lags < 0, trace.follow_features())
+        return Places(lag_kinds(lags.clamp(min=0)), lags < 0, trace.follow_features(kind))
 
     @torch.inference_mode()
     def start(self, conditionings: list[Conditioning]) -> tuple[Cache, Tensor]:

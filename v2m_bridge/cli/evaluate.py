@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from v2m_bridge.training.affect import AffectTable
+    from v2m_bridge.training.alignment_metrics import AlignmentEvaluation
     from v2m_bridge.training.evaluate import Evaluation, Figures
 
 STAGE_WEIGHTS = {"data": 5, "likelihood": 15, "video ablations": 30, "baselines": 25, "affect table": 25}
@@ -24,18 +25,23 @@ def evaluate(
     checkpoint: Path | None = typer.Option(None, "--checkpoint", help="Folder or file; without it the shipped one."),
     split: str | None = typer.Option(None, "--split", help="Songs to judge; val where there are several, else all."),
     seeds: int = typer.Option(20, "--seeds", min=0, help="Decodings per mood in the affect table; 0 leaves it out."),
+    alignment: bool = typer.Option(False, "--alignment", help="Also how often the right music is found for a film."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
 ) -> None:
     """Judge a checkpoint: Hits@k as published, likelihood, dynamics, what a mood does, and every baseline."""
     from v2m_bridge.cli.terminal import print_json, shown_progress
+    from v2m_bridge.training.alignment_metrics import evaluate_alignment
     from v2m_bridge.training.evaluate import evaluate as run
 
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
+        aligned = evaluate_alignment(data, checkpoint, split) if alignment else None
         found = run(data, checkpoint, split, seeds, progress)
     if as_json:
-        print_json(as_document(found))
+        print_json(as_document(found) | ({"alignment": aligned.as_document()} if aligned else {}))
         return
     _print_tables(found)
+    if aligned is not None:
+        _print_alignment(aligned)
 
 
 def as_document(found: Evaluation) -> dict[str, Any]:
@@ -142,3 +148,18 @@ def _affect_table(affect: AffectTable) -> Any:
         cells = [f"[bold]{share:.3f}[/bold]" if name == mood else f"{share:.3f}" for name, share in shares.items()]
         table.add_row(mood, *cells, f"{affect.cost[mood]:.3f}", f"{affect.in_key[mood]:.3f}")
     return table
+
+
+def _print_alignment(found: AlignmentEvaluation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    songs = found.figures.songs
+    table = Table(title=f"{found.aligner} on {found.split}: the film's own music among {songs} songs")
+    table.add_column("what is known")
+    for name in ("R@1", "R@5", "R@10", "median rank"):
+        table.add_column(name, justify="right")
+    for what, figures in {"everything": found.figures, **found.ablations}.items():
+        table.add_row(what, *(f"{share:.3f}" for share in figures.recall), f"{figures.median_rank:g}")
+    table.add_row("chance", *(f"{min(1.0, k / songs):.3f}" for k in (1, 5, 10)), f"{(songs + 1) / 2:g}")
+    Console().print(table)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from v2m_bridge.sync.model import Fit, FitSummary
-    from v2m_bridge.timeline.hits import HitKind
+    from v2m_bridge.timeline.hits import HitKind, MotionOnset
     from v2m_bridge.timeline.model import Timeline
 
 
@@ -43,17 +43,20 @@ def fit(
     weight: list[str] = typer.Option([], "--weight", help="Weight of a kind: dissolve=0.3, marker=0. Repeatable."),
     spacing: float = typer.Option(0.0, "--min-spacing", help="Seconds; of two closer hits only the weightier counts."),
     cap: float | None = typer.Option(None, "--max-per-minute", help="At most so many hits in any minute."),
+    motion_hits: float = typer.Option(
+        0.0, "--motion-hits", help="How much sudden movements bend the tempo, 0 to 1; never at the cost of a cut."
+    ),
     picture: Path | None = typer.Option(None, "--svg", help="Also draw the tempo curve into this file."),
     as_json: bool = typer.Option(False, "--json", help="Print the fit as one JSON object and nothing else."),
 ) -> None:
     """Fit a tempo map to the cuts and markers of an edit: beats on the hits, bars on the strong ones."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.sync.document import fit_document
-    from v2m_bridge.sync.fit import fit_tempo
     from v2m_bridge.sync.model import FitOptions
-    from v2m_bridge.timeline.hits import HitOptions, find_hits
+    from v2m_bridge.sync.motion import fit_with_motion
+    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits
 
-    hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight), spacing, cap)
+    hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight, motion_hits), spacing, cap)
     options = FitOptions(
         bpm=_tempo(tempo),
         tempo_range=tempo_range,
@@ -65,7 +68,8 @@ def fit(
         mood=_mood(mood),
     )
     timeline = _read(source, rate, quiet=as_json)
-    result = fit_tempo(find_hits(timeline, hit_options), timeline.duration_frames, timeline.rate, options)
+    motion = _movements(timeline, hit_options.weight(HitKind.MOTION), quiet=as_json)
+    result = fit_with_motion(find_hits(timeline, hit_options, motion), timeline.duration_frames, timeline.rate, options)
     if picture is not None:
         _draw(result, timeline, picture)
     if as_json:
@@ -94,11 +98,13 @@ def _mood(text: str | None) -> str | None:
     return None if text is None else parse_emotion(text)
 
 
-def _weights(texts: list[str]) -> dict[HitKind, float]:
+def _weights(texts: list[str], motion: float) -> dict[HitKind, float]:
     from v2m_bridge.errors import InputError
     from v2m_bridge.timeline.hits import HitKind
 
-    weights: dict[HitKind, float] = {}
+    if not 0 <= motion <= 1:
+        raise InputError(f"--motion-hits {motion!r} is outside 0..1")
+    weights: dict[HitKind, float] = {HitKind.MOTION: motion}
     for text in texts:
         name, _, number = text.partition("=")
         try:
@@ -121,6 +127,21 @@ def _read(source: Path, rate: str | None, quiet: bool) -> Timeline:
         with shown_progress({"cuts": 1.0}, quiet=quiet) as progress:
             return read_video(source, progress)
     return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=Settings().media_roots)
+
+
+def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOnset, ...]:
+    """Sudden movements of the footage, looked for only where they are asked for."""
+    if not weight > 0:
+        return ()
+    from v2m_bridge.cli.terminal import print_warnings, shown_progress
+    from v2m_bridge.footage.measure import MeasureOptions, measure
+    from v2m_bridge.timeline.hits import MotionOnset
+
+    with shown_progress({"footage": 1.0}, quiet=quiet) as progress:
+        features = measure(timeline, MeasureOptions(clip=False), progress)
+    if not quiet:
+        print_warnings(features.warnings)
+    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
 
 
 def _draw(result: Fit, timeline: Timeline, path: Path) -> None:
@@ -156,6 +177,10 @@ def _figures(summary: FitSummary) -> list[str]:
         f"{summary.landed} of {summary.hits} hits land ({summary.landed_share:.0%}): {summary.downbeat_share:.0%} on "
         f"downbeats, {summary.beat_share:.0%} on other beats, {summary.eighth_share:.0%} on eighths",
         f"The best constant tempo, {summary.constant_bpm:.2f} bpm, lands {summary.constant_landed_share:.0%}",
+        *(
+            [f"{summary.motion_landed} of {summary.motion_hits} movements of the picture land"]
+            * (summary.motion_hits > 0)
+        ),
         f"Tempo steps: {summary.mean_step:.1%} on average, {summary.max_step:.1%} at most; "
         f"{summary.odd_bars} bars other than 4/4",
     ]

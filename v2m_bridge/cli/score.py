@@ -32,7 +32,7 @@ def score(
     seed: int = typer.Option(0, "--seed", min=0, help="Another seed, another score."),
     affect: float = typer.Option(1.0, "--affect", help="How strongly the mood bends the harmony; 0 is off."),
     preset: str | None = typer.Option(None, "--preset", help="Instrumentation; without it the mood chooses."),
-    parts: str | None = typer.Option(None, "--parts", help="Parts to write, such as chords,bass,figure."),
+    parts: str | None = typer.Option(None, "--parts", help="Which of chords,bass,figure,swell,hits."),
     primer: str | None = typer.Option(None, "--primer", help='Chords to begin with: "C Am F G".'),
     lock: list[str] = typer.Option([], "--lock", help="Hold a chord at a time in seconds: 12.5=Dm7. Repeatable."),
     harmonic_rhythm: float = typer.Option(
@@ -40,6 +40,10 @@ def score(
     ),
     change_at_cut: float = typer.Option(2.0, "--change-at-cut", help="How strongly chords change on cuts; 0 is off."),
     temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
+    motion_hits: float = typer.Option(
+        0.0, "--motion-hits", help="How much sudden movements bend the tempo, 0 to 1; never at the cost of a cut."
+    ),
+    candidates: int = typer.Option(8, "--candidates", help="Scores to choose from; the one closest to the film wins."),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
@@ -54,21 +58,25 @@ def score(
         seed=seed,
         affect=affect,
         preset=preset,
-        parts=tuple(part.strip() for part in parts.split(",")) if parts else None,
+        parts=tuple(part.strip() for part in parts.split(",")) if parts is not None else None,
         primer=primer,
         locks=tuple(lock),
         harmonic_rhythm_s=harmonic_rhythm,
         change_at_cut=change_at_cut,
         temperature=temperature,
+        motion_hits=motion_hits,
+        candidates=candidates,
         tail_s=tail,
         rate=rate,
         preview=preview,
     )
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.hosts.staging import refuse_unwritable
     from v2m_bridge.hosts.write_score import score_json
     from v2m_bridge.pipeline import Engine, compose, write_files
     from v2m_bridge.settings import Settings, state_folder
 
+    refuse_unwritable(out)
     settings = Settings()
     engine = Engine(
         media_roots=(*media_root, *settings.media_roots),
@@ -120,19 +128,32 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
     table.add_column()
     table.add_row("film", f"{result.timeline.name}, {len(result.timeline.shots)} shots, {_duration(result)}")
     table.add_row("key", result.key)
-    table.add_row("tempo", f"{summary.min_bpm:.1f} to {summary.max_bpm:.1f} bpm around {result.fit.requested_bpm:g}")
+    table.add_row("tempo", _tempo_line(result))
     table.add_row(
         "hits",
         f"{summary.landed} of {summary.hits} land within half a frame "
-        f"(best constant tempo, {summary.constant_bpm:g} bpm: {summary.constant_landed_share:.0%})",
+        f"(best constant tempo, {summary.constant_bpm:.1f} bpm: {summary.constant_landed_share:.0%})",
     )
     table.add_row("chords", _chord_line(result))
+    if result.ranking is not None:
+        ranking = result.ranking
+        table.add_row(
+            "chosen from",
+            f"{len(ranking.candidates)} scores: no. {ranking.alignment_rank} in following the film, "
+            f"no. {ranking.likelihood_rank} in likelihood",
+        )
     table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
     Console().print(table)
     print("files")
     for path in files.values():
         # not through rich: a path stays whole, so that it can be clicked and copied
         print(f"  {path}")
+
+
+def _tempo_line(result: Score) -> str:
+    summary = result.fit.summary
+    low, high = f"{summary.min_bpm:.1f}", f"{summary.max_bpm:.1f}"
+    return f"{low} bpm" if low == high else f"{low} to {high} bpm around {result.fit.requested_bpm:g}"
 
 
 def _duration(result: Score) -> str:

@@ -29,6 +29,8 @@ def train(
     precision: str = typer.Option("auto", "--precision", help="auto, bf16 or fp32."),
     threads: int | None = typer.Option(None, "--threads", min=1, help="CPU threads."),
     hold_out: bool = typer.Option(False, "--hold-out", help="Watch 75 songs split off from train instead of val."),
+    joint: bool = typer.Option(False, "--joint", help="Also train what ranks scores by how they follow the film."),
+    start: Path | None = typer.Option(None, "--start", help="With --joint: begin with this trained chord network."),
     resume: bool = typer.Option(False, "--resume", help="Go on after an interruption."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
 ) -> None:
@@ -49,17 +51,18 @@ def train(
         threads=threads,
         hold_out=hold_out,
         resume=resume,
+        joint=joint,
+        start=start,
     )
     with _shown(quiet=as_json) as (progress, report):
         trained = train_all(options, progress, report)
-    figures = {
-        "chords": trained.chords[-1].validation,
-        "dynamics": trained.dynamics[-1].validation,
-    }
+    curves = {"chords": trained.chords, "joint": trained.joint, "dynamics": trained.dynamics}
+    figures = {part: curve[-1].validation for part, curve in curves.items() if curve}
     if as_json:
         print_json({"out": str(out), "seconds": trained.seconds, "parameters": trained.parameters, **figures})
         return
-    print(f"{out}: {trained.parameters['chords']:,} + {trained.parameters['dynamics']:,} parameters")
+    sizes = " + ".join(f"{size:,}" for size in trained.parameters.values())
+    print(f"{out}: {sizes} parameters")
     for part, values in figures.items():
         print(f"{part}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
 

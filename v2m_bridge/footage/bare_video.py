@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from v2m_bridge.errors import V2MError
+from v2m_bridge.errors import CheckpointError, V2MError
 from v2m_bridge.footage.cache import FeatureCache
 from v2m_bridge.footage.clip import find_weights
 from v2m_bridge.footage.film import FilmScan, StillKeeper, has_stills, scan_film
@@ -26,12 +26,19 @@ def read_video(path: Path, progress: Progress = silent, *, cache: FeatureCache |
         SetupError: the cut detector cannot be loaded.
     """
     cache = cache or FeatureCache()
-    if find_weights() is None or not path.is_file() or has_stills(path, cache):
+    if not _clip_will_look() or not path.is_file() or has_stills(path, cache):
         return timeline_of(path, scan_film(path, progress, cache=cache))
     keeper = StillKeeper(path, cache)  # somebody will look with CLIP: keep what it needs from this pass
     scan = scan_film(path, progress, cache=cache, stills=keeper.add)
     keeper.finish()
     return timeline_of(path, scan)
+
+
+def _clip_will_look() -> bool:
+    try:
+        return find_weights() is not None
+    except CheckpointError:  # said where the weights are used
+        return False
 
 
 def timeline_of(path: Path, scan: FilmScan) -> Timeline:

@@ -21,8 +21,11 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 """Raised whenever a measurement changes; older entries are then never found again and age out."""
+
+FEATURES_FOLDER = "features"
+"""Name of this cache among the caches of the state folder."""
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 TRIM_TO = 0.8
@@ -52,10 +55,10 @@ def default_cache_folder() -> Path:
     """``features`` in the ``cache`` of the state folder (``V2M_HOME``, else the platform's folder for user data)."""
     home = os.environ.get("V2M_HOME")
     if home:
-        return Path(home).expanduser() / "cache" / "features"
+        return Path(home).expanduser() / "cache" / FEATURES_FOLDER
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "cache" / "features"
+    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "cache" / FEATURES_FOLDER
 
 
 def media_identity(path: Path) -> str:

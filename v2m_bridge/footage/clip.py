@@ -54,9 +54,14 @@ def clip_folder() -> Path:
 def find_weights(local: Path | None = None) -> Path | None:
     """The CLIP weights on this machine: the given file, what was pulled, or what the hub's own cache holds.
 
+    Args:
+        local: a file; None: what ``V2M_CLIP_WEIGHTS`` names, if anything.
+
     Raises:
-        CheckpointError: ``local`` was given but does not exist.
+        CheckpointError: the file does not exist.
     """
+    if local is None and os.environ.get("V2M_CLIP_WEIGHTS"):
+        local = Path(os.environ["V2M_CLIP_WEIGHTS"]).expanduser()
     if local is not None:
         if not local.is_file():
             raise CheckpointError(f"CLIP weights {local} do not exist", "correct V2M_CLIP_WEIGHTS or unset it")

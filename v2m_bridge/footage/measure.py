@@ -10,21 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from v2m_bridge.errors import CheckpointError, MediaError, SetupError
-from v2m_bridge.footage.cache import FeatureCache, entry_key, media_identity
+from v2m_bridge.footage.cache import FEATURES_FOLDER, FeatureCache, entry_key, media_identity
 from v2m_bridge.footage.clip import ClipEncoder
+from v2m_bridge.footage.dense import DenseMeter
 from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
-from v2m_bridge.footage.model import FloatArray, FootageFeatures
-from v2m_bridge.footage.onsets import find_onsets
-from v2m_bridge.footage.reading import TakePlan, plan, seconds_of
+from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
+from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, together
+from v2m_bridge.footage.reading import Take, TakePlan, plan, seconds_of
 from v2m_bridge.footage.seeing import Eye, Seen, Sight
 from v2m_bridge.footage.source import VideoSource
 from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes
-from v2m_bridge.footage.trace import UInt8Array, mean_difference
+from v2m_bridge.footage.trace import Trace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, Timeline
 
 NO_WEIGHTS = (
-    "CLIP weights are not on this machine, so what the footage shows and how it feels is absent; "
+    "CLIP weights are not on this machine, so only cuts and motion of the picture count; "
     "v2m-bridge models pull clip fetches them"
 )
 
@@ -38,7 +39,8 @@ class MeasureOptions:
         clip_weights: a file of weights; None: what was pulled or the hub's cache holds.
         encoder: an encoder that is loaded already; overrides ``clip_weights``.
         device: for CLIP: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        cache: whether to use the feature cache; ``cache_folder`` None: its default place.
+        cache: whether to use the feature cache.
+        cache_folder: the folder of all caches, of which this one is ``features``; None: that of the state folder.
         threads: decoding threads, 0 for as many as there are cores.
     """
 
@@ -82,7 +84,7 @@ def _offline_warnings(timeline: Timeline) -> Iterator[str]:
     offline = {shot.media or shot.name for shot in timeline.shots if shot.media and not shot.media_online}
     for media in sorted(offline):
         name = media.replace("\\", "/").rsplit("/", 1)[-1]
-        yield f"{name} is offline; its seconds are absent"
+        yield f"{name} is offline; its seconds are not measured"
 
 
 class _Measurement:
@@ -92,13 +94,16 @@ class _Measurement:
         self, timeline: Timeline, options: MeasureOptions, progress: Progress, eye: Eye | None, notes: list[str]
     ) -> None:
         self._timeline, self._options, self._progress, self._eye = timeline, options, progress, eye
-        self._cache = FeatureCache(options.cache_folder) if options.cache else None
+        folder = None if options.cache_folder is None else options.cache_folder / FEATURES_FOLDER
+        self._cache = FeatureCache(folder) if options.cache else None
         self._warnings = [*_offline_warnings(timeline), *notes]
         self._seconds = seconds_of(timeline)
         rows = len(self._seconds)
         self._motion, self._present = np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
         self._change = np.full(timeline.duration_frames, np.nan, np.float32)
         self._seen = Seen.nothing(rows)
+        self._dense = DenseMeter(timeline)
+        self._contacts: list[Onset] = []
 
     def run(self) -> FootageFeatures:
         """Measure everything."""
@@ -106,10 +111,12 @@ class _Measurement:
         plans = plan(self._timeline)
         film = self._whole_film(plans)
         if film is not None:
-            self._measure_film(film)
+            self._measure_film(film, plans[0].take)
         else:
             self._measure_edit(plans)
         self._progress("footage", 1.0)
+        bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate)
+        dense, dense_present = self._dense.finish()
         return FootageFeatures(
             duration_s=self._timeline.duration_s,
             motion=self._motion,
@@ -119,8 +126,10 @@ class _Measurement:
             motion_present=self._present,
             semantic_present=self._seen.present,
             emotion_present=self._seen.present.copy(),
-            onsets=find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate),
+            onsets=together(self._contacts, bursts),
             warnings=tuple(dict.fromkeys(self._warnings)),
+            dense=dense,
+            dense_present=dense_present,
         )
 
     # ------------------------------------------------------------------------------------------ a film as a whole
@@ -144,7 +153,7 @@ class _Measurement:
             return None
         return path if abs(info.duration_s - self._timeline.duration_s) < 2 / info.rate else None
 
-    def _measure_film(self, path: Path) -> None:
+    def _measure_film(self, path: Path, take: Take) -> None:
         """As published, straight from the film's own pictures; one pass for all of it."""
         key = entry_key("seen", "film", media_identity(path), self._eye.identity if self._eye else "")
         seen = self._stored_seen(key)
@@ -164,6 +173,7 @@ class _Measurement:
         inside = frames < len(self._change)
         self._change[:] = 0
         self._change[frames[inside]] = scan.trace.change[inside]
+        self._follow(take, scan.trace)
         self._warnings += scan.warnings
 
     def _scan(self, path: Path, sight: Sight | None) -> FilmScan:
@@ -183,7 +193,7 @@ class _Measurement:
             try:
                 results = self._takes(Path(media), own, share)
             except MediaError as error:
-                self._warnings.append(f"{error.message}; its seconds are absent")
+                self._warnings.append(f"{error.message}; its seconds are not measured")
                 continue
             for take_plan, result in zip(own, results, strict=True):
                 self._fill(take_plan, result)
@@ -234,8 +244,13 @@ class _Measurement:
         self._motion[rows], self._present[rows] = result.motion, result.present
         change = change_on_timeline(take, result.trace, self._timeline.rate)
         self._change[take.start_frame : take.end_frame] = change
+        self._follow(take, result.trace)
         if not result.present.all():
             self._warnings.append(f"{Path(take.media).name} is shorter than the edit uses; the rest is absent")
+
+    def _follow(self, take: Take, trace: Trace) -> None:
+        self._dense.add(take, trace)
+        self._contacts += contacts_of_take(take, trace, map(_span, self._timeline.cuts), self._timeline.rate)
 
     def _compare_edges(self, edges: dict[int, UInt8Array]) -> None:
         """Seconds that begin with a shot: how much the picture changed from the shot before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,12 @@ BoolArray = npt.NDArray[np.bool_]
 
 SEMANTIC_SIZE = 768
 """Length of a CLIP ViT-L/14@336 image feature."""
+
+
+DENSE_RATE = 8
+"""Rows of dense features a second."""
+DENSE_SIZE = 4
+"""Motion, novelty, brightness, colourfulness."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class FootageFeatures:
         motion_present, semantic_present, emotion_present: [T] whether the row was measured.
         onsets: sudden movements, for accents and soft hits.
         warnings: what could not be measured, one sentence each.
+        dense: [8 T, 4] row s describes ``[s / 8, (s + 1) / 8)`` seconds: change of the pictures summed up (1: from
+            black to white once), difference to the second before 0..1, mean luma 0..1, colourfulness (0 grey, 1
+            extreme; Hasler and Süsstrunk 2003); zeros where absent. Empty where nothing was decoded.
+        dense_present: [8 T] whether the row was measured.
     """
 
     duration_s: float
@@ -46,6 +56,8 @@ class FootageFeatures:
     emotion_present: BoolArray
     onsets: tuple[Onset, ...] = ()
     warnings: tuple[str, ...] = ()
+    dense: FloatArray = field(default_factory=lambda: np.zeros((0, DENSE_SIZE), np.float32))
+    dense_present: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def length(self) -> int:

@@ -1,4 +1,7 @@
-"""Sudden movements: where the picture begins to change much faster than a moment ago, and is not cut."""
+"""Sudden movements: contacts on the path of what moves, and where the picture begins to change much faster.
+
+Neither is looked for across a cut.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from v2m_bridge.footage.contacts import find_contacts
 from v2m_bridge.footage.model import Onset
+from v2m_bridge.footage.reading import Take
+from v2m_bridge.footage.trace import Trace
 
 BEFORE_S = 0.3
 """How far back "a moment ago" reaches."""
@@ -22,8 +28,14 @@ FLOOR = 1.0
 LEAST_RISE = 0.7
 """Natural logarithm of the rise: the change doubles."""
 
+ABRUPT_FRAMES = 2
+"""It does so within this many frames; a thing that falls gathers speed for longer."""
+
 FULL_RISE = 2.5
 """A rise of this (twelvefold) has strength 1."""
+
+HELD_SHARE = 0.1
+"""A single picture that changes by no more than this share of the usual is the one before, held for a frame."""
 
 CUT_FRAMES = 2
 """Frames around a cut, on either side, whose change is the cut's own; every shot is judged by itself."""
@@ -49,6 +61,53 @@ def find_onsets(change: npt.NDArray[np.float32], cuts: Iterable[tuple[int, int]]
     return tuple(onsets)
 
 
+def contacts_of_take(take: Take, trace: Trace, cuts: Iterable[tuple[int, int]], rate: Fraction) -> list[Onset]:
+    """Contacts in what one take shows, on the timeline; found among the file's own pictures, whatever the speed.
+
+    Args:
+        take: where the timeline shows which part of the file.
+        trace: series of the file's pictures in that range.
+        cuts: as for :func:`find_onsets`.
+        rate: frames per second of the timeline.
+    """
+    if take.speed == 0 or len(trace.movement) != trace.length or trace.length < 3:
+        return []
+    spans = sorted((start, end) for start, end in cuts if take.start_frame < end and start < take.end_frame)
+    edges = [take.start_frame, *(edge for start, end in spans for edge in (start, end)), take.end_frame]
+    found: list[Onset] = []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        low_s, high_s = sorted((take.source_s(first, rate), take.source_s(last, rate)))
+        low, high = np.searchsorted(trace.seconds, [low_s - 0.5 / float(rate), high_s - 0.5 / float(rate)])
+        for at_s, strength in _contacts_between(trace, int(low), int(high)):
+            seconds = float(take.start_frame / rate) + (at_s - take.source_start_s) / take.speed
+            if float(first / rate) <= seconds < float(last / rate):
+                found.append(Onset(seconds, strength))
+    return sorted(found, key=lambda onset: onset.seconds)
+
+
+def _contacts_between(trace: Trace, low: int, high: int) -> Iterable[tuple[float, float]]:
+    """Media time and strength of the contacts among pictures ``low`` to ``high``; held pictures are left out."""
+    change = trace.change[low:high]
+    held = np.zeros(len(change), np.bool_)
+    if len(change) > 2:
+        same = change <= HELD_SHARE * np.median(change)
+        held[1:-1] = same[1:-1] & ~same[:-2] & ~same[2:]
+    kept = np.flatnonzero(~held) + low
+    seconds = trace.seconds[kept]
+    if len(kept) < 3 or seconds[-1] <= seconds[0]:
+        return
+    fps = (len(kept) - 1) / float(seconds[-1] - seconds[0])
+    for contact in find_contacts(trace.movement[kept], fps):
+        yield float(np.interp(contact.index, np.arange(len(kept)), seconds)), contact.strength
+
+
+def together(contacts: Iterable[Onset], bursts: Iterable[Onset]) -> tuple[Onset, ...]:
+    """Both kinds in order; of one of each that are close the contact, which says more exactly when."""
+    exact = list(contacts)
+    other = [b for b in bursts if all(abs(b.seconds - c.seconds) >= APART_S for c in exact)]
+    return tuple(sorted([*exact, *other], key=lambda onset: onset.seconds))
+
+
 def _of_shot(change: npt.NDArray[np.float32], rate: Fraction) -> list[tuple[int, float]]:
     """Frame within the shot and strength of each onset."""
     back, apart = max(2, round(BEFORE_S * float(rate))), max(1, round(APART_S * float(rate)))
@@ -57,7 +116,8 @@ def _of_shot(change: npt.NDArray[np.float32], rate: Fraction) -> list[tuple[int,
     level = np.log(np.maximum(change, FLOOR))
     calm = np.lib.stride_tricks.sliding_window_view(level, back)[:-1].max(axis=1)
     found: list[tuple[int, float]] = []
-    for frame in (np.flatnonzero(level[back:] - calm >= LEAST_RISE) + back).tolist():
+    abrupt = level[back:] - level[back - ABRUPT_FRAMES : -ABRUPT_FRAMES] >= LEAST_RISE
+    for frame in (np.flatnonzero((level[back:] - calm >= LEAST_RISE) & abrupt) + back).tolist():
         if not found or frame - found[-1][0] >= apart:
             peak = float(level[frame : frame + apart].max()) - float(calm[frame - back])
             found.append((frame, min(1.0, peak / FULL_RISE)))

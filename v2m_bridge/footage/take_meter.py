@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from v2m_bridge.footage.cache import Arrays
 from v2m_bridge.footage.model import BoolArray, FloatArray
@@ -57,12 +58,13 @@ class TakeResult:
             "seconds": self.trace.seconds,
             "change": self.trace.change,
             "thumbs": self.trace.thumbs,
+            "movement": self.trace.movement,
         }
 
     @staticmethod
     def from_arrays(arrays: Arrays) -> TakeResult:
         """Back from :meth:`arrays`."""
-        trace = Trace(arrays["seconds"], arrays["change"], arrays["thumbs"])
+        trace = Trace(arrays["seconds"], arrays["change"], arrays["thumbs"], arrays["movement"])
         return TakeResult(arrays["motion"], arrays["present"], arrays["edges"], arrays["edge_present"], trace)
 
 
@@ -237,12 +239,17 @@ def _merged(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return joined
 
 
+def shown_pictures(take: Take, trace: Trace, rate: Fraction, on_time_s: float = 0.002) -> npt.NDArray[np.int64]:
+    """[length of the take in frames] which picture of a series that is not empty each frame shows."""
+    frames = np.arange(take.end_frame - take.start_frame)
+    shown_s = np.maximum(0.0, take.source_start_s + frames / float(rate) * take.speed)
+    return np.clip(np.searchsorted(trace.seconds, shown_s + on_time_s, side="right") - 1, 0, trace.length - 1)
+
+
 def change_on_timeline(take: Take, trace: Trace, rate: Fraction, on_time_s: float = 0.002) -> Float32Array:
     """[length of the take in frames] change of the picture from frame to frame, whatever the speed; 0 first."""
     frames = np.arange(take.end_frame - take.start_frame)
     if not trace.length:
         return np.full(len(frames), np.nan, np.float32)
-    shown_s = np.maximum(0.0, take.source_start_s + frames / float(rate) * take.speed)
-    index = np.clip(np.searchsorted(trace.seconds, shown_s + on_time_s, side="right") - 1, 0, trace.length - 1)
-    total = np.cumsum(trace.change, dtype=np.float64)[index]
+    total = np.cumsum(trace.change, dtype=np.float64)[shown_pictures(take, trace, rate, on_time_s)]
     return np.abs(np.diff(total, prepend=total[:1])).astype(np.float32)

@@ -6,11 +6,13 @@ A two-hour film at 25 frames a second takes about 80 MB.
 from __future__ import annotations
 
 import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from v2m_bridge.footage.movement import ROW_SIZE, MovementMeter
 
 if TYPE_CHECKING:
     import av
@@ -36,11 +38,13 @@ class Trace:
         seconds: [N] when each picture begins, from the first picture of the file.
         change: [N] mean absolute difference to the picture before, of RGB 0..255 on the reduced picture; 0 first.
         thumbs: [N, 9, 16, 3] RGB thumbnails.
+        movement: [N, 6] where it moves: rows of :class:`v2m_bridge.footage.movement.MovementMeter`; or empty.
     """
 
     seconds: Float64Array
     change: Float32Array
     thumbs: UInt8Array
+    movement: Float32Array = field(default_factory=lambda: np.zeros((0, ROW_SIZE), np.float32))
 
     @property
     def length(self) -> int:
@@ -92,6 +96,8 @@ class TraceRecorder:
         self._seconds = array.array("d")
         self._change = array.array("f")
         self._thumbs = bytearray()
+        self._movement = array.array("f")
+        self._meter = MovementMeter()
         self._before: UInt8Array | None = None
 
     def add(self, seconds: float, small: UInt8Array, thumb: UInt8Array) -> None:
@@ -99,6 +105,7 @@ class TraceRecorder:
         self._seconds.append(seconds)
         self._change.append(0.0 if self._before is None else mean_difference(small, self._before))
         self._thumbs += thumb.tobytes()
+        self._movement.extend(self._meter.add(small).tolist())
         self._before = small
 
     def finish(self) -> Trace:
@@ -107,6 +114,7 @@ class TraceRecorder:
             np.array(self._seconds, np.float64),
             np.array(self._change, np.float32),
             np.frombuffer(bytes(self._thumbs), np.uint8).reshape(-1, *THUMB_SHAPE),
+            np.array(self._movement, np.float32).reshape(-1, ROW_SIZE),
         )
 
 

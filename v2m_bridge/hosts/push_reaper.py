@@ -80,11 +80,6 @@ def push_score(
     return PushReport("script", job, answer, len(answer.markers), len(answer.markers), ())
 
 
-def is_set_up(outbox: Path) -> bool:
-    """Whether REAPER's import script has ever run with this outbox, or watches it now."""
-    return read_handshake(outbox) is not None or (outbox / WATCHING).is_file()
-
-
 def _taken_by_watcher(job: Path) -> bool:
     """Whether "Watch for scores" runs and takes the job, so that it is not imported a second time."""
     deadline = time.monotonic() + WATCHER_S

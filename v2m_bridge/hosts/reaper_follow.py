@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from v2m_bridge.hosts.midi_out import MidiOutput
+from v2m_bridge.hosts.realtime import on_time
 from v2m_bridge.hosts.reaper_clock import TransportClock
 from v2m_bridge.hosts.reaper_osc import ADDRESSES, REFRESH_SURFACES, OscLink
 from v2m_bridge.hosts.reaper_session import MidiItem, plan_session, session_tempo_map
@@ -153,15 +154,19 @@ class Follower:
     def run(self, ended: threading.Event) -> FollowReport:
         """Follow until ``ended`` is set or somebody interrupts; whatever happens, nothing is left sounding."""
         try:
-            self._link.send(ADDRESSES["action"], REFRESH_SURFACES)
-            while not ended.is_set():
-                message = self._link.receive(self._wait_s())
-                if message is not None and message.arguments and not isinstance(message.arguments[0], str):
-                    self.transport.hear(message.address, float(message.arguments[0]), message.arrived_s)
-                self._advance(self._clock())
+            with on_time():
+                self._link.send(ADDRESSES["action"], REFRESH_SURFACES)
+                while not ended.is_set():
+                    self._step()
         finally:
             self.player.silence()
         return self.player.report
+
+    def _step(self) -> None:
+        message = self._link.receive(self._wait_s())
+        if message is not None and message.arguments and not isinstance(message.arguments[0], str):
+            self.transport.hear(message.address, float(message.arguments[0]), message.arrived_s)
+        self._advance(self._clock())
 
     def _advance(self, now_s: float) -> None:
         transport = self.transport

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,8 +20,7 @@ def staged(out: Path) -> Iterator[Path]:
         InputError: ``out`` is a file or cannot be written.
     """
     out = out.absolute()
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file", "give a folder for the score")
+    refuse_unwritable(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -31,6 +31,20 @@ def staged(out: Path) -> Iterator[Path]:
         _move_all(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Say no before any long work.
+
+    Raises:
+        InputError: ``out`` is a file, or lies where nothing can be made.
+    """
+    out = out.absolute()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file", "give a folder for the score")
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to {out}: {there} is not a folder one can write to")
 
 
 def _move_all(folder: Path, out: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.cue_facts import CueEvent, CueFacts
 from v2m_bridge.music.emotions import EMOTIONS
-from v2m_bridge.score import Score
+from v2m_bridge.score import RankingDocument, Score
 
 Thumbnails = Mapping[int, str] | Callable[[int], str | None]
 """Index of a shot in ``timeline.shots`` -> picture as a ``data:image/...`` URI, or nothing where media is offline."""
@@ -57,6 +57,8 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         ("On the grid", f"{summary.landed} of {summary.hits} hits"),
         ("Best fixed tempo", f"{summary.constant_landed_share:.0%} of hits"),
     ]
+    if score.ranking is not None:
+        lead.append(("Chosen from", _standing(score.ranking)))
     return {
         "style": _asset("page.css"),
         "script": "".join(_asset(name) for name in ("draw.js", "sound.js", "page.js")),
@@ -75,6 +77,14 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         ),
         "data": _json(_data(facts, thumbnails)),
     }
+
+
+def _standing(ranking: RankingDocument) -> str:
+    """How the score ranks among those it was chosen from."""
+    return (
+        f"{len(ranking.candidates)}: no. {ranking.alignment_rank} in following the film, "
+        f"no. {ranking.likelihood_rank} in likelihood"
+    )
 
 
 def _length(seconds: float) -> str:

@@ -59,7 +59,11 @@ class DynamicsPoint:
 
 @dataclass(frozen=True)
 class Accent:
-    """A moment the arrangement should weigh: a landed hit. ``strong`` for must-hits and markers."""
+    """A moment the arrangement should weigh: a landed hit. ``strong`` for must-hits and markers.
+
+    ``moving``: a movement of the picture, which only the moving figure answers.
+    """
 
     beat: float
     strong: bool
+    moving: bool = False

@@ -189,7 +189,9 @@ def figure_notes(
         onsets += _cell_onsets(cell, family, level)
     moving = [o for o in onsets if o.beat < plan.closing_beat - 1e-6 and not plan.in_breath(o.beat)]
     struck = [Onset(beat, 2, 0.5, True) for beat in plan.strong if beat < plan.closing_beat - 1e-6]
-    line = [*_merged(struck, moving), *_closing_onsets(plan)]
+    touched = [Onset(beat, 2, 0.5, True) for beat in plan.moving if beat < plan.closing_beat - 1e-6]
+    touched = [onset for onset in touched if not plan.in_breath(onset.beat)]
+    line = [*_merged(struck, _merged(moving, touched)), *_closing_onsets(plan)]
     notes: list[Note] = []
     for index, onset in enumerate(line):
         span = plan.span_at(onset.beat)
@@ -199,6 +201,7 @@ def figure_notes(
         length = onset.length * (character.articulation if onset.beat < plan.closing_beat - 1e-6 else 1.0)
         stop = plan.breathing_end(onset.beat, min(onset.beat + length, limit, _span_end(plan, span)))
         extra = chair.boost + character.boost + _hit_extra(plan, onset.beat) + (STEP_EXTRA if onset.accent else 0)
+        extra += ACCENT_EXTRA if plan.is_moving(onset.beat) else 0.0
         pitch = _rung(ladders[span.start_beat], onset.tone, len(span.chord.pitch_classes))
         notes.append(Note(onset.beat, stop - onset.beat, pitch, velocity(plan.curve.loudness_at(onset.beat), extra)))
     return [n for n in notes if n.length_beats >= _SHORTEST_BEATS / 2]

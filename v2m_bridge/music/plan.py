@@ -39,7 +39,8 @@ class Plan:
         end_beat: where the picture ends.
         last_beat: where the music ends: ``end_beat``, later with a tail.
         strong: beats of strong hits inside the picture, ascending.
-        accents: beats of all hits, ascending.
+        accents: beats of all hits but movements of the picture, ascending.
+        moving: beats of movements of the picture, ascending.
         closing_beat: from here on the last chord is only held.
     """
 
@@ -53,6 +54,7 @@ class Plan:
     end_beat: float
     last_beat: float
     closing_beat: float
+    moving: tuple[float, ...] = ()
     _starts: tuple[float, ...] = field(default=(), repr=False)
 
     def span_at(self, beat: float) -> Span | None:
@@ -68,6 +70,9 @@ class Plan:
 
     def is_accent(self, beat: float) -> bool:
         return _has(self.accents, beat)
+
+    def is_moving(self, beat: float) -> bool:
+        return _has(self.moving, beat)
 
     def breath_before(self, beat: float) -> float:
         """Beats of silence before a strong hit at ``beat``: an eighth, or a sixteenth at slow tempi."""
@@ -113,7 +118,8 @@ def make_plan(
         raise InputError(f"a tail of {tail_s!r} s is outside 0..60")
     spans = _merge(chords, end_beat)
     inside = sorted((a for a in accents if -_NEAR <= a.beat < end_beat - _NEAR), key=lambda a: a.beat)
-    all_accents = _distinct([a.beat for a in inside])
+    all_accents = _distinct([a.beat for a in inside if not a.moving])
+    moving = _distinct([a.beat for a in inside if a.moving])
     strong = _distinct([a.beat for a in inside if a.strong])
     landmarks = sorted([*all_accents, *(s.start_beat for s in spans)])
     cells: list[Cell] = []
@@ -130,6 +136,7 @@ def make_plan(
         tempo=tempo,
         strong=strong,
         accents=all_accents,
+        moving=moving,
         end_beat=end_beat,
         last_beat=last_beat,
         closing_beat=_closing(spans, bars, tempo, end_beat),

@@ -54,6 +54,8 @@ class SummaryDocument(_Document):
     beat_share: float = 0.0
     eighth_share: float = 0.0
     odd_bars: int = 0
+    motion_hits: int = 0
+    motion_landed: int = 0
 
 
 class FitDocument(_Document):

@@ -62,7 +62,10 @@ class Landing:
 
 @dataclass(frozen=True)
 class FitSummary:
-    """Figures of a fit; ``constant_*`` are those of the best constant tempo for comparison."""
+    """Figures of a fit; ``constant_*`` are those of the best constant tempo for comparison.
+
+    ``motion_*`` are the movements of the picture among the hits.
+    """
 
     hits: int
     landed: int
@@ -77,6 +80,8 @@ class FitSummary:
     beat_share: float = 0.0
     eighth_share: float = 0.0
     odd_bars: int = 0
+    motion_hits: int = 0
+    motion_landed: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.sync.model import Fit, Lands, Slot
+from v2m_bridge.timeline.hits import HitKind
 
 LONGEST = 2.5
 """A slot lasts at most this many times the length asked for (or one beat)."""
@@ -18,7 +19,8 @@ def harmonic_slots(fit: Fit, seconds: float = 1.0) -> tuple[Slot, ...]:
     """Divide the piece into slots of whole beats, about ``seconds`` long, starting on landed hits where possible.
 
     Dynamic programming over beats: the squared log ratio of each slot's length to ``seconds`` against starting on a
-    hit, or on a downbeat. Hits on an eighth cannot start a slot.
+    hit, or on a downbeat. Hits on an eighth cannot start a
+    slot, movements of the picture do not.
 
     Args:
         fit: the grid.
@@ -35,7 +37,11 @@ def harmonic_slots(fit: Fit, seconds: float = 1.0) -> tuple[Slot, ...]:
     last = max(1, math.ceil(fit.end_beat - 1e-6))
     beat_s = [fit.tempo_map.seconds_at(min(beat, fit.end_beat)) for beat in range(last)]
     beat_s.append(fit.tempo_map.seconds_at(fit.end_beat))
-    on_hit = {round(x.beat) for x in fit.landings if x.lands in (Lands.DOWNBEAT, Lands.BEAT)}
+    on_hit = {
+        round(x.beat)
+        for x in fit.landings
+        if x.lands in (Lands.DOWNBEAT, Lands.BEAT) and x.hit.kind is not HitKind.MOTION
+    }
     starts = _best_starts(beat_s, _rewards(fit, on_hit), seconds)
     ends = [*starts[1:], last]
     return tuple(

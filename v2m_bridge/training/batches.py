@@ -56,9 +56,12 @@ class Batch:
 
 
 class SongTensors:
-    """All songs of a split; :meth:`batch` cuts to the longest of those asked for."""
+    """All songs of a split; :meth:`batch` cuts to the longest of those asked for.
 
-    def __init__(self, songs: Sequence[Song]) -> None:
+    Without ``traced`` the history features are left out, where only the dynamics are learned.
+    """
+
+    def __init__(self, songs: Sequence[Song], traced: bool = True) -> None:
         self.songs = tuple(songs)
         self.inputs = torch.from_numpy(np.stack([song.inputs() for song in songs]))
         self.targets = torch.from_numpy(np.stack([song.targets() for song in songs]))
@@ -72,7 +75,7 @@ class SongTensors:
         self._films = {name: torch.cat(rows) for name, rows in parts.items()}
         self._slots_left = torch.from_numpy(np.stack([film.slots_left for film in films]))
         self._dynamics = torch.from_numpy(np.stack([padded_dynamics(song) for song in songs]))
-        self._traces = _traces(self.inputs)
+        self._traces = _traces(self.inputs if traced else self.inputs[:, :1])
 
     def __len__(self) -> int:
         return len(self.songs)

@@ -184,3 +184,17 @@ def padded_film(song: Song, steps: int = STEPS) -> Conditioning:
 def splits(data: MuviSync) -> Sequence[str]:
     """Names of the splits, in the file's order."""
     return tuple(dict.fromkeys(song.split for song in data.songs))
+
+
+def chosen_songs(data: MuviSync, split: str | None) -> tuple[str, tuple[Song, ...]]:
+    """The songs to judge and their name: ``split``, else ``val`` beside others, else all songs of the file.
+
+    Raises:
+        InputError: the split has no songs.
+    """
+    if split is None:
+        present = splits(data)
+        split = "val" if "val" in present and len(present) > 1 else None
+    if split is None:
+        return "+".join(splits(data)), data.songs
+    return split, data.split(split)

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from v2m_bridge.amt.dynamics import DynamicsNetwork, DynamicsShape
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.batches import Batch, SongTensors
-from v2m_bridge.training.chords import Machine, with_dropped
+from v2m_bridge.training.chords import ABSENT_SHARE, Machine, with_dropped
 from v2m_bridge.training.dataset import STEPS
 from v2m_bridge.training.loop import Epoch, Recipe, train
 from v2m_bridge.training.metrics import song_rmse
+from v2m_bridge.training.variation import varied_songs
 
-DYNAMICS_RECIPE = Recipe(epochs=10, batch=16, learning_rate=2e-3, weight_decay=0.1, average=0.99, warm_up=40)
+DYNAMICS_RECIPE = Recipe(epochs=16, batch=8, learning_rate=2e-3, weight_decay=0.3, average=0.99, warm_up=40)
 
 
 def train_dynamics(
@@ -42,10 +43,17 @@ def train_dynamics(
     network.scale.copy_(sounding.std(dim=0).clamp(min=1e-6))
     network.to(machine.device)
 
+    varied = songs
+
+    def prepare(seed: int) -> Tensor:
+        nonlocal varied
+        varied = SongTensors(varied_songs(songs.songs, seed), traced=False)
+        return varied.lengths
+
     def loss(module: nn.Module, rows: Tensor) -> Tensor:
         assert isinstance(module, DynamicsNetwork)
-        batch = songs.batch(rows).to(machine.device)
-        found = predict(module, dataclasses.replace(batch, film=with_dropped(batch.film)))
+        batch = varied.batch(rows).to(machine.device)
+        found = predict(module, dataclasses.replace(batch, film=with_dropped(batch.film, ABSENT_SHARE)))
         errors = ((found - batch.dynamics) / module.scale).square() * batch.sounding[..., None]
         return (errors.mean(dim=1) + 1e-4).sqrt().mean()
 
@@ -54,7 +62,7 @@ def train_dynamics(
         density, loudness = dynamics_rmse(module, validation, machine).tolist()
         return {"rmse_note_density": density, "rmse_loudness": loudness}
 
-    best, curves = train(network, songs.lengths, loss, validate, recipe, state_path, progress, report)
+    best, curves = train(network, songs.lengths, loss, validate, recipe, state_path, progress, report, prepare)
     assert isinstance(best, DynamicsNetwork)
     return best, curves
 

@@ -23,7 +23,7 @@ from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.affect import AffectTable, affect_table
 from v2m_bridge.training.baselines import AdaptiveNgram, Statistics, bigram_scores, gather_statistics, repeat_scores
 from v2m_bridge.training.batches import padded_dynamics
-from v2m_bridge.training.dataset import STEPS, MuviSync, Song, load_dataset, padded_film, splits
+from v2m_bridge.training.dataset import STEPS, MuviSync, Song, chosen_songs, load_dataset, padded_film
 from v2m_bridge.training.metrics import affective_bce, correspondence, emotion_targets, ranks_of, song_hits, song_rmse
 from v2m_bridge.training.statistics import load_statistics
 
@@ -95,7 +95,7 @@ def evaluate(
         InputError, CheckpointError: the data or weights cannot be used.
     """
     data = load_dataset(data_path)
-    name, songs = _chosen(data, split)
+    name, songs = chosen_songs(data, split)
     network = load_chord_network(checkpoint)
     progress("likelihood", 0.0)
     scored = [_Scored(song, scores) for song, scores in zip(songs, _teacher_forced(network, songs), strict=True)]
@@ -112,15 +112,6 @@ def evaluate(
         affect=affect_table(network, [song.film for song in songs], seeds, progress) if seeds else None,
         ground_truth_correspondence=_ground_truth(songs),
     )
-
-
-def _chosen(data: MuviSync, split: str | None) -> tuple[str, tuple[Song, ...]]:
-    if split is None:
-        present = splits(data)
-        split = "val" if "val" in present and len(present) > 1 else None
-    if split is None:
-        return "+".join(splits(data)), data.songs
-    return split, data.split(split)
 
 
 def _background(data: MuviSync, split: str) -> tuple[Statistics, tuple[Song, ...]]:

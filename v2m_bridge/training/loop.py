@@ -65,6 +65,7 @@ def train(
     state_path: Path | None = None,
     progress: Progress = silent,
     report: Callable[[Epoch], None] = lambda epoch: None,
+    prepare: Callable[[int], Tensor] | None = None,
 ) -> tuple[nn.Module, list[Epoch]]:
     """Train in place and return the averaged network with its curves.
 
@@ -72,6 +73,7 @@ def train(
         lengths: [S] seconds per song; batches hold songs of like length.
         state_path: written after every epoch; if it is there already, training goes on from it.
         report: called after every epoch.
+        prepare: called with the epoch's seed before it; returns the lengths of the songs it has made ready.
 
     Raises:
         CheckpointError: the state belongs to another recipe or network, or is damaged.
@@ -83,6 +85,8 @@ def train(
         run.load(state_path)
     while run.epoch < recipe.epochs:
         started = time.monotonic()
+        if prepare is not None:
+            run.lengths = prepare(recipe.seed * 1_000_003 + run.epoch)
         mean = run.one_epoch(loss, progress)
         run.average.eval()
         with torch.inference_mode():

@@ -14,9 +14,16 @@ import numpy as np
 import torch
 
 from v2m_bridge import __version__
-from v2m_bridge.amt.checkpoints import CHORDS_FORMAT, DEFAULT_CHORDS, DEFAULT_DYNAMICS, DYNAMICS_FORMAT, save_weights
+from v2m_bridge.amt.checkpoints import (
+    CHORDS_FORMAT,
+    DEFAULT_CHORDS,
+    DEFAULT_DYNAMICS,
+    DYNAMICS_FORMAT,
+    load_chord_network,
+    save_weights,
+)
 from v2m_bridge.amt.dynamics import DynamicsShape
-from v2m_bridge.amt.network import NetworkShape
+from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.errors import InputError, SetupError
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.baselines import gather_statistics
@@ -33,6 +40,7 @@ from v2m_bridge.training.curves import write_curves
 from v2m_bridge.training.dataset import Song, load_dataset
 from v2m_bridge.training.dynamics import DYNAMICS_RECIPE, train_dynamics
 from v2m_bridge.training.evaluate import fit_calibration, song_emotion_targets
+from v2m_bridge.training.joint import JOINT_RECIPE, JOINT_STATE, train_joint_phase
 from v2m_bridge.training.loop import Epoch, Recipe, keep_freed_memory
 from v2m_bridge.training.statistics import STATISTICS_FILE, save_statistics
 
@@ -54,6 +62,8 @@ class TrainOptions:
         threads: of torch on the CPU, None for its own choice.
         hold_out: watch 75 songs split off from train instead of ``val``: what hyper-parameters are chosen by.
         resume: go on from the state in ``out``.
+        joint: also train the alignment network, and the video encoder by both losses (``joint``).
+        start: folder or file of a chord network (already trained) for the joint phase; None trains one first.
     """
 
     data: Path
@@ -65,6 +75,8 @@ class TrainOptions:
     threads: int | None = None
     hold_out: bool = False
     resume: bool = False
+    joint: bool = False
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,7 @@ class Trained:
     parameters: dict[str, int]
     chords: tuple[Epoch, ...]
     dynamics: tuple[Epoch, ...]
+    joint: tuple[Epoch, ...] = ()
 
 
 def train_all(
@@ -89,6 +102,8 @@ def train_all(
     Raises:
         InputError, SetupError, CheckpointError: the data, the device or the state to resume from cannot be used.
     """
+    if options.start is not None:
+        return train_from(options, options.start, progress, report)
     started = time.monotonic()
     machine = choose_machine(options)
     keep_freed_memory()
@@ -100,6 +115,10 @@ def train_all(
     chords, chord_curve = train_chords(
         train, validation, shape, recipes["chords"], machine, chords_state, progress, lambda e: report("chords", e)
     )
+    joint_curve: list[Epoch] = []
+    if options.joint:
+        parts = (chords, songs, train, watched, recipes["joint"], machine, options.out)
+        chords, joint_curve = train_joint_phase(*parts, progress, lambda e: report("joint", e))
     chords = train_steering(chords, train, recipes["steering"], machine, progress)
     dynamics, dynamics_curve = train_dynamics(
         train,
@@ -126,10 +145,50 @@ def train_all(
         parameters={"chords": parameter_count([chords]), "dynamics": parameter_count([dynamics])},
         chords=tuple(chord_curve),
         dynamics=tuple(dynamics_curve),
+        joint=tuple(joint_curve),
     )
     _write_record(options.out, record, result)
-    for state in (options.out / "chords.state", options.out / "dynamics.state"):
-        state.unlink(missing_ok=True)
+    for name in ("chords.state", "dynamics.state", JOINT_STATE):
+        (options.out / name).unlink(missing_ok=True)
+    return result
+
+
+def train_from(
+    options: TrainOptions,
+    start: Path,
+    progress: Progress = silent,
+    report: Callable[[str, Epoch], None] = lambda part, epoch: None,
+) -> Trained:
+    """The joint phase alone, from a chord network that is already trained; its steering stays.
+
+    Raises:
+        InputError: without ``options.joint`` there is nothing to do, or the start is a published network.
+        SetupError, CheckpointError: the device or the start cannot be used.
+    """
+    chords = load_chord_network(start)
+    if not options.joint or not isinstance(chords, BridgeNetwork):
+        raise InputError(f"nothing can be trained from {start}", "give --joint and a network of this program's own")
+    started = time.monotonic()
+    machine = choose_machine(options)
+    keep_freed_memory()
+    songs, watched = _song_choice(options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    _states(dataclasses.replace(options, resume=False))
+    recipes = _recipes(options)
+    parts = (chords, songs, SongTensors(songs), watched, recipes["joint"], machine, options.out)
+    chords, curve = train_joint_phase(*parts, progress, lambda e: report("joint", e))
+    record = _record(options, machine, {"joint": recipes["joint"]}, len(songs), len(watched))
+    save_weights(options.out / DEFAULT_CHORDS, CHORDS_FORMAT, chords.shape, chords.state_dict(), record)
+    result = Trained(
+        out=options.out,
+        seconds=time.monotonic() - started,
+        parameters={"chords": parameter_count([chords])},
+        chords=(),
+        dynamics=(),
+        joint=tuple(curve),
+    )
+    _write_record(options.out, record, result)
+    (options.out / JOINT_STATE).unlink(missing_ok=True)
     return result
 
 
@@ -170,13 +229,14 @@ def _recipes(options: TrainOptions) -> dict[str, Recipe]:
         "chords": chords,
         "steering": dataclasses.replace(STEERING_RECIPE, seed=options.seed),
         "dynamics": dataclasses.replace(DYNAMICS_RECIPE, seed=options.seed),
+        "joint": dataclasses.replace(JOINT_RECIPE, seed=options.seed),
     }
 
 
 def _states(options: TrainOptions) -> tuple[Path, Path]:
     states = options.out / "chords.state", options.out / "dynamics.state"
     if not options.resume:
-        for state in states:
+        for state in (*states, options.out / JOINT_STATE):
             state.unlink(missing_ok=True)
     elif not states[0].is_file():
         raise InputError(f"there is nothing to resume in {options.out}", "leave --resume out to start")
@@ -209,6 +269,7 @@ def _write_record(out: Path, record: str, result: Trained) -> None:
         "parameters": result.parameters,
         "chords": [dataclasses.asdict(epoch) for epoch in result.chords],
         "dynamics": [dataclasses.asdict(epoch) for epoch in result.dynamics],
+        "joint": [dataclasses.asdict(epoch) for epoch in result.joint],
     }
     (out / "training.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    write_curves(out / "curves.svg", {"chords": result.chords, "dynamics": result.dynamics})
+    write_curves(out / "curves.svg", {"chords": result.chords, "joint": result.joint, "dynamics": result.dynamics})

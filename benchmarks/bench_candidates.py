@@ -1,0 +1,146 @@
+"""Does choosing among candidates make the music follow its film? One aligner chooses, another one judges.
+
+    python benchmarks/bench_candidates.py train_val.npz [--films 75] [--candidates 16] [--second 40]
+
+The choosing aligner is trained on one half of the train songs, the judge with another seed on the other half; films
+are those of val, which neither has seen. For every film the chord network draws candidates for a window of 96 s. The
+judge compares each with the windows of all val films: the percentile is the share of other films that it follows less
+than its own. Printed are the mean over all candidates (what one drawn score is worth), over the chosen ones, and over
+the likeliest ones, with the predicted dynamics and with chords alone. By chance it is 50.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Track, join_tracks
+from v2m_bridge.amt.checkpoints import load_chord_network
+from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
+from v2m_bridge.amt.dynamics import Dynamics, predict_dynamics
+from v2m_bridge.amt.heard import heard_in_slots
+from v2m_bridge.amt.network import as_film
+from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
+from v2m_bridge.training.alignment import ALIGNMENT_RECIPE, train_alignment
+from v2m_bridge.training.dataset import Song, load_dataset
+from v2m_bridge.training.loop import keep_freed_memory
+
+FILMS_AT_ONCE = 5
+
+
+def halves(songs: Sequence[Song]) -> tuple[list[Song], list[Song]]:
+    """Two disjoint halves, drawn once."""
+    order = np.random.default_rng(11).permutation(len(songs)).tolist()
+    return [songs[k] for k in order[::2]], [songs[k] for k in order[1::2]]
+
+
+def aligner_of(songs: Sequence[Song], watched: Sequence[Song], seed: int) -> AlignmentNetwork:
+    """An aligner trained by the shipped recipe, with batches as large as half the songs."""
+    recipe = dataclasses.replace(ALIGNMENT_RECIPE, seed=seed, batch=150, epochs=50)
+    return train_alignment(songs, watched, AlignmentShape(), recipe)[0]
+
+
+def film_windows(songs: Sequence[Song], second: int) -> list[tuple[int, int]]:
+    """``[start, stop)`` of each film's window."""
+    starts = [max(0, min(second, song.film.length - WINDOW_S)) for song in songs]
+    return [(start, min(start + WINDOW_S, song.film.length)) for start, song in zip(starts, songs, strict=True)]
+
+
+def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[list[ChordSequence], Dynamics]]:
+    """Per film, its candidates and their dynamics, as the product draws them."""
+    network = load_chord_network()
+    found = []
+    seeds = candidate_seeds(0, count)
+    options = [DecodeOptions(seed=seed, temperature=0.9, top_p=0.95) for seed in seeds]
+    for first in range(0, len(songs), FILMS_AT_ONCE):
+        some = songs[first : first + FILMS_AT_ONCE]
+        films = [
+            dataclasses.replace(song.film.window(*span), semantic=song.film.semantic[slice(*span)].astype(np.float32))
+            for song, span in zip(some, film_windows(some, second), strict=True)
+        ]
+        repeated = [film for film in films for _ in seeds]
+        drawn = decode_batch(network, repeated, options * len(films))
+        for k, film in enumerate(films):
+            found.append((drawn[k * count : (k + 1) * count], predict_dynamics(film)))
+        print(f"  {len(found)} films decoded", flush=True)
+    return found
+
+
+@torch.inference_mode()
+def tracks_of_films(aligner: AlignmentNetwork, songs: Sequence[Song], second: int) -> Track:
+    """Every film's window."""
+    tracks = []
+    for song, span in zip(songs, film_windows(songs, second), strict=True):
+        film = as_film([dataclasses.replace(song.film.window(*span), minor=False)])
+        tracks.append(aligner.film_track(dataclasses.replace(film, semantic=film.semantic.float())))
+    return join_tracks(tracks)
+
+
+@torch.inference_mode()
+def scores_of(
+    aligner: AlignmentNetwork, films: Track, song: Song, drawn: Sequence[ChordSequence], dynamics: Dynamics, bare: bool
+) -> Tensor:
+    """[films, candidates] alignment; ``bare`` hides the dynamics."""
+    starts = list(range(len(drawn[0].ids)))
+    pieces = [
+        heard_in_slots(item.ids, starts, dynamics.note_density, dynamics.loudness, song.minor, len(starts))
+        for item in drawn
+    ]
+    music = as_music(pieces)
+    if bare:
+        music = dataclasses.replace(music, dynamics_present=torch.zeros_like(music.dynamics_present))
+    return aligner.scores(films, aligner.music_track(music))
+
+
+def percentiles(scores: Tensor, own: int) -> np.ndarray:
+    """[candidates] share of the other films that each follows less than film ``own``, 0..100; ties count half."""
+    others = torch.cat((scores[:own], scores[own + 1 :]))
+    below = (others < scores[own]).float() + 0.5 * (others == scores[own]).float()
+    return 100 * below.mean(dim=0).numpy()
+
+
+def judge(data: Path, n_films: int, count: int, second: int) -> None:
+    """Train both, draw, choose, judge, print."""
+    dataset = load_dataset(data)
+    films = dataset.split("val")
+    half, other = halves(dataset.split("train"))
+    chooser, judging = aligner_of(half, films, 0), aligner_of(other, films, 1)
+    print(f"aligners trained on {len(half)} and {len(other)} songs", flush=True)
+    drawn = candidates_of(films[:n_films], second, count)
+    seen_by = {name: tracks_of_films(net, films, second) for name, net in (("chooser", chooser), ("judge", judging))}
+    for what, bare in (("chords and dynamics", False), ("chords alone", True)):
+        rows = []
+        for own, (sequences, dynamics) in enumerate(drawn):
+            song = films[own]
+            alignment = scores_of(chooser, seen_by["chooser"], song, sequences, dynamics, bare)[own].double().numpy()
+            likelihood = np.array([item.log_likelihood for item in sequences])
+            total = standardised(alignment) + LIKELIHOOD_WEIGHT * standardised(likelihood)
+            found = percentiles(scores_of(judging, seen_by["judge"], song, sequences, dynamics, bare), own)
+            rows.append((found.mean(), found[total.argmax()], found[alignment.argmax()], found[likelihood.argmax()]))
+        means = np.mean(rows, axis=0)
+        error = np.std(np.array(rows)[:, 1] - np.array(rows)[:, 0]) / len(rows) ** 0.5
+        print(
+            f"{what}, {len(rows)} films, percentile of the own film among {len(films)}: drawn {means[0]:.1f}, "
+            f"chosen of {count} {means[1]:.1f} (lift {means[1] - means[0]:.1f} +- {error:.1f}), "
+            f"by alignment alone {means[2]:.1f}, by likelihood alone {means[3]:.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--films", type=int, default=75)
+    parser.add_argument("--candidates", type=int, default=16)
+    parser.add_argument("--second", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    keep_freed_memory()
+    judge(given.data, given.films, given.candidates, given.second)
