@@ -56,7 +56,7 @@ class TrainOptions:
         data: the MuVi-Sync file; only its ``train`` songs are learned from.
         out: folder of the checkpoints, ``training.json`` and ``curves.svg``.
         seed: of everything random.
-        epochs: of the chord network, None for the recipe's.
+        epochs: of the chord network, or of the joint phase where it is all there is; None for the recipe's.
         device: ``auto`` takes CUDA where there is one.
         bfloat16: None uses it where the machine is fast at it.
         threads: of torch on the CPU, None for its own choice.
@@ -225,11 +225,12 @@ def _song_choice(options: TrainOptions) -> tuple[Sequence[Song], Sequence[Song]]
 
 def _recipes(options: TrainOptions) -> dict[str, Recipe]:
     chords = dataclasses.replace(CHORDS_RECIPE, seed=options.seed, epochs=options.epochs or CHORDS_RECIPE.epochs)
+    joint_epochs = options.epochs if options.start is not None else None
     return {
         "chords": chords,
         "steering": dataclasses.replace(STEERING_RECIPE, seed=options.seed),
         "dynamics": dataclasses.replace(DYNAMICS_RECIPE, seed=options.seed),
-        "joint": dataclasses.replace(JOINT_RECIPE, seed=options.seed),
+        "joint": dataclasses.replace(JOINT_RECIPE, seed=options.seed, epochs=joint_epochs or JOINT_RECIPE.epochs),
     }
 
 

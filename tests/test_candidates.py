@@ -1,0 +1,90 @@
+"""``--candidates``: scores drawn together, ranked by how they follow the film, and what the files say of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from v2m_bridge.demo import Demo, make_demo
+from v2m_bridge.hosts.write_score import read_score
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.pipeline import Engine, compose, write_files
+from v2m_bridge.score import Score
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    return make_demo(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture(scope="module")
+def ranked(demo: Demo, engine: Engine) -> Score:
+    return compose(demo.edit, ScoreOptions(seed=4, candidates=6), engine)
+
+
+def labels(score: Score) -> list[str]:
+    return [chord.label for chord in score.chords]
+
+
+def test_the_score_says_how_it_ranks_against_the_rest(ranked: Score, engine: Engine) -> None:
+    ranking = ranked.ranking
+    assert ranking is not None
+    assert len(ranking.candidates) == 6
+    assert ranking.aligner == engine.aligner().identity
+    alignments = [item.alignment for item in ranking.candidates]
+    assert len(set(alignments)) == 6
+    own = ranking.candidates[ranking.chosen]
+    assert ranking.alignment_rank == 1 + sum(value > own.alignment for value in alignments)
+    assert ranking.likelihood_rank == 1 + sum(x.log_likelihood > own.log_likelihood for x in ranking.candidates)
+    assert all(item.log_likelihood < 0 for item in ranking.candidates)
+
+
+def test_the_kept_score_is_the_one_its_seed_draws_alone(ranked: Score, demo: Demo, engine: Engine) -> None:
+    """Ranking chooses, it changes nothing: the winner's seed alone gives the same chords."""
+    assert ranked.ranking is not None
+    seed = ranked.ranking.candidates[ranked.ranking.chosen].seed
+    alone = compose(demo.edit, ScoreOptions(seed=seed, candidates=1), engine)
+    assert labels(alone) == labels(ranked)
+    assert alone.ranking is None
+
+
+def test_the_first_candidate_has_the_seed_asked_for(ranked: Score) -> None:
+    assert ranked.ranking is not None
+    assert ranked.ranking.candidates[0].seed == ranked.seed == 4
+
+
+def test_locks_hold_in_every_candidate(demo: Demo, engine: Engine) -> None:
+    score = compose(demo.edit, ScoreOptions(key="C major", locks=("4.0=Ab",), candidates=3), engine)
+    there = next(chord for chord in score.chords if chord.start_s <= 4.02 < chord.end_s)
+    assert there.symbol == "Ab" and score.ranking is not None
+
+
+def test_score_json_and_cue_sheet_carry_the_ranking(ranked: Score, tmp_path: Path) -> None:
+    write_files(ranked, tmp_path / "cue")
+    assert ranked.ranking is not None
+    document = json.loads((tmp_path / "cue" / "score.json").read_text(encoding="utf-8"))
+    assert set(document["ranking"]) == {"chosen", "alignment_rank", "likelihood_rank", "aligner", "candidates"}
+    assert read_score(tmp_path / "cue" / "score.json") == ranked
+    sheet = (tmp_path / "cue" / "cuesheet.html").read_text(encoding="utf-8")
+    assert f"6: no. {ranked.ranking.alignment_rank} in following the film" in sheet
+
+
+def test_a_number_of_candidates_out_of_range_is_refused(demo: Demo, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "v2m_bridge", "score", str(demo.edit), "--out", str(tmp_path), "--candidates", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert "--candidates 0" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
