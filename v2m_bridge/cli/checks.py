@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from v2m_bridge.daemon.whereabouts import running
 from v2m_bridge.hosts.resolve_install import LUA_NAME, Exchange, Machine, entries, exchange, last_notice, our_entries
 from v2m_bridge.settings import Settings
 
@@ -50,7 +51,9 @@ def all_checks(site: Site | None = None) -> list[Check]:
     """Every finding, in the order in which they depend on each other."""
     if site is None:
         settings = Settings()
-        site = Site(settings.home.expanduser(), settings.host, settings.port, settings.osc_port, Machine.this())
+        home = settings.home.expanduser()
+        here = running(home) or settings
+        site = Site(home, here.host, here.port, here.osc_port, Machine.this())
     return [_guarded(check, site) for check in CHECKS]
 
 

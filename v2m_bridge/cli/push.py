@@ -50,6 +50,7 @@ def push(
 ) -> None:
     """Bring a score into the open REAPER project: tempo map, markers, chords and parts, in one undo step."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.errors import HostError
     from v2m_bridge.hosts.push_reaper import PushOptions, push_score
     from v2m_bridge.settings import state_folder
 
@@ -57,6 +58,11 @@ def push(
     options = PushOptions(host, port, listen, timeout, osc_only)
     with shown_progress({"import": 1.0, "markers": 1.0}, quiet=as_json) as progress:
         report = push_score(score, state_folder("outbox"), options, progress)
+    if report.answer is None and report.confirmed == 0:
+        raise HostError(
+            f"REAPER did not answer on UDP port {port}; the score waits as {report.job}",
+            "start REAPER and run the action 'v2m: Import score' (v2m-bridge install reaper puts it there)",
+        )
     if as_json:
         print_json(_document(report))
         return

@@ -48,6 +48,7 @@ def score(
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
     preview: bool = typer.Option(False, "--preview", help="Also render preview.wav."),
+    via_daemon: bool = typer.Option(False, "--via-daemon", help="Let the running daemon do it: networks stay warm."),
     as_json: bool = typer.Option(False, "--json", help="Print the score as one JSON object and nothing else."),
 ) -> None:
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
@@ -71,8 +72,9 @@ def score(
         preview=preview,
     )
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.daemon.client import score_via_daemon
     from v2m_bridge.hosts.staging import refuse_unwritable
-    from v2m_bridge.hosts.write_score import score_json
+    from v2m_bridge.hosts.write_score import read_score, score_json
     from v2m_bridge.pipeline import Engine, compose, write_files
     from v2m_bridge.settings import Settings, state_folder
 
@@ -84,8 +86,12 @@ def score(
         clip_weights=settings.clip_weights,
     )
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
-        result = compose(source, options, engine, progress)
-        names = write_files(result, out, progress)
+        if via_daemon:
+            names = score_via_daemon(source, out, options, progress)
+            result = read_score(out / "score.json")
+        else:
+            result = compose(source, options, engine, progress)
+            names = write_files(result, out, progress)
     if as_json:
         print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
         return
