@@ -256,7 +256,10 @@ def test_onsets_of_an_edit_stand_on_the_timeline(tmp_path: Path) -> None:
     encode_film(tmp_path / "push.mp4", iter(pictures), size=(96, 64), rate=Fraction(25))
     timeline = edit(Fraction(25), Shot(0, 20), Shot(20, 120, str(tmp_path / "push.mp4"), True, 2.0))
     onsets = measure(timeline, NO_CACHE).onsets
-    assert [round(onset.seconds * 25) for onset in onsets] == [20 + 90 - 50]
+    # it begins to move at picture 90 and stops at 102: both are beats of the picture
+    began, *stopped = [round(onset.seconds * 25) for onset in onsets]
+    assert began == 20 + 90 - 50
+    assert all(abs(frame - (20 + 102 - 50)) <= 1 for frame in stopped) and len(stopped) <= 1
 
 
 # ------------------------------------------------------------------------------------------------ stopping
