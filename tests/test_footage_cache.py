@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -109,7 +110,8 @@ def _hammer(folder: str, worker: int) -> int:
 
 
 def test_two_processes_share_a_cache(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(2) as pool:
+    fresh = multiprocessing.get_context("spawn")  # forking beside the threads of torch can lock up
+    with ProcessPoolExecutor(2, mp_context=fresh) as pool:
         assert sum(pool.map(_hammer, [str(tmp_path)] * 2, range(2))) == 0
     assert not list(tmp_path.glob("*/*.part"))
 
