@@ -14,14 +14,21 @@ from resolve_world import TOKEN, Jobs, daemon, film
 from v2m_bridge.cli import checks
 from v2m_bridge.cli.checks import Check, Site, all_checks
 from v2m_bridge.cli.main import main
+from v2m_bridge.hosts import reaper_install
+from v2m_bridge.hosts.reaper_install import ReaperMachine
 from v2m_bridge.hosts.resolve_install import LUA_NAME, Machine, install
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     machine = Machine("linux", tmp_path / "user", {})
-    install(tmp_path / "state", free_port(), machine)
-    return Site(tmp_path / "state", "127.0.0.1", free_port(), 0, machine)
+    port = free_port()
+    install(tmp_path / "state", port, machine)
+    return Site(tmp_path / "state", "127.0.0.1", port, 0, machine, no_reaper(tmp_path))
+
+
+def no_reaper(tmp_path: Path) -> ReaperMachine:
+    return ReaperMachine(tmp_path / "REAPER", lambda: False)
 
 
 def free_port() -> int:
@@ -135,15 +142,67 @@ def test_a_check_that_fails_itself_is_a_finding(site: Site, monkeypatch: pytest.
     assert all_checks(site) == [Check("moon", "failed", "OSError: no moon", "please report this")]
 
 
-def test_without_resolve_nothing_of_it_is_an_error(tmp_path: Path) -> None:
-    site = Site(tmp_path, "127.0.0.1", free_port(), 0, Machine("linux", tmp_path / "nobody", {}))
-    found = {c.name: c.state for c in all_checks(site)}
-    assert (found["menu entry"], found["stamp"]) == ("warning", "warning")
+def test_on_a_bare_machine_nothing_is_wrong(tmp_path: Path) -> None:
+    machine = Machine("linux", tmp_path / "nobody", {})
+    site = Site(tmp_path / "none", "127.0.0.1", free_port(), 0, machine, no_reaper(tmp_path))
+    found = {c.name: c for c in all_checks(site)}
+    unused = ("state folder", "menu entry", "stamp", "REAPER", "inbox", "token", "daemon", "last message")
+    assert {name: found[name].state for name in unused} == dict.fromkeys(unused, "unused")
+    assert {check.state for check in found.values()} <= {"ok", "unused"}
+    # what Resolve would need is only proposed where it is about Resolve
+    assert [c.name for c in found.values() if "install resolve" in c.remedy] == ["menu entry"]
 
 
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "user")
-    monkeypatch.setenv("V2M_PORT", str(free_port()))
+def test_the_studio_entry_and_the_daemon_on_two_ports(site: Site) -> None:
+    check = finding(replace(site, port=site.port + 1), "stamp")
+    assert (check.state, f"--port {site.port + 1}" in check.remedy) == ("warning", True)
+
+
+@pytest.fixture
+def reaper(site: Site) -> Site:
+    resource = site.reaper.resource
+    resource.mkdir()
+    (resource / "reaper.ini").write_text("[REAPER]\n")
+    reaper_install.install(site.home, site.reaper)
+    return site
+
+
+def test_reaper_without_our_scripts_is_not_an_error(site: Site) -> None:
+    site.reaper.resource.mkdir()
+    check = finding(site, "REAPER")
+    assert (check.state, "install reaper" in check.remedy) == ("unused", True)
+
+
+def test_reaper_set_up_and_started(reaper: Site) -> None:
+    check = finding(reaper, "REAPER")
+    assert (check.state, "start it once" in check.text) == ("ok", True)
+    rows = "v2m-handshake\t1\ncommand\t_RSabc\nreaper\t7.79/linux-x86_64\nscript\t/x.lua\nscripts\t0.1.0\nend\t5\n"
+    (reaper.home / "outbox" / "reaper-import.txt").write_text(rows)
+    assert "7.79" in finding(reaper, "REAPER").text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "state", "words"),
+    [
+        ("Scripts/v2m/v2m_home.txt", "/elsewhere\n", "failed", "another state folder"),
+        ("Scripts/v2m/lib/v2m_job.lua", "-- old\n", "failed", "another version"),
+        ("Scripts/__startup.lua", "-- mine\n", "warning", "start-up block"),
+        ("reaper.ini", "[REAPER]\n", "warning", "OSC device"),
+    ],
+)
+def test_each_harm_to_reaper_is_found(reaper: Site, file: str, text: str, state: str, words: str) -> None:
+    (reaper.reaper.resource / file).write_text(text)
+    check = finding(reaper, "REAPER")
+    assert (check.state, words in check.text, "install reaper" in check.remedy) == (state, True, True)
+
+
+def test_the_command(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Machine, "this", lambda: site.machine)
+    monkeypatch.setattr(ReaperMachine, "this", lambda: site.reaper)
+    monkeypatch.setenv("V2M_HOME", str(site.home))
+    monkeypatch.setenv("V2M_PORT", str(site.port))
     with pytest.raises(SystemExit) as exit_info:
         main(["doctor", "--json"])
     report = json.loads(capsys.readouterr().out)
@@ -153,6 +212,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         "state folder",
         "menu entry",
         "stamp",
+        "REAPER",
         "inbox",
         "token",
         "daemon",
@@ -162,7 +222,15 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         "gpu",
     ]
     assert [row["name"] for row in report["checks"]] == names
-    assert all(row["remedy"] for row in report["checks"] if row["state"] != "ok")
+    assert all(row["remedy"] for row in report["checks"] if row["state"] in ("warning", "failed"))
     with pytest.raises(SystemExit):
         main(["doctor"])
-    assert "v2m-bridge serve" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "v2m-bridge serve" in shown
+    assert "1 thing is wrong" in shown
+    monkeypatch.setattr(Machine, "this", lambda: Machine("linux", tmp_path / "nobody", {}))
+    monkeypatch.setenv("V2M_HOME", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as exit_info:
+        main(["doctor"])
+    assert exit_info.value.code == 0
+    assert "Nothing is wrong" in capsys.readouterr().out

@@ -50,12 +50,48 @@ def test_install_and_remove_leave_everything_else_alone(resource: Path, tmp_path
     once = contents(resource)
     assert install(tmp_path / "home", machine).written == []
     assert contents(resource) == once
-    uninstall(machine)
+    gone = uninstall(machine)
     after = contents(resource)
-    assert after.pop("reaper.ini.before-v2m") == INI
+    ini, startup_script = resource / "reaper.ini", resource / "Scripts" / "__startup.lua"
+    assert gone.changed == [startup_script, ini]
+    assert not any(path.exists() for path in gone.removed)
     startup = after.pop("Scripts/__startup.lua").decode("latin-1")
     assert startup.rstrip("\n") == before.pop("Scripts/__startup.lua").decode("latin-1")
     assert after == before
+
+
+def test_a_start_up_script_of_ours_alone_goes(resource: Path, tmp_path: Path) -> None:
+    startup = resource / "Scripts" / "__startup.lua"
+    startup.unlink()
+    machine = ReaperMachine(resource, lambda: False)
+    assert startup in install(tmp_path / "home", machine).written
+    assert startup in uninstall(machine).removed
+    assert not startup.exists()
+
+
+def test_a_backup_that_is_not_ours_stays(resource: Path, tmp_path: Path) -> None:
+    theirs = resource / "reaper.ini.before-v2m"
+    theirs.write_bytes(b"kept by hand")
+    machine = ReaperMachine(resource, lambda: False)
+    install(tmp_path / "home", machine)
+    uninstall(machine)
+    assert theirs.read_bytes() == b"kept by hand"
+    theirs.unlink()
+    install(tmp_path / "home", machine)
+    assert theirs.read_bytes() == INI
+    theirs.write_bytes(INI + b"edited since\n")
+    uninstall(machine)
+    assert theirs.exists()
+
+
+def test_the_backup_stays_as_long_as_the_device(resource: Path, tmp_path: Path) -> None:
+    backup = resource / "reaper.ini.before-v2m"
+    install(tmp_path / "home", ReaperMachine(resource, lambda: False))
+    uninstall(ReaperMachine(resource, lambda: True))
+    assert backup.is_file()
+    uninstall(ReaperMachine(resource, lambda: False))
+    assert not backup.exists()
+    assert not (resource / "Scripts" / "v2m").exists()
 
 
 @pytest.mark.parametrize("running", [True, None])

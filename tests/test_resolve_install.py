@@ -21,6 +21,7 @@ from v2m_bridge.hosts.resolve_install import (
     exchange,
     install,
     last_notice,
+    stamped_port,
     uninstall,
 )
 from v2m_bridge.hosts.resolve_request import lua_string
@@ -161,6 +162,11 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
         assert len(report["written"]) == (1 if arguments else written)
         assert len(report["removed"]) == removed
         assert report["inbox"].endswith("inbox")
+    with pytest.raises(SystemExit):
+        main(["install", "resolve", "--port", "9123"])
+    assert "serve --port 9123" in capsys.readouterr().out
+    entry = machine(tmp_path, "linux").fusion / "Scripts" / "Utility" / PYTHON_NAME
+    assert stamped_port(entry) == 9123
     with pytest.raises(SystemExit):
         main(["install", "resolve", "--remove"])
     assert "no entry" in capsys.readouterr().out

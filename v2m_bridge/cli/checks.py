@@ -7,15 +7,29 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from v2m_bridge.daemon.whereabouts import running
-from v2m_bridge.hosts.resolve_install import LUA_NAME, Exchange, Machine, entries, exchange, last_notice, our_entries
+from v2m_bridge.hosts.read_answer import read_handshake
+from v2m_bridge.hosts.reaper_install import ReaperMachine, presence
+from v2m_bridge.hosts.resolve_install import (
+    LUA_NAME,
+    PYTHON_NAME,
+    Exchange,
+    Machine,
+    entries,
+    exchange,
+    last_notice,
+    our_entries,
+    stamped_port,
+)
 from v2m_bridge.settings import Settings
 
-State = Literal["ok", "warning", "failed"]
+State = Literal["ok", "unused", "warning", "failed"]
+"""``unused``: not there, and nothing on this machine needs it; the remedy then says how to begin."""
+
 REACH_S = 2.0
 RECENT_S = 24 * 3600
 LONGEST_INBOX = 130
@@ -24,7 +38,7 @@ LONGEST_INBOX = 130
 
 @dataclass(frozen=True)
 class Check:
-    """One finding; ``remedy`` says what to do unless all is well."""
+    """One finding; ``remedy`` says what to do where there is something to do."""
 
     name: str
     state: State
@@ -41,6 +55,17 @@ class Site:
     port: int
     osc_port: int
     machine: Machine
+    reaper: ReaperMachine = field(default_factory=ReaperMachine.this)
+
+    @property
+    def resolve_linked(self) -> bool:
+        """Whether Resolve's menu has an entry of ours."""
+        return any((scripts / "Utility" / LUA_NAME).is_file() for scripts in self.machine.script_folders)
+
+    @property
+    def linked(self) -> bool:
+        """Whether Resolve or REAPER was given anything of ours: only then folders and daemon have to be there."""
+        return self.resolve_linked or presence(self.home, self.reaper.resource).scripts
 
     @property
     def exchange(self) -> Exchange:
@@ -67,19 +92,27 @@ def _guarded(check: Callable[[Site], Check], site: Site) -> Check:
 
 def check_state_folder(site: Site) -> Check:
     if not site.home.is_dir():
-        return Check("state folder", "failed", f"{site.home} does not exist", "run: v2m-bridge install resolve")
+        if not site.linked:
+            return Check("state folder", "unused", f"{site.home} is made when it is first needed")
+        return Check("state folder", "failed", f"{site.home} does not exist", _install_again(site))
     if not _writable(site.home):
         return Check("state folder", "failed", f"{site.home} cannot be written to", "fix its rights, or set V2M_HOME")
     return Check("state folder", "ok", str(site.home))
 
 
+def _install_again(site: Site) -> str:
+    return f"run: v2m-bridge install {'resolve' if site.resolve_linked else 'reaper'}"
+
+
 def check_menu_entry(site: Site) -> Check:
     paths = [scripts / "Utility" / LUA_NAME for scripts in site.machine.script_folders]
-    if not any(path.is_file() for path in paths):
+    if not site.resolve_linked:
         if not site.machine.fusion.is_dir():
             text = "DaVinci Resolve was never started by this user"
-            return Check("menu entry", "warning", text, "if you edit in Resolve, run: v2m-bridge install resolve")
-        return Check("menu entry", "failed", f"there is no {paths[0]}", "run: v2m-bridge install resolve")
+            return Check("menu entry", "unused", text, "if you edit in Resolve, run: v2m-bridge install resolve")
+        # half an installation is broken; none at all may be meant so
+        state: State = "failed" if our_entries(site.machine) else "warning"
+        return Check("menu entry", state, f"there is no {paths[0]}", "run: v2m-bridge install resolve")
     others = [p for p in our_entries(site.machine) if p.parent.name != "Utility" or p.name not in _names(site)]
     twice = [*others, *(p for p in our_entries(site.machine) if p.parent.parent in site.machine.shared_folders)]
     if twice:
@@ -93,35 +126,68 @@ def _names(site: Site) -> set[str]:
 
 
 def check_stamp(site: Site) -> Check:
-    """Whether what is installed leads to this state folder; the Studio script's choices do not matter here."""
-    path = site.machine.script_folders[0] / "Utility" / LUA_NAME
+    """Whether what is installed leads to this state folder and port; the Studio script's choices do not matter here."""
+    folder = site.machine.script_folders[0] / "Utility"
+    path = folder / LUA_NAME
     if not path.is_file():
-        state: State = "failed" if site.machine.fusion.is_dir() else "warning"
-        return Check("stamp", state, "no menu entry to look at", "run: v2m-bridge install resolve")
+        return Check("stamp", "unused", "no menu entry to look at")
     wanted = entries(site.home, site.port, site.machine)[LUA_NAME]
     if path.read_text(encoding="utf-8", errors="replace") != wanted:
         text = "the menu entry is of another version, or leads to another inbox than this one"
         return Check("stamp", "failed", text, "run: v2m-bridge install resolve")
+    port = stamped_port(folder / PYTHON_NAME)
+    if port is not None and port != site.port:
+        text = f"the Studio entry asks port {port}, the daemon's is {site.port}"
+        return Check(
+            "stamp", "warning", text, f"run: v2m-bridge install resolve --port {site.port}, or serve with --port {port}"
+        )
     return Check("stamp", "ok", f"leads to {site.exchange.inbox}")
+
+
+def check_reaper(site: Site) -> Check:
+    """Scripts, start-up block and OSC device, and what REAPER said of itself when it last started."""
+    resource = site.reaper.resource
+    if not resource.is_dir():
+        text = "REAPER was never started by this user"
+        remedy = "if you compose in REAPER, run: v2m-bridge install reaper (--resource FOLDER for a portable one)"
+        return Check("REAPER", "unused", text, remedy)
+    found = presence(site.home, resource)
+    if not found.scripts:
+        text = f"the scripts are not in {resource}"
+        return Check("REAPER", "unused", text, "to bring scores into your session, run: v2m-bridge install reaper")
+    if not found.current:
+        text = f"the scripts in {resource} are of another version, or lead to another state folder than this one"
+        return Check("REAPER", "failed", text, "run: v2m-bridge install reaper")
+    missing = ["the start-up block"] * (not found.started) + ["the OSC device"] * (not found.device)
+    if missing:
+        text = f"the scripts are there, {' and '.join(missing)} not"
+        return Check("REAPER", "warning", text, "close REAPER and run: v2m-bridge install reaper")
+    handshake = read_handshake(site.home / "outbox")
+    if handshake is None:
+        return Check("REAPER", "ok", f"{resource}; it has not been started since, start it once before the first push")
+    return Check("REAPER", "ok", f"{resource}; REAPER {handshake.reaper} runs the scripts")
 
 
 def check_inbox(site: Site) -> Check:
     for folder in (site.exchange.inbox, site.exchange.outbox):
         if not folder.is_dir():
-            return Check("inbox", "failed", f"{folder} does not exist", "run: v2m-bridge install resolve")
+            if not site.linked:
+                return Check("inbox", "unused", f"{folder} is made when it is first needed")
+            return Check("inbox", "failed", f"{folder} does not exist", _install_again(site))
         if not _writable(folder):
             return Check("inbox", "failed", f"{folder} cannot be written to", "fix its rights, or set V2M_HOME")
     inbox = site.exchange.inbox
     waiting = len([path for path in inbox.iterdir() if path.suffix == ".otio"])
     if site.machine.windows and len(str(inbox)) > LONGEST_INBOX:
         return Check("inbox", "warning", f"{inbox} is a long path for Windows", "set V2M_HOME to a shorter folder")
-    return Check("inbox", "ok", f"{inbox}, {waiting} edits wait" if waiting else str(inbox))
+    edits = "1 edit waits" if waiting == 1 else f"{waiting} edits wait"
+    return Check("inbox", "ok", f"{inbox}, {edits}" if waiting else str(inbox))
 
 
 def check_token(site: Site) -> Check:
     path = site.home / "token"
     if not path.is_file():
-        return Check("token", "warning", "there is no token yet", "start the daemon once: v2m-bridge serve")
+        return Check("token", "unused", "is made when the daemon first starts")
     if not path.read_text(encoding="ascii", errors="replace").strip():
         return Check("token", "failed", f"{path} is empty", "delete it and start the daemon: v2m-bridge serve")
     if os.name == "posix" and path.stat().st_mode & 0o077:
@@ -140,7 +206,6 @@ def check_daemon(site: Site) -> Check:
     if token.is_file():
         request.add_header("Authorization", "Bearer " + token.read_text(encoding="ascii", errors="replace").strip())
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    start = "start it: v2m-bridge serve"
     try:
         with opener.open(request, timeout=REACH_S) as reply:
             health = json.loads(reply.read(65536))
@@ -154,7 +219,11 @@ def check_daemon(site: Site) -> Check:
         return Check("daemon", "failed", text, "set V2M_PORT to a free one, then install again")
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        return Check("daemon", "failed", f"nothing answers on {host}:{site.port} ({reason})", start)
+        if not isinstance(reason, ConnectionRefusedError):
+            return Check(
+                "daemon", "failed", f"{host}:{site.port} does not answer ({reason})", "start it: v2m-bridge serve"
+            )
+        return _not_running(site, f"{host}:{site.port}")
     if not isinstance(health, dict) or "status" not in health:
         text = f"another program answers on port {site.port}"
         return Check("daemon", "failed", text, "set V2M_PORT to a free one, then install again")
@@ -162,6 +231,14 @@ def check_daemon(site: Site) -> Check:
     if health["status"] != "ok":
         return Check("daemon", "warning", text, str(health.get("warning") or "restart it: v2m-bridge serve"))
     return Check("daemon", "ok", text)
+
+
+def _not_running(site: Site, where: str) -> Check:
+    if site.resolve_linked:
+        text = f"is not running (nothing listens on {where}): edits sent from Resolve wait"
+        return Check("daemon", "failed", text, "start it: v2m-bridge serve")
+    text = "is not running; the console, Resolve and OSC need it, the score command does not"
+    return Check("daemon", "unused", text, "when you want it: v2m-bridge serve")
 
 
 def check_ports(site: Site) -> Check:
@@ -174,12 +251,15 @@ def check_ports(site: Site) -> Check:
         return Check("ports", "warning", text, "set V2M_OSC_PORT to a free one, or to 0")
     if not _free(site.port, socket.SOCK_STREAM):
         return Check("ports", "failed", f"port {site.port} is taken by another program", "set V2M_PORT to a free one")
-    return Check("ports", "ok", f"{site.port} and {site.osc_port} are free")
+    ports = f"{site.port} and {site.osc_port} are" if site.osc_port else f"{site.port} is"
+    return Check("ports", "ok", f"{ports} free")
 
 
 def check_last_message(site: Site) -> Check:
     notice = last_notice(site.machine)
     if notice is None or time.time() - notice.unix_s > RECENT_S:
+        if not site.resolve_linked:
+            return Check("last message", "unused", "none: Resolve has no menu entry of ours")
         return Check("last message", "ok", "Resolve's menu script left no message today")
     at = time.strftime("%H:%M", time.localtime(notice.unix_s))
     return Check("last message", "warning", f"Resolve's menu script said at {at}", notice.text)
@@ -216,6 +296,7 @@ CHECKS: tuple[Callable[[Site], Check], ...] = (
     check_state_folder,
     check_menu_entry,
     check_stamp,
+    check_reaper,
     check_inbox,
     check_token,
     check_daemon,

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from v2m_bridge.cli.checks import Check
 
-MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]note[/]", "failed": "[bold red]bad[/]"}
+MARKS = {"ok": "[green]ok[/]", "unused": "[dim]--[/]", "warning": "[yellow]note[/]", "failed": "[bold red]bad[/]"}
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +41,21 @@ def _show(checks: list[Check]) -> None:
     from rich.table import Table
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")  # a path is never cut short
     for check in checks:
-        text = escape(check.text) + (f"\n[bold]-> {escape(check.remedy)}[/]" if check.remedy else "")
+        style = "dim" if check.state == "unused" else "bold"
+        text = escape(check.text) + (f"\n[{style}]-> {escape(check.remedy)}[/]" if check.remedy else "")
         table.add_row(MARKS[check.state], escape(check.name), text)
     Console().print(table)
+    print(_verdict(checks))
+
+
+def _verdict(checks: list[Check]) -> str:
+    """One line for whoever reads only one."""
+    states = [check.state for check in checks]
+    if "failed" in states:
+        count = states.count("failed")
+        return f"{count} {'thing is' if count == 1 else 'things are'} wrong: see the lines marked bad."
+    unused = "; what is marked -- is not set up, and need not be" if "unused" in states else ""
+    return f"Nothing is wrong{unused}."

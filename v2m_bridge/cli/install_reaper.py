@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from v2m_bridge.hosts.reaper_install import Installed
 
 
 def register(install_app: typer.Typer) -> None:
@@ -32,6 +36,7 @@ def reaper(
                 "host": "reaper",
                 "resource": str(machine.resource),
                 "written": [str(p) for p in done.written],
+                "changed": [str(p) for p in done.changed],
                 "unchanged": [str(p) for p in done.unchanged],
                 "removed": [str(p) for p in done.removed],
                 "steps": done.steps,
@@ -39,9 +44,20 @@ def reaper(
             }
         )
         return
-    for word, paths in (("written", done.written), ("up to date", done.unchanged), ("removed", done.removed)):
-        for path in paths:
-            typer.echo(f"{word}: {path}")
+    _show(done, remove)
     print_warnings(done.warnings)
     for number, step in enumerate(done.steps, 1):
         typer.echo(f"{number}. {step}")
+
+
+def _show(done: Installed, remove: bool) -> None:
+    what = "our lines taken out, the rest is as it was" if remove else "our lines added, the rest is as it was"
+    for word, paths in (("written", done.written), ("up to date", done.unchanged), ("removed", done.removed)):
+        for path in paths:
+            typer.echo(f"{word}: {path}")
+    for path in done.changed:
+        typer.echo(f"changed: {path} ({what})")
+    if remove and not (done.removed or done.changed or done.warnings):
+        typer.echo("There was nothing of v2m-bridge in REAPER.")
+    elif remove and not done.warnings:
+        typer.echo("REAPER has nothing of v2m-bridge any more. Your projects were not touched.")

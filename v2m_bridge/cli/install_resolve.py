@@ -13,6 +13,13 @@ def register(install_app: typer.Typer) -> None:
 def resolve(
     markers: bool = typer.Option(False, "--markers", help="Studio: write chord and hit markers when a score is done."),
     preview: bool = typer.Option(False, "--preview", help="Studio: put the preview audio on a track of its own."),
+    port: int | None = typer.Option(
+        None,
+        "--port",
+        min=1,
+        max=65535,
+        help="HTTP port of the daemon that the Studio entry asks; without it V2M_PORT, else 8765.",
+    ),
     remove: bool = typer.Option(False, "--remove", help="Take our entries out of the menu instead."),
     as_json: bool = typer.Option(False, "--json", help="Print what was done as one JSON object and nothing else."),
 ) -> None:
@@ -23,7 +30,8 @@ def resolve(
 
     machine = Machine.this()
     folders = exchange(home(), machine)
-    done = uninstall(machine) if remove else install(home(), Settings().port, machine, BringBack(markers, preview))
+    wanted = Settings().port if port is None else port
+    done = uninstall(machine) if remove else install(home(), wanted, machine, BringBack(markers, preview))
     if as_json:
         print_json(
             {
@@ -34,6 +42,7 @@ def resolve(
                 "removed": [str(p) for p in done.removed],
                 "inbox": str(folders.inbox),
                 "outbox": str(folders.outbox),
+                "port": wanted,
                 "warnings": list(done.warnings),
             }
         )
@@ -46,4 +55,5 @@ def resolve(
         typer.echo("Resolve's menu has no entry of v2m-bridge any more.")
         return
     typer.echo(f"inbox: {folders.inbox}")
-    typer.echo('Now start "v2m-bridge serve", then in Resolve: Workspace > Scripts > Score this timeline.')
+    serve = "v2m-bridge serve" if wanted == Settings().port else f"v2m-bridge serve --port {wanted}"
+    typer.echo(f'Now start "{serve}", then in Resolve: Workspace > Scripts > Score this timeline.')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import subprocess
@@ -18,6 +19,10 @@ MAIN_SCRIPT = "v2m_Import score.lua"
 OSC_FILE = "v2m-bridge.ReaperOSC"
 HOME_NOTE = "v2m_home.txt"
 STARTUP = "__startup.lua"
+BACKUP = "reaper.ini.before-v2m"
+BACKUP_NOTE = "v2m_backup.txt"
+"""Beside the scripts: the SHA-256 of the backup that was made here. A file of the same name that is not it is kept."""
+
 BLOCK_BEGIN, BLOCK_END = "-- v2m-bridge begin", "-- v2m-bridge end"
 _BLOCK = re.compile(rf"\n?{re.escape(BLOCK_BEGIN)}\n.*?{re.escape(BLOCK_END)}\n", re.DOTALL)
 
@@ -42,9 +47,14 @@ class ReaperMachine:
 
 @dataclass
 class Installed:
-    """What was done, and what remains to be done by hand."""
+    """What was done, and what remains to be done by hand.
+
+    ``written`` are files of ours, ``changed`` files of the user of which only our lines were put in or taken out,
+    ``removed`` files that are gone.
+    """
 
     written: list[Path] = field(default_factory=list)
+    changed: list[Path] = field(default_factory=list)
     unchanged: list[Path] = field(default_factory=list)
     removed: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -133,18 +143,57 @@ def uninstall(machine: ReaperMachine) -> Installed:
     for path in ours:
         path.unlink()
         done.removed.append(path)
-    for empty in (folder / "lib", folder):
+    _remove_block(machine.resource / "Scripts" / STARTUP, done)
+    _remove_device(machine, done)
+    for empty in (folder / "lib", folder, machine.resource / "OSC"):
         if empty.is_dir() and not any(empty.iterdir()):
             empty.rmdir()
-    startup = machine.resource / "Scripts" / STARTUP
-    if startup.is_file():
-        text = startup.read_bytes().decode("utf-8", errors="surrogateescape")
-        rest = _BLOCK.sub("", text)
-        if rest != text:
-            _replace(startup, rest)
-            done.removed.append(startup)
-    _remove_device(machine, done)
     return done
+
+
+def _remove_block(startup: Path, done: Installed) -> None:
+    """Our lines go; the file goes with them only if it held nothing else."""
+    if not startup.is_file():
+        return
+    text = startup.read_bytes().decode("utf-8", errors="surrogateescape")
+    rest = _BLOCK.sub("", text)
+    if rest == text:
+        return
+    if rest.strip():
+        _replace(startup, rest)
+        done.changed.append(startup)
+    else:
+        startup.unlink()
+        done.removed.append(startup)
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What of ours lies in a resource folder.
+
+    Attributes:
+        scripts: whether the import script is there.
+        current: whether every file is the one of this version, leading to the state folder asked about.
+        started: whether REAPER's start-up script loads ours.
+        device: whether ``reaper.ini`` has our OSC device.
+    """
+
+    scripts: bool
+    current: bool
+    started: bool
+    device: bool
+
+
+def presence(home: Path, resource: Path) -> Presence:
+    """What of ours lies in ``resource``, compared with what ``install`` would put there for the state folder."""
+    files = _files(home, resource)
+    startup, ini = resource / "Scripts" / STARTUP, resource / "reaper.ini"
+    return Presence(
+        scripts=(resource / "Scripts" / SCRIPT_FOLDER / MAIN_SCRIPT).is_file(),
+        current=all(path.is_file() and path.read_bytes() == data for path, data in files.items()),
+        started=startup.is_file() and BLOCK_BEGIN.encode() in startup.read_bytes(),
+        device=ini.is_file() and has_device(ini.read_bytes()),
+    )
 
 
 def _files(home: Path, resource: Path) -> dict[Path, bytes]:
@@ -162,9 +211,7 @@ def _write(path: Path, data: bytes, done: Installed) -> None:
         done.unchanged.append(path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    _replace_bytes(path, data)
     done.written.append(path)
 
 
@@ -187,12 +234,16 @@ def _write_startup(resource: Path, done: Installed) -> None:
     rest = _BLOCK.sub("", before)
     gap = "" if not rest or rest.endswith("\n") else "\n"
     _replace(path, rest + gap + block)
-    done.written.append(path)
+    (done.changed if rest.strip() else done.written).append(path)
 
 
 def _replace(path: Path, text: str) -> None:
+    _replace_bytes(path, text.encode("utf-8", errors="surrogateescape"))
+
+
+def _replace_bytes(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+    temporary.write_bytes(data)
     temporary.replace(path)
 
 
@@ -214,19 +265,37 @@ def _add_device(machine: ReaperMachine, port: int, done: Installed) -> None:
     if after == before:
         done.warnings.append(f"another OSC device of REAPER already listens on port {port}; it will do")
         return
-    backup = ini.with_name("reaper.ini.before-v2m")
+    backup = ini.with_name(BACKUP)
     if not backup.exists():
         backup.write_bytes(before)
         done.written.append(backup)
-    _write(ini, after, done)
+        _backup_note(machine.resource).write_text(hashlib.sha256(before).hexdigest() + "\n", encoding="ascii")
+    _replace_bytes(ini, after)
+    done.changed.append(ini)
+
+
+def _backup_note(resource: Path) -> Path:
+    return resource / "Scripts" / SCRIPT_FOLDER / BACKUP_NOTE
 
 
 def _remove_device(machine: ReaperMachine, done: Installed) -> None:
     ini = machine.resource / "reaper.ini"
     before = ini.read_bytes() if ini.is_file() else b""
-    if not has_device(before):
-        return
-    if machine.running() is not False:
-        done.warnings.append("reaper.ini was not touched because REAPER runs: remove the OSC device v2m-bridge there")
-        return
-    _write(ini, without_device(before), done)
+    if has_device(before):
+        if machine.running() is not False:
+            text = "reaper.ini was not touched because REAPER runs: remove the OSC device v2m-bridge there"
+            done.warnings.append(f"{text}, or close it and run this command again")
+            return
+        _replace_bytes(ini, without_device(before))
+        done.changed.append(ini)
+    _remove_backup(machine.resource, done)
+
+
+def _remove_backup(resource: Path, done: Installed) -> None:
+    """The copy of ``reaper.ini`` that was made here goes when nothing of ours is in the file any more."""
+    backup, note = resource / BACKUP, _backup_note(resource)
+    made_here = note.read_text(encoding="ascii", errors="replace").strip() if note.is_file() else ""
+    if backup.is_file() and hashlib.sha256(backup.read_bytes()).hexdigest() == made_here:
+        backup.unlink()
+        done.removed.append(backup)
+    note.unlink(missing_ok=True)

@@ -202,6 +202,16 @@ def entries(home: Path, port: int, machine: Machine, bring_back: BringBack = Bri
     }
 
 
+def stamped_port(path: Path) -> int | None:
+    """The daemon's port in an installed Studio entry, or None where there is none."""
+    try:
+        stamp = PYTHON_STAMP.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    port = re.search(r"[\"']port[\"']: (\d+)", stamp[0]) if stamp else None
+    return int(port[1]) if port else None
+
+
 def uninstall(machine: Machine | None = None) -> Installed:
     """Take every entry of ours out of the menu."""
     removed, stuck = _remove_old(machine or Machine.this(), set())
