@@ -32,6 +32,21 @@ def test_a_score_goes_from_queued_to_done_with_its_files(world: World) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["out", "source"]
 
 
+def test_a_file_that_a_score_does_not_have(world: World) -> None:
+    job = world.submit("without preview")
+    world.wait(job)
+    for name, hint in (
+        ("preview.wav", '"preview": true'),
+        ("score.doc", "it has cuesheet.html, score.json, score.mid"),
+    ):
+        answer = world.http.get(f"/v1/scores/{job}/artifacts/{name}")
+        error = answer.json()["error"]
+        assert (answer.status_code, error["code"]) == (404, "no_such_artifact")
+        assert hint in error["hint"]
+    unknown = world.http.get("/v1/scores/000000000000/artifacts/score.mid")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "no_such_score")
+
+
 def test_an_error_of_the_pipeline_reaches_the_user_as_it_is(world: World) -> None:
     status = world.wait(world.submit("bad", do="refuse"))
     assert status["state"] == "failed"

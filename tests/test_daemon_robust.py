@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -39,7 +40,9 @@ SERVE = """
 import sys
 from pathlib import Path
 from daemon_world import config
+from v2m_bridge.daemon import logs
 from v2m_bridge.daemon.server import run
+logs.set_up("info")
 run(config(Path(sys.argv[1]), port=int(sys.argv[2])))
 """
 
@@ -78,9 +81,10 @@ class Customer:
             time.sleep(0.01)
 
 
-def start(home: Path, port: int) -> subprocess.Popen[bytes]:
+def start(home: Path, port: int, stderr: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     path = os.pathsep.join([HERE, *os.environ.get("PYTHONPATH", "").split(os.pathsep), str(Path(HERE).parent)])
-    return subprocess.Popen([sys.executable, "-c", SERVE, str(home), str(port)], env={**os.environ, "PYTHONPATH": path})
+    command = [sys.executable, "-c", SERVE, str(home), str(port)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=stderr)
 
 
 def wait_until_up(port: int, within_s: float = 90.0) -> None:
@@ -141,6 +145,20 @@ def test_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     assert daemon.wait(60) == 0
     assert not (tmp_path / "daemon.json").exists()
     report(tmp_path, customer)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_log_says_why_it_stopped(tmp_path: Path, name: str) -> None:
+    port = free_port()
+    with (tmp_path / "log").open("wb") as log:
+        daemon = start(tmp_path / "home", port, stderr=log)
+    wait_until_up(port)
+    daemon.send_signal(getattr(signal, name))
+    assert daemon.wait(60) == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text(encoding="utf-8").splitlines()]
+    assert lines[-1]["message"].startswith("stopped because of") and name in lines[-1]["message"]
+    assert not (tmp_path / "home" / "daemon.json").exists()
 
 
 def report(home: Path, customer: Customer) -> None:

@@ -82,11 +82,14 @@ def test_the_list_of_endpoints_is_complete(world: World) -> None:
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)
 def test_nothing_answers_without_the_token(world: World, method: str, path: str) -> None:
-    for headers in ({}, {"authorization": "Bearer wrong-token-of-some-length"}, {"authorization": f"Basic {TOKEN}"}):
+    for headers in ({}, {"authorization": "Bearer"}, {"authorization": f"Basic {TOKEN}"}):
         answer = ask(world, method, path, headers)
         assert answer.status_code == 401 and error_of(answer) == "not_signed_in"
-    stale = ask(world, method, path, {"cookie": "v2m_session_0=forged"})
-    assert stale.status_code == 401
+    wrong = ask(world, method, path, {"authorization": "Bearer wrong-token-of-some-length"})
+    assert wrong.status_code == 401 and error_of(wrong) == "wrong_token"
+    stale = ask(world, method, path, {"cookie": f"v2m_session_{world.daemon.config.port}=forged"})
+    assert stale.status_code == 401 and error_of(stale) == "not_signed_in"
+    assert "session" in stale.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(("method", "path"), ENDPOINTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,8 @@ from reaper_runs import IMPORT, assert_holds, reaper_at
 from reaper_scores import make_score
 
 from v2m_bridge.hosts.doubles.reaper_osc_peer import Peer
+from v2m_bridge.hosts.doubles.reaper_project import Project
+from v2m_bridge.hosts.midi_out import drivers_silenced
 from v2m_bridge.score import Score
 
 COMMAND = [sys.executable, "-m", "v2m_bridge"]
@@ -29,8 +32,8 @@ def score_folder(tmp_path: Path) -> tuple[Score, Path]:
     return score, folder
 
 
-def test_push_brings_the_score_into_reaper(score_folder: tuple[Score, Path], own_home: Path) -> None:
-    score, folder = score_folder
+def pushed(own_home: Path, folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Project]:
+    """``push`` against a REAPER with the scripts in it."""
     reaper = reaper_at(own_home)
     with Peer(project=reaper.project) as peer:
         command = "_" + reaper.host.command_name
@@ -39,14 +42,40 @@ def test_push_brings_the_score_into_reaper(score_folder: tuple[Score, Path], own
             f"v2m-handshake\t1\ncommand\t{command}\nreaper\t7\nscript\tx\nscripts\t0.1.0\nend\t5\n"
         )
         run = subprocess.run(
-            [*COMMAND, "push", str(folder), "--port", str(peer.port), "--json"], capture_output=True, text=True
+            [*COMMAND, "push", str(folder), "--port", str(peer.port), *arguments], capture_output=True, text=True
         )
         assert peer.failures == []
     assert run.returncode == 0, run.stderr
+    return run, reaper.project
+
+
+def test_push_brings_the_score_into_reaper(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    score, folder = score_folder
+    run, project = pushed(own_home, folder, "--json")
     document = json.loads(run.stdout)
     assert (document["schema"], document["way"]) == ("v2m.push/1", "script")
     assert document["tempo_points"] == len(score.fit.tempo)
-    assert_holds(reaper.project, score)
+    assert_holds(project, score)
+
+
+def test_push_says_what_is_where_and_what_to_do_next(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    score, folder = score_folder
+    run, _ = pushed(own_home, folder)
+    where, what, then = run.stdout.splitlines()
+    assert where.startswith(f"{score.timeline.name} is in REAPER ") and where.endswith(" on.")
+    assert f"{len(score.fit.tempo)} tempo points" in what and f"on {len(score.parts)} tracks" in what
+    assert "exact to a microsecond" in what
+    assert then.startswith("Next: ") and "undo" in then
+
+
+def test_push_without_the_scripts_says_what_is_missing(score_folder: tuple[Score, Path]) -> None:
+    _, folder = score_folder
+    with Peer() as peer:
+        command = [*COMMAND, "push", str(folder), "--port", str(peer.port)]
+        run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "Not sent, because OSC cannot: tempo map" in run.stdout
+    assert "install reaper" in run.stdout.splitlines()[-1]
 
 
 def test_push_says_in_one_line_what_is_wrong(tmp_path: Path, score_folder: tuple[Score, Path]) -> None:
@@ -80,7 +109,7 @@ def test_follow_through_the_virtual_keyboard_ends_in_silence(score_folder: tuple
             if "/note/" in address:
                 (sounding.add if arguments[0] else sounding.discard)(address)
     assert run.returncode == 0, err
-    assert "virtual keyboard" in err
+    assert "virtual keyboard" in err and "not answered" not in err
     assert json.loads(out)["notes"] > 10
     assert sounding == set()
 
@@ -93,6 +122,29 @@ def test_follow_without_a_midi_system_says_what_to_do(score_folder: tuple[Score,
     command = [*COMMAND, "follow", str(folder), "--seconds", "1"]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 2
-    last = run.stderr.splitlines()[-1]
-    assert "no MIDI" in last
-    assert "--vkb" in last
+    assert len(run.stderr.splitlines()) == 1, "the drivers' own words"
+    assert "no MIDI" in run.stderr and "ALSA" in run.stderr
+    assert "--vkb" in run.stderr
+    loud = subprocess.run(command, capture_output=True, text=True, env={**environment, "V2M_DEBUG": "1"})
+    assert len(loud.stderr.splitlines()) > 1
+
+
+def test_what_fails_while_drivers_are_silenced_is_seen(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="out of sockets"), drivers_silenced():
+        os.write(2, b"ALSA lib noise\n")
+        raise OSError("out of sockets")
+    os.write(2, b"and this\n")
+    assert capfd.readouterr().err == "and this\n"
+
+
+def test_follow_says_when_reaper_is_not_heard(score_folder: tuple[Score, Path]) -> None:
+    _, folder = score_folder
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        port = str(deaf.getsockname()[1])
+        command = [*COMMAND, "follow", str(folder), "--vkb", "--port", port, "--seconds", "3"]
+        run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    hint = run.stderr.splitlines()[-1]
+    assert "REAPER has not answered" in hint and f"listens on port {port}" in hint and "install reaper" in hint
+    assert "not heard" in run.stdout

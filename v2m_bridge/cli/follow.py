@@ -47,16 +47,33 @@ def follow(
     ended = threading.Event()
     _end_on_signals(ended, seconds)
     with OscLink(host, port, listen) as link, closing(_output(link, midi_port, vkb)) as output:
-        follower = Follower(events, link, output, base_s=offset, lead_s=lead / 1000)
+        follower = Follower(
+            events, link, output, base_s=offset, lead_s=lead / 1000, unheard=lambda: _hint(port, link.local_port)
+        )
         print("following REAPER; Ctrl-C ends it", file=sys.stderr)
         try:
             report = follower.run(ended)
         except KeyboardInterrupt:
             report = follower.player.report
     if as_json:
-        print_json({"schema": "v2m.follow/1", "notes": report.notes, "jumps": report.jumps})
-    else:
+        print_json(
+            {"schema": "v2m.follow/1", "notes": report.notes, "jumps": report.jumps, "reaper_heard": report.heard}
+        )
+    elif report.heard:
         typer.echo(f"{report.notes} notes played, {report.jumps} starts and jumps followed.")
+    else:
+        typer.echo("REAPER was not heard, so nothing was played.")
+
+
+def _hint(port: int, listening: int) -> None:
+    from v2m_bridge.cli.terminal import print_warnings
+
+    print_warnings(
+        [
+            f"REAPER has not answered. Is it running, with an OSC device that listens on port {port} and sends to port "
+            f"{listening}? (Preferences > Control/OSC/web; v2m-bridge install reaper sets it up). Still listening."
+        ]
+    )
 
 
 def _output(link: OscLink, midi_port: str | None, vkb: bool) -> MidiOutput:

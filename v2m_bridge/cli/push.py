@@ -60,13 +60,14 @@ def push(
         report = push_score(score, state_folder("outbox"), options, progress)
     if report.answer is None and report.confirmed == 0:
         raise HostError(
-            f"REAPER did not answer on UDP port {port}; the score waits as {report.job}",
-            "start REAPER and run the action 'v2m: Import score' (v2m-bridge install reaper puts it there)",
+            f"REAPER does not answer on UDP port {port}, so nothing was changed there; the score waits as {report.job}",
+            "start REAPER and run the action 'v2m: Import score'; v2m-bridge install reaper puts it there, "
+            "v2m-bridge doctor says whether it did",
         )
     if as_json:
         print_json(_document(report))
         return
-    _show(report)
+    _show(report, score.timeline.name or source.name)
     print_warnings(report.answer.warnings if report.answer else ())
 
 
@@ -91,17 +92,47 @@ def _document(report: PushReport) -> dict[str, object]:
     }
 
 
-def _show(report: PushReport) -> None:
+KEPT = {
+    "locked": "locked",
+    "renamed": "renamed by you",
+    "edited": "edited by you",
+}
+"""Reasons of the import script -> words."""
+
+
+def _show(report: PushReport, name: str) -> None:
+    """What is in REAPER now, where, and what to do next."""
     answer = report.answer
     if answer is None:
-        typer.echo(f"{report.markers} markers and the cue region sent by OSC, {report.confirmed} confirmed by REAPER.")
-        typer.echo(f"Left out: {', '.join(report.left_out)}. For the whole score run: v2m-bridge install reaper")
+        typer.echo(
+            f"{name}: {report.markers} markers and the cue region were sent to REAPER by OSC; "
+            f"it confirmed {report.confirmed}."
+        )
+        typer.echo(f"Not sent, because OSC cannot: {', '.join(report.left_out)}.")
+        typer.echo("Next: for the whole score run v2m-bridge install reaper, start REAPER again, and push once more.")
         return
+    project = Path(answer.project).name if answer.project else "the open project"
+    typer.echo(f"{name} is in REAPER {answer.reaper}: {project}, from {_clock(answer.base_s)} on.")
     notes = sum(part.notes for part in answer.parts)
     typer.echo(
-        f"REAPER {answer.reaper} has {answer.tempo_points} tempo points (worst {answer.worst_error_s * 1e6:.3f} "
-        f"microseconds off), {report.markers} markers, {answer.chords} chords, {notes} notes "
-        f"in {len(answer.parts)} parts."
+        f"  {answer.tempo_points} tempo points, {report.markers} markers, {answer.chords} chords, "
+        f"{notes} notes on {len(answer.parts)} tracks; read back, the tempo is {_exactness(answer.worst_error_s)}"
     )
     for key, reason in answer.kept:
-        typer.echo(f"kept ({reason}): {key}")
+        typer.echo(f"  left as it was: {key} ({KEPT.get(reason, reason)})")
+    typer.echo(
+        "Next: give the tracks instruments (they keep them through every push) and play. One undo takes it back."
+    )
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    return f"{int(hours)}:{int(minutes):02d}:{rest:06.3f}"
+
+
+def _exactness(worst_error_s: float) -> str:
+    """Distance of the worst tempo point from its place, in the unit that it is felt in."""
+    if worst_error_s < 1e-6:
+        return "exact to a microsecond"
+    return f"at most {worst_error_s * 1000:.3f} ms off"

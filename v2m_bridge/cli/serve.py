@@ -18,9 +18,15 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    host: str | None = typer.Option(None, "--host", help="Address to listen on; other than loopback needs a token."),
-    port: int | None = typer.Option(None, "--port", min=0, max=65535, help="HTTP port; 0 takes a free one."),
-    osc_port: int | None = typer.Option(None, "--osc-port", min=0, max=65535, help="OSC port on loopback; 0: no OSC."),
+    host: str | None = typer.Option(
+        None, "--host", help="Address, else V2M_HOST, else 127.0.0.1; others need a token."
+    ),
+    port: int | None = typer.Option(
+        None, "--port", min=0, max=65535, help="HTTP port, else V2M_PORT, else 8765; 0: a free one."
+    ),
+    osc_port: int | None = typer.Option(
+        None, "--osc-port", min=0, max=65535, help="OSC port, else V2M_OSC_PORT, else 8766; 0: no OSC."
+    ),
     media_root: list[Path] = typer.Option(
         [], "--media-root", help="Folder that edits and the media they name may be read from. Repeatable."
     ),

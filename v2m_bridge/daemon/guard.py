@@ -56,7 +56,20 @@ class Refusal:
 WRONG_HOST = Refusal(421, "wrong_host", "this daemon does not answer to that host name", "start it with --allow-host")
 WRONG_ORIGIN = Refusal(403, "wrong_origin", "requests from other web pages are refused")
 NO_TOKEN = Refusal(
-    401, "not_signed_in", "a token is needed", "programs: the file 'token' in the state folder; browsers: serve --link"
+    401,
+    "not_signed_in",
+    "a token is needed",
+    "programs send 'Authorization: Bearer' with the text of the file 'token' in the state folder; "
+    "browsers open a link of: v2m-bridge serve --link",
+)
+WRONG_TOKEN = Refusal(
+    401,
+    "wrong_token",
+    "the token is not this daemon's",
+    "send the text of the file 'token' in its state folder, or what --token or V2M_TOKEN said when it was started",
+)
+NO_SESSION = Refusal(
+    401, "not_signed_in", "this browser's session is unknown or has ended", "open a link of: v2m-bridge serve --link"
 )
 TOO_LARGE = Refusal(413, "too_large", "the request is too large")
 TOO_OFTEN = Refusal(429, "too_many_requests", "too many requests", "wait a moment", retry_after_s=1)
@@ -148,12 +161,12 @@ class Guard:
         if not _from_here(headers, scope):
             return WRONG_ORIGIN
         caller = self._caller(headers, scope)
-        if caller is None:
+        if isinstance(caller, Refusal):
             address = scope["client"][0] if scope.get("client") else "?"
             if not self._strangers.take(address):
                 return TOO_OFTEN
             if not (scope["method"] in ("GET", "HEAD") and scope["path"].startswith(LOGIN_PREFIX)):
-                return NO_TOKEN
+                return caller
         elif not self._known.take(caller):
             return TOO_OFTEN
         length = headers.get("content-length", "0")
@@ -161,17 +174,19 @@ class Guard:
             return TOO_LARGE
         return None
 
-    def _caller(self, headers: Headers, scope: Scope) -> str | None:
-        """``"token"`` or a session's digest, or None for a stranger."""
+    def _caller(self, headers: Headers, scope: Scope) -> str | Refusal:
+        """``"token"`` or a session's digest, or what to tell a stranger."""
         kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return "token" if same_secret(given.strip(), self._access.token) else None
+        if kind.lower() == "bearer" and given.strip():
+            return "token" if same_secret(given.strip(), self._access.token) else WRONG_TOKEN
         session = cookie_value(headers, self._access.cookie)
-        if session is None or not self._access.has_session(digest(session)):
-            return None
+        if session is None:
+            return NO_TOKEN
+        if not self._access.has_session(digest(session)):
+            return NO_SESSION
         if scope["method"] not in SAFE_METHODS and not headers.get("origin"):
             # A browser sends Origin with everything that changes something; without it nobody vouches for the page.
-            return None
+            return NO_TOKEN
         scope["v2m_session"] = digest(session)
         return digest(session)
 

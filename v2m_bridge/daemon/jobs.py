@@ -42,6 +42,12 @@ class NoSuchJob(V2MError):
     code = "no_such_score"
 
 
+class NoSuchArtifact(NoSuchJob):
+    """The score is there, but has no such file."""
+
+    code = "no_such_artifact"
+
+
 class WrongState(V2MError):
     """The job is not in a state that allows this."""
 

@@ -42,10 +42,16 @@ def _told(report: PushReport) -> str:
     if report.way == "script" and report.answer is not None:
         answer = report.answer
         notes = sum(part.notes for part in answer.parts)
-        return f"REAPER has {answer.tempo_points} tempo points, {len(answer.markers)} markers and {notes} notes"
+        return (
+            f"it is in REAPER: {answer.tempo_points} tempo points, {len(answer.markers)} markers, {answer.chords} chords "
+            f"and {notes} notes on {len(answer.parts)} tracks"
+        )
     if report.confirmed == 0:
         raise HostError(
             "REAPER gave no sign of life",
             "start it and run the action 'v2m: Import score' (v2m-bridge install reaper puts it there)",
         )
-    return f"{report.confirmed} of {report.markers} markers are in REAPER; without its script the music is not"
+    return (
+        f"only {report.confirmed} of {report.markers} markers are in REAPER: for the music run v2m-bridge install reaper "
+        "and start REAPER again"
+    )

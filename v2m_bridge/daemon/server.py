@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 
@@ -21,6 +22,14 @@ STOP_WITHIN_S = 5
 KEEP_ALIVE_S = 15
 BACKLOG = 512
 
+CAUSES = {
+    "SIGINT": "Ctrl-C (SIGINT)",
+    "SIGTERM": "a request to end (SIGTERM)",
+    "SIGHUP": "the end of its terminal (SIGHUP)",
+    "SIGBREAK": "Ctrl-Break (SIGBREAK)",
+}
+"""Signal -> what the log calls it."""
+
 log = logging.getLogger("v2m_bridge.daemon")
 
 
@@ -31,14 +40,22 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._daemon = daemon
         self._started = started
+        self.cause = "an error at the start"
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        name = signal.Signals(sig).name
+        self.cause = CAUSES.get(name, name)
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            self.cause = "its own end"
             log.info("ready on port %d", self._daemon.port)
             self._started(self._daemon)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("stopping because of %s", self.cause)
         self._daemon.service.broker.close()
         await super().shutdown(sockets)
 
@@ -63,6 +80,13 @@ def _note(config: DaemonConfig, port: int) -> None:
     about = Running(pid=os.getpid(), host=config.host, port=port, osc_port=config.osc_port)
     draft.write_text(about.model_dump_json(), encoding="utf-8")
     draft.replace(path)
+
+
+def _end_with_the_terminal(server: Server) -> None:
+    """A closed terminal stops the daemon in good order; one started with ``nohup`` goes on."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        signal.signal(hang_up, server.handle_exit)
 
 
 def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon: None) -> None:
@@ -96,9 +120,11 @@ def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon:
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn repeats the signal when it has stopped
+        server = Server(settings, daemon, started)
+        _end_with_the_terminal(server)
         with contextlib.suppress(KeyboardInterrupt):
-            Server(settings, daemon, started).run([listener])
-        log.info("stopped")
+            server.run([listener])
+        log.info("stopped because of %s", server.cause)
     finally:
         (config.home / "daemon.json").unlink(missing_ok=True)
         lock.release()

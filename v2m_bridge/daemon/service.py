@@ -19,6 +19,7 @@ from v2m_bridge.daemon.jobs import (
     FINISHED,
     Job,
     NewJob,
+    NoSuchArtifact,
     NoSuchJob,
     Origin,
     Push,
@@ -244,12 +245,13 @@ class Service:
         """Path of a file of a finished score.
 
         Raises:
-            NoSuchJob: unknown job or name.
+            NoSuchJob: unknown job.
+            NoSuchArtifact: the job has no file of this name.
         """
         job = self.store.get(job_id)
         path = self.folder(job_id).out / name
         if all(artifact.name != name for artifact in job.artifacts) or not path.is_file():
-            raise NoSuchJob(f"this score has no file {name[:80]!r}")
+            raise NoSuchArtifact(f"this score has no file {name[:80]!r}", _where_it_would_be(job, name))
         return path
 
     def cancel(self, job_id: str) -> Job:
@@ -349,6 +351,14 @@ class Service:
             self.tidy()
         except Exception:
             log.exception("tidying up failed")
+
+
+def _where_it_would_be(job: Job, name: str) -> str:
+    if job.state is not State.DONE:
+        return f"it is {job.state}; files are there once it is done"
+    if name == "preview.wav":
+        return 'it was made without one: score it again ("again") with "options": {"preview": true}'
+    return "it has " + ", ".join(artifact.name for artifact in job.artifacts)
 
 
 def _known_kind(name: str) -> None:

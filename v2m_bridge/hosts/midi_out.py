@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from v2m_bridge.errors import HostError, SetupError
@@ -69,14 +73,15 @@ def open_port(existing: str | None = None) -> RtMidiOutput:
     if existing is None and sys.platform == "win32":
         raise SetupError(
             "Windows has no virtual MIDI ports of its own",
-            "make one with a loopback driver such as loopMIDI and name it with --port, or use --vkb",
+            "make one with a loopback driver such as loopMIDI and name it with --midi-port, or use --vkb",
         )
     problems = []
     for api in _systems(rtmidi):
         try:
-            output = rtmidi.MidiOut(api, name=PORT_NAME)
+            with drivers_silenced():
+                output = rtmidi.MidiOut(api, name=PORT_NAME)
         except (rtmidi.SystemError, rtmidi.RtMidiError) as error:
-            problems.append(str(error).strip())
+            problems.append(_plain(str(error)))
             continue
         if existing is None:
             output.open_virtual_port("score")
@@ -92,6 +97,31 @@ def open_port(existing: str | None = None) -> RtMidiOutput:
         f"this system has no MIDI ({'; '.join(problems) or 'no driver'})",
         "on Linux load the snd-seq module or start JACK; or use --vkb",
     )
+
+
+def _plain(problem: str) -> str:
+    """RtMidi's own words without the name of its function."""
+    return re.sub(r"^MidiOut(\w+?)::\w+: ", r"\1: ", problem.strip()).rstrip(".")
+
+
+@contextmanager
+def drivers_silenced() -> Iterator[None]:
+    """ALSA and JACK write to stderr by themselves what RtMidi then raises as an error: only the error is to be seen.
+
+    Only what C code writes is caught. ``V2M_DEBUG`` lets it through.
+    """
+    if os.environ.get("V2M_DEBUG"):
+        yield
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _systems(rtmidi: Any) -> list[int]:

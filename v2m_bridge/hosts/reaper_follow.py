@@ -20,6 +20,9 @@ GRACE_S = 0.1
 """Notes that began this shortly before the place where playing (re)starts are still played: feedback is that late."""
 
 LONGEST_WAIT_S = 0.05
+UNHEARD_S = 2.0
+"""REAPER answers a request to refresh at once; after so long without a word, one of the two does not hear the other."""
+
 ALL_NOTES_OFF, SUSTAIN = 123, 64
 NOTE_OFF, PROGRAM, CONTROL, NOTE_ON = range(4)
 """Order of events at one moment."""
@@ -36,10 +39,11 @@ class LiveEvent:
 
 @dataclass
 class FollowReport:
-    """What was played; ``jumps`` counts starts, stops, seeks and loops."""
+    """What was played; ``jumps`` counts starts, stops, seeks and loops, ``heard`` says whether REAPER ever spoke."""
 
     notes: int = 0
     jumps: int = 0
+    heard: bool = False
 
 
 def live_events(score: Score, parts: Sequence[str] = ()) -> tuple[LiveEvent, ...]:
@@ -128,6 +132,7 @@ class Follower:
     Args:
         base_s: project seconds of the cue's start (an import's answer tells them).
         lead_s: how much earlier to send, against the latency of the way to the synthesiser.
+        unheard: called once when REAPER has said nothing for :data:`UNHEARD_S`; following goes on, it may still start.
         clock: the monotonic clock that stamps the link's messages.
     """
 
@@ -140,6 +145,7 @@ class Follower:
         base_s: float = 0.0,
         lead_s: float = 0.0,
         clock: Callable[[], float] = time.perf_counter,
+        unheard: Callable[[], None] = lambda: None,
     ) -> None:
         self.player = Player([LiveEvent(e.seconds + base_s, e.rank, e.message) for e in events], output)
         self.transport = TransportClock()
@@ -150,12 +156,15 @@ class Follower:
         self._rebased_s = 0.0
         self._played_s = 0.0
         self._silent = True
+        self._unheard = unheard
+        self._patient_until_s: float | None = None
 
     def run(self, ended: threading.Event) -> FollowReport:
         """Follow until ``ended`` is set or somebody interrupts; whatever happens, nothing is left sounding."""
         try:
             with on_time():
                 self._link.send(ADDRESSES["action"], REFRESH_SURFACES)
+                self._patient_until_s = self._clock() + UNHEARD_S
                 while not ended.is_set():
                     self._step()
         finally:
@@ -164,9 +173,19 @@ class Follower:
 
     def _step(self) -> None:
         message = self._link.receive(self._wait_s())
+        self._notice(message is not None)
         if message is not None and message.arguments and not isinstance(message.arguments[0], str):
             self.transport.hear(message.address, float(message.arguments[0]), message.arrived_s)
         self._advance(self._clock())
+
+    def _notice(self, heard: bool) -> None:
+        """Say once when nothing is heard of REAPER; its first word ends the waiting."""
+        if heard:
+            self.player.report.heard = True
+            self._patient_until_s = None
+        elif self._patient_until_s is not None and self._clock() > self._patient_until_s:
+            self._patient_until_s = None
+            self._unheard()
 
     def _advance(self, now_s: float) -> None:
         transport = self.transport
