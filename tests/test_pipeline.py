@@ -106,6 +106,16 @@ def test_the_cuts_of_the_demo_land(demo_score: Score, tmp_path: Path) -> None:
     assert assert_midi_keeps_the_hits(demo_score, tmp_path / "cue" / "score.mid") == demo_score.fit.summary.landed
 
 
+def test_every_note_begins_and_ends_on_a_midi_tick(demo_score: Score) -> None:
+    assert (demo_score.fit.end_beat * 960) % 1 > 1e-3  # the film's end lies off the grid
+    notes = [note for part in demo_score.parts for note in part.notes]
+    for start, length, _, _ in notes:
+        for beat in (start, start + length):
+            assert beat * 960 == pytest.approx(round(beat * 960), abs=1e-6)
+    ends = max(start + length for start, length, _, _ in notes)
+    assert 0 <= demo_score.fit.end_beat - ends < 1 / 960
+
+
 def test_chords_cover_the_film_without_gaps(demo_score: Score) -> None:
     assert demo_score.chords[0].start_beat == 0
     assert demo_score.chords[-1].end_beat == pytest.approx(demo_score.fit.end_beat)

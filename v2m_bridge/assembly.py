@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from v2m_bridge import __version__
 from v2m_bridge.direction import Direction
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.harmony import Harmony
-from v2m_bridge.music.arrangement import Arrangement
+from v2m_bridge.music.arrangement import Arrangement, Note
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score import (
     CandidateDocument,
@@ -26,6 +27,9 @@ from v2m_bridge.timeline.hits import HitKind
 
 if TYPE_CHECKING:
     from v2m_bridge.timeline.model import Timeline
+
+PPQ = 960
+"""Ticks a quarter note of the MIDI file, and of REAPER."""
 
 _ROUND = 6
 """Decimals of predicted and measured figures; more would only be noise of the machine that made them."""
@@ -91,11 +95,17 @@ def _parts(arrangement: Arrangement) -> tuple[PartDocument, ...]:
             role=part.role,
             channel=part.channel,
             program=part.program,
-            notes=tuple((n.start_beat, n.length_beats, n.pitch, n.velocity) for n in part.notes),
+            notes=tuple((n.start_beat, _whole_ticks(n), n.pitch, n.velocity) for n in part.notes),
             controls=tuple((c.beat, c.number, c.value) for c in part.controls),
         )
         for part in arrangement.parts
     )
+
+
+def _whole_ticks(note: Note) -> float:
+    """Length that ends on the grid of MIDI ticks; only the film's end lies off it, and no note passes that."""
+    end = math.floor((note.start_beat + note.length_beats) * PPQ + 1e-6) / PPQ
+    return max(end - note.start_beat, 1 / PPQ)
 
 
 def _dynamics(harmony: Harmony, fit: Fit) -> tuple[DynamicsDocument, ...]:

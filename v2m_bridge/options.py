@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Tempo = Annotated[float, Field(ge=30, le=300)]
+Kind = Literal["cut", "dissolve", "wipe", "fade", "marker"]
+Weight = Annotated[float, Field(ge=0, le=1000)]
 
 
 class ScoreOptions(BaseModel):
@@ -24,6 +26,17 @@ class ScoreOptions(BaseModel):
         harmonic_rhythm_s: length of a harmonic slot that the beats are grouped into, in seconds.
         preset, parts: instrumentation and which parts to write; None takes the mood's own.
         primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
+        must: a marker of this name has to land on a downbeat; empty: none has to.
+        ignore_colors: markers of these colours are no hits.
+        weights: weight of hits by kind (``timeline.hits.DEFAULT_WEIGHTS``), 0 switches a kind off.
+        min_spacing_s: of two hits closer than this only the weightier counts.
+        max_per_minute: at most so many hits in any minute; must-hits always stay.
+        tempo_range: how far the tempo may leave the one asked for, 0 to 0.3 of it.
+        max_step: largest relative change from one tempo to the next; 0 keeps one tempo.
+        tolerance_frames: how far from its beat a hit may lie and still count as landed.
+        eighths: whether hits may land on eighths.
+        odd_bar_cost: hit weight that a bar of 2, 3 or 5 beats must gain.
+        steadiness: hit weight given up to avoid one full tempo step.
         motion_hits: how much sudden movements of the picture bend the tempo, 0 (not at all) to 1; never at the cost of
             a cut or a marker.
         tail_s: how long the last chord may ring after the picture.
@@ -48,6 +61,17 @@ class ScoreOptions(BaseModel):
     parts: tuple[str, ...] | None = None
     primer: str | None = None
     locks: tuple[str, ...] = ()
+    must: Annotated[str, Field(max_length=100)] = "HIT"
+    ignore_colors: tuple[str, ...] = ()
+    weights: dict[Kind, Weight] = Field(default_factory=dict)
+    min_spacing_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    max_per_minute: Annotated[float, Field(ge=0, le=10_000)] | None = None
+    tempo_range: Annotated[float, Field(ge=0, le=0.3)] = 0.10
+    max_step: Annotated[float, Field(ge=0, le=1)] = 0.06
+    tolerance_frames: Annotated[float, Field(gt=0, le=10)] = 0.5
+    eighths: bool = True
+    odd_bar_cost: Annotated[float, Field(ge=0, le=1e6)] = 3.0
+    steadiness: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     motion_hits: Annotated[float, Field(ge=0, le=1)] = 0.0
     tail_s: Annotated[float, Field(ge=0, le=30)] = 0.0
     preview: bool = False

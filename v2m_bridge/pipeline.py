@@ -31,7 +31,7 @@ from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.locks import parse_locks, parse_primer
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.score import Score
+from v2m_bridge.score import PreviewDocument, Score
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from v2m_bridge.footage.model import FootageFeatures
     from v2m_bridge.timeline.model import Timeline
 
+PREVIEW = "preview.wav"
 STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
 """Names that ``progress`` reports, in order."""
 
@@ -146,12 +147,8 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
     direction = direct(timeline, features, options)
-    fit = fit_with_motion(
-        find_hits(timeline, HitOptions(weights={HitKind.MOTION: options.motion_hits}), _movements(features)),
-        timeline.duration_frames,
-        timeline.rate,
-        FitOptions(bpm=direction.bpm, mood=direction.mood if options.affect else None),
-    )
+    hits = find_hits(timeline, hit_options(options), _movements(features))
+    fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, fit_options(options, direction))
     slots = harmonic_slots(fit, options.harmonic_rhythm_s)
     progress("chords", 0.0)
     aligner = engine.aligner() if options.candidates > 1 else None
@@ -159,6 +156,31 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     progress("parts", 0.0)
     arrangement = arrange_score(harmony, fit, direction, options)
     return assemble(timeline, features, fit, harmony, arrangement, direction, options)
+
+
+def hit_options(options: ScoreOptions) -> HitOptions:
+    """What counts as a hit."""
+    return HitOptions(
+        must_name=options.must,
+        ignored_colors=options.ignore_colors,
+        weights={HitKind.MOTION: options.motion_hits, **{HitKind(k): w for k, w in options.weights.items()}},
+        minimum_spacing_s=options.min_spacing_s,
+        max_per_minute=options.max_per_minute,
+    )
+
+
+def fit_options(options: ScoreOptions, direction: Direction) -> FitOptions:
+    """How far the tempo may bend for the hits."""
+    return FitOptions(
+        bpm=direction.bpm,
+        tempo_range=options.tempo_range,
+        max_step=options.max_step,
+        tolerance_frames=options.tolerance_frames,
+        eighths=options.eighths,
+        odd_bar_cost=options.odd_bar_cost,
+        steadiness=options.steadiness,
+        mood=direction.mood if options.affect else None,
+    )
 
 
 def _movements(features: FootageFeatures) -> tuple[MotionOnset, ...]:
@@ -222,6 +244,8 @@ def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
 def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[str, ...]:
     """Write every file of the score into ``out``: all of them or none.
 
+    With a preview, every file holds what was measured on it.
+
     Returns:
         The names of the files.
 
@@ -236,13 +260,28 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "cuesheet.html": _write_illustrated_cuesheet,
         "cuesheet.csv": write_cuesheet_csv,
     }
-    if score.options.preview:
-        from v2m_bridge.hosts.write_preview import write_preview
-
-        writers["preview.wav"] = write_preview
+    names = (*writers, PREVIEW) if score.options.preview else tuple(writers)
     with staged(out) as folder:
-        for done, (name, write) in enumerate(writers.items()):
-            progress("files", done / len(writers))
+        if score.options.preview:
+            progress("files", 0.0)
+            score = with_preview(score, folder / PREVIEW)
+        for done, (name, write) in enumerate(writers.items(), len(names) - len(writers)):
+            progress("files", done / len(names))
             write(score, folder / name)
         progress("files", 1.0)
-    return tuple(writers)
+    return names
+
+
+def with_preview(score: Score, path: Path) -> Score:
+    """Render the preview to ``path``; the score with what was measured on it."""
+    from v2m_bridge.hosts.write_preview import write_preview
+
+    report = write_preview(score, path)
+    heard = PreviewDocument(
+        engine=report.engine,
+        duration_s=report.duration_s,
+        sample_rate=report.sample_rate,
+        integrated_lufs=report.integrated_lufs and round(report.integrated_lufs, 2),
+        peak_dbfs=report.peak_dbfs and round(report.peak_dbfs, 2),
+    )
+    return score.model_copy(update={"preview": heard, "warnings": (*score.warnings, *report.warnings)})

@@ -76,6 +76,16 @@ class RankingDocument(_Document):
     candidates: tuple[CandidateDocument, ...]
 
 
+class PreviewDocument(_Document):
+    """How ``preview.wav`` sounds: loudness after BS.1770-4 and highest sample, None for silence."""
+
+    engine: str
+    duration_s: float
+    sample_rate: int
+    integrated_lufs: float | None
+    peak_dbfs: float | None
+
+
 class Score(_Document):
     """``v2m.score/1``. Frames count from the start of the timeline, beats quarter notes from there."""
 
@@ -93,4 +103,5 @@ class Score(_Document):
     dynamics: tuple[DynamicsDocument, ...] = ()
     footage: tuple[SecondDocument, ...] = ()
     ranking: RankingDocument | None = None
+    preview: PreviewDocument | None = None
     warnings: tuple[str, ...] = ()

@@ -23,13 +23,15 @@ def demo(
     from v2m_bridge.cli.score import print_summary
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.demo import make_demo
+    from v2m_bridge.hosts.write_score import read_score
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.pipeline import Engine, compose, write_files
 
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
         made = make_demo(out, progress)
-        score = compose(made.edit, ScoreOptions(seed=seed, preview=True), Engine(), progress)
-        names = write_files(score, out / "score", progress)
+        options = ScoreOptions(seed=seed, preview=True)
+        names = write_files(compose(made.edit, options, Engine(), progress), out / "score", progress)
+    score = read_score(out / "score" / "score.json")
     files = {name: str(out / "score" / name) for name in names}
     if as_json:
         print_json({"footage": str(made.footage), "edit": str(made.edit), "files": files})

@@ -7,6 +7,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from v2m_bridge.cli.wishes import (
+    Cap,
+    Eighths,
+    IgnoreColors,
+    MaxStep,
+    MotionHits,
+    Must,
+    OddBars,
+    Range,
+    Spacing,
+    Steadiness,
+    Tolerance,
+    Weights,
+    hit_weights,
+)
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -28,24 +44,18 @@ def fit(
     tempo: str = typer.Option("auto", "--tempo", help="Beats a minute, or auto for the tempo that lands best."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     mood: str | None = typer.Option(None, "--mood", help="Weighed by --tempo auto: exciting, tense, sad, ..."),
-    tempo_range: float = typer.Option(
-        0.10, "--range", help="How far the tempo may leave the one asked for: 0.1 = 10 %."
-    ),
-    max_step: float = typer.Option(0.06, "--max-step", help="Largest change from one tempo to the next; 0: constant."),
-    tolerance: float = typer.Option(0.5, "--tolerance", help="Frames a hit may lie from its beat."),
-    eighths: bool = typer.Option(True, "--eighths/--no-eighths", help="Whether hits may land on eighths."),
-    odd_bars: float = typer.Option(3.0, "--odd-bar-cost", help="Hit weight that a bar of 2, 3 or 5 beats must gain."),
-    steadiness: float = typer.Option(0.0, "--steadiness", help="Hit weight given up to avoid one full tempo step."),
-    must_name: str = typer.Option("HIT", "--must", help="Markers of this name have to land on a downbeat."),
-    ignore_color: list[str] = typer.Option(
-        [], "--ignore-color", help="Markers of this colour are no hits. Repeatable."
-    ),
-    weight: list[str] = typer.Option([], "--weight", help="Weight of a kind: dissolve=0.3, marker=0. Repeatable."),
-    spacing: float = typer.Option(0.0, "--min-spacing", help="Seconds; of two closer hits only the weightier counts."),
-    cap: float | None = typer.Option(None, "--max-per-minute", help="At most so many hits in any minute."),
-    motion_hits: float = typer.Option(
-        0.0, "--motion-hits", help="How much sudden movements bend the tempo, 0 to 1; never at the cost of a cut."
-    ),
+    tempo_range: Range = 0.10,
+    max_step: MaxStep = 0.06,
+    tolerance: Tolerance = 0.5,
+    eighths: Eighths = True,
+    odd_bars: OddBars = 3.0,
+    steadiness: Steadiness = 0.0,
+    must_name: Must = "HIT",
+    ignore_color: IgnoreColors = [],  # noqa: B006
+    weight: Weights = [],  # noqa: B006
+    spacing: Spacing = 0.0,
+    cap: Cap = None,
+    motion_hits: MotionHits = 0.0,
     picture: Path | None = typer.Option(None, "--svg", help="Also draw the tempo curve into this file."),
     as_json: bool = typer.Option(False, "--json", help="Print the fit as one JSON object and nothing else."),
 ) -> None:
@@ -104,15 +114,7 @@ def _weights(texts: list[str], motion: float) -> dict[HitKind, float]:
 
     if not 0 <= motion <= 1:
         raise InputError(f"--motion-hits {motion!r} is outside 0..1")
-    weights: dict[HitKind, float] = {HitKind.MOTION: motion}
-    for text in texts:
-        name, _, number = text.partition("=")
-        try:
-            weights[HitKind(name.strip().lower())] = float(number)
-        except ValueError:
-            kinds = ", ".join(kind.value for kind in HitKind)
-            raise InputError(f"--weight {text!r} is unknown", f"write it as kind=number, kinds: {kinds}") from None
-    return weights
+    return {HitKind.MOTION: motion, **hit_weights(texts)}
 
 
 def _read(source: Path, rate: str | None, quiet: bool) -> Timeline:

@@ -43,8 +43,8 @@ def _told(report: PushReport) -> str:
         answer = report.answer
         notes = sum(part.notes for part in answer.parts)
         return (
-            f"it is in REAPER: {answer.tempo_points} tempo points, {len(answer.markers)} markers, {answer.chords} chords "
-            f"and {notes} notes on {len(answer.parts)} tracks"
+            f"it is in REAPER: {answer.tempo_points} tempo points, {len(answer.markers)} markers, "
+            f"{answer.chords} chords and {notes} notes on {len(answer.parts)} tracks"
         )
     if report.confirmed == 0:
         raise HostError(
@@ -52,6 +52,6 @@ def _told(report: PushReport) -> str:
             "start it and run the action 'v2m: Import score' (v2m-bridge install reaper puts it there)",
         )
     return (
-        f"only {report.confirmed} of {report.markers} markers are in REAPER: for the music run v2m-bridge install reaper "
-        "and start REAPER again"
+        f"only {report.confirmed} of {report.markers} markers are in REAPER: for the music run "
+        "v2m-bridge install reaper and start REAPER again"
     )

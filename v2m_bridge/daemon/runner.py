@@ -10,6 +10,7 @@ from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs import Summary
 from v2m_bridge.daemon.paths import confine_media
 from v2m_bridge.hosts.read_otio_bundle import cache_folder
+from v2m_bridge.hosts.write_score import read_score
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.pipeline import Engine, compose, write_files
 from v2m_bridge.progress import Progress
@@ -42,9 +43,8 @@ class PipelineRunner:
     def run(self, source: Path, options: ScoreOptions, work: Path, progress: Progress) -> Summary:
         """Score ``source`` and write the files into ``work``."""
         engine = replace(self._engine, screen=self._screen(source if source.is_dir() else source.parent))
-        score = compose(source, options, engine, progress)
-        write_files(score, work, progress)
-        return summary_of(score)
+        write_files(compose(source, options, engine, progress), work, progress)
+        return summary_of(read_score(work / "score.json"))
 
 
 def summary_of(score: Score) -> Summary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import asdict
 from typing import Literal
 
@@ -99,6 +100,9 @@ def fit_document(fit: Fit) -> FitDocument:
 def _tempo_rows(fit: Fit) -> list[TempoDocument]:
     tempo, metres = fit.tempo_map, fit.tempo_map.metres
     points = {p.beat: p for p in tempo.points}
+    # the last point has nothing to glide to
+    glides = [p.linear for p in tempo.points[:-1]] + [False]
+    starts = [p.beat for p in tempo.points]
     rows = []
     for beat in sorted(set(points) | {m.beat for m in metres}):
         metre = [m for m in metres if m.beat <= beat + 1e-9][-1]
@@ -111,7 +115,8 @@ def _tempo_rows(fit: Fit) -> list[TempoDocument]:
                 bpm=point.bpm if point else tempo.bpm_at_seconds(seconds),
                 numerator=metre.numerator,
                 denominator=metre.denominator,
-                linear=point.linear if point else False,
+                # a metre that changes inside a glide does not end it
+                linear=glides[bisect_right(starts, beat) - 1],
             )
         )
     return rows
