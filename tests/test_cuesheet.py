@@ -14,14 +14,15 @@ from cue_scores import film, make_score, thumbnails
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.cue_facts import CueFacts
-from v2m_bridge.hosts.write_cuesheet import write_cuesheet
+from v2m_bridge.hosts.write_cuesheet import pretty, write_cuesheet
 from v2m_bridge.hosts.write_cuesheet_csv import COLUMNS, write_cuesheet_csv
 from v2m_bridge.hosts.write_midi import write_midi
 from v2m_bridge.hosts.write_score import read_score, write_score
 from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
+from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.symbols import parse_symbol
-from v2m_bridge.score import ChordDocument, Score
+from v2m_bridge.score import ChordDocument, MoodDocument, Score, SecondDocument
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +152,38 @@ def test_the_page_lists_cuts_and_chords_without_scripts(page: str, score: Score)
     static = page[: page.index('<script type="application/json"')]
     for cut in score.timeline.cuts:
         assert f"<td>{cut.timecode}</td>" in static
-    assert {c.symbol for c in score.chords} <= set(re.findall(r'<td class="symbol">([^<]*)</td>', static))
+    listed = set(re.findall(r'<td class="symbol"[^>]*>([^<]*)</td>', static))
+    assert {pretty(c.symbol) for c in score.chords} <= listed
+    assert not any(re.match("[A-G]b", symbol) for symbol in listed)  # one spelling on the whole page
+    # a share of 159 possible tokens alarms as a column; it stays where one asks for it
+    assert ">Probability<" not in static and 'title="chosen with a probability of ' in static
     assert "she sees the “ship”, &lt;/script&gt; &amp; all" in static
+
+
+def test_a_locked_chord_is_marked(score: Score, tmp_path: Path) -> None:
+    first, *rest = score.chords
+    locked = first.model_copy(update={"probability": None, "on_cut": True})
+    write_cuesheet(score.model_copy(update={"chords": (locked, *rest)}), tmp_path / "sheet.html")
+    page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
+    assert page.count("<td>on the cut, locked</td>") == 1
+
+
+def test_signs_of_music() -> None:
+    texts = {"Bbm7b5": "B♭m7♭5", "F#dim7": "F♯dim7", "Eb minor": "E♭ minor", "A minor": "A minor", "Csus4": "Csus4"}
+    assert {text: pretty(text) for text in texts} == texts
+
+
+def test_the_legend_names_what_is_drawn(score: Score, tmp_path: Path) -> None:
+    def legend(changed: Score) -> list[str]:
+        write_cuesheet(changed, tmp_path / "sheet.html")
+        page = (tmp_path / "sheet.html").read_text(encoding="utf-8")
+        return re.findall(r'<span class="[el][^"]*"[^>]*><i></i>(?:<b>)?([a-z ]+)', page[: page.index("<main")])
+
+    blind = score.model_copy(update={"footage": (SecondDocument(motion=None, emotion=None),) * len(score.footage)})
+    moods = (MoodDocument(seconds=0, mood="tense"), MoodDocument(seconds=9, mood="sad"))
+    assert legend(score) == [*EMOTIONS, "motion", "loudness", "note density"]
+    assert legend(blind) == ["loudness", "note density"]
+    assert legend(blind.model_copy(update={"moods": moods})) == ["tense", "sad", "loudness", "note density"]
 
 
 def test_the_page_holds_the_notes_in_seconds(page: str, score: Score) -> None:

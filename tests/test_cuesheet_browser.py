@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,18 @@ pytest.importorskip("fcntl", reason="the browser is driven over inherited file d
 from chromium import Page, chromium, page
 from cue_scores import film, make_score, thumbnails
 
-from v2m_bridge.hosts.write_cuesheet import write_cuesheet
-from v2m_bridge.score import Score
+from v2m_bridge.hosts.write_cuesheet import pretty, write_cuesheet
+from v2m_bridge.score import MoodDocument, Score, SecondDocument
+from v2m_bridge.sync.document import fit_document, tempo_map_from_document
+from v2m_bridge.sync.fit import fit_tempo
+from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline
+from v2m_bridge.timing.tempo import Metre, TempoMap
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
+
+
+SHARES = "[...document.querySelectorAll('.system svg')].map((s) => s.dataset.right / s.viewBox.baseVal.width)"
+"""How much of the width every line takes."""
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +63,74 @@ def test_every_cut_marker_and_chord_is_drawn_and_listed(opened: Page, score: Sco
     assert opened.value("document.querySelectorAll('#cuts tbody tr').length") == events
     runs = [c for i, c in enumerate(score.chords) if not i or score.chords[i - 1].label != c.label]
     listed = opened.value("[...document.querySelectorAll('#chords td.symbol')].map((td) => td.textContent)")
-    assert listed == [c.symbol for c in runs]
+    assert listed == [pretty(c.symbol) for c in runs]
     drawn = opened.value("[...document.querySelectorAll('#systems .chordname')].map((t) => t.textContent)")
-    plain = [name.replace("♭", "b").replace("♯", "#") for name in drawn]
-    assert set(plain) == {c.symbol for c in runs} and len(plain) >= len(runs)
+    assert set(drawn) == set(listed) and len(drawn) >= len(runs)
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven seconds without pictures: a mood marker half a second before a HIT, and a bar of two beats."""
+    rate, frames = Fraction(24), 168
+    shots = tuple(Shot(start, end, name=f"shot {start}") for start, end in ((0, 60), (60, 120), (120, 168)))
+    cuts = tuple(Cut(frame, CutKind.CUT) for frame in (60, 120))
+    markers = (Marker(48, "mood: exciting", "YELLOW", ""), Marker(60, "HIT", "RED", "the door"))
+    score = make_score(Timeline("Seven seconds", rate, 86400, frames, shots, cuts, markers))
+    tempo = TempoMap(tempo_map_from_document(score.fit).points, [Metre(0.0, 4, 4), Metre(4.0, 2, 4), Metre(6.0, 4, 4)])
+    fit = fit_document(replace(fit_tempo([], frames, rate), tempo_map=tempo))
+    score = score.model_copy(
+        update={
+            "fit": score.fit.model_copy(update={"tempo": fit.tempo}),
+            "footage": tuple(SecondDocument(motion=None, emotion=None) for _ in score.footage),
+            "moods": (MoodDocument(seconds=2.0, mood="exciting"),),
+        }
+    )
+    path = tmp_path_factory.mktemp("short") / "cuesheet.html"
+    write_cuesheet(score, path)
+    return path
+
+
+def test_a_short_film_fills_the_page(opened: Page, short: Path) -> None:
+    opened.open(short)
+    assert opened.value("document.querySelectorAll('.system').length") == 1
+    assert opened.value(SHARES)[0] > 0.98
+
+
+def test_every_bar_has_its_number_and_odd_bars_their_metre(opened: Page, short: Path) -> None:
+    opened.open(short)
+    numbers = opened.value("[...document.querySelectorAll('.barno')].map((t) => +t.textContent)")
+    assert numbers == list(range(1, len(numbers) + 1)) and len(numbers) >= 4
+    metres = opened.value("[...document.querySelectorAll('.metre')].map((t) => t.getAttribute('aria-label'))")
+    assert metres == ["4/4", "2/4", "4/4"]
+
+
+def test_no_marker_s_name_hides_another(opened: Page, short: Path) -> None:
+    opened.open(short)
+    for width in (1280, 420):
+        opened.size(width, 900)
+        flags = opened.value(
+            "[...document.querySelectorAll('.flag')].map((t) => { const b = t.previousSibling.getBBox();"
+            " return [t.textContent, b.x, b.y, b.x + b.width, b.y + b.height]; })"
+        )
+        assert {flag[0] for flag in flags} == {"HIT", "mood: exciting"}
+        first, second = (flag[1:] for flag in flags)
+        assert first[2] <= second[0] or second[2] <= first[0] or first[3] <= second[1] or second[3] <= first[1]
+
+
+def test_moods_are_shown_where_no_emotion_was_measured(opened: Page, short: Path, sheet: Path) -> None:
+    opened.open(short)
+    lanes = opened.value("[...document.querySelectorAll('.lane')].map((t) => t.textContent)")
+    assert lanes[lanes.index("Chords") :][:3] == ["Chords", "Mood", "exciting"]
+    assert opened.value("document.querySelectorAll('.mood.e0').length") == 1
+    opened.open(sheet)
+    assert opened.value("document.querySelectorAll('.mood').length") == 0
+    assert opened.value("document.querySelectorAll('.emotion').length") > 20
+
+
+def test_lines_of_a_long_film_are_about_as_full(opened: Page) -> None:
+    shares = opened.value(SHARES)
+    assert len(shares) > 1
+    assert min(shares) > 0.6
 
 
 def test_cuts_are_drawn_at_their_time(opened: Page, score: Score) -> None:

@@ -55,6 +55,13 @@ class SecondDocument(_Document):
     emotion: tuple[float, ...] | None
 
 
+class MoodDocument(_Document):
+    """A mood that was asked for, by option or marker, from ``seconds`` on."""
+
+    seconds: float
+    mood: str
+
+
 class CandidateDocument(_Document):
     """One of the scores compared: how well it follows the film, and its log-likelihood per chord."""
 
@@ -95,6 +102,7 @@ class Score(_Document):
     fit: FitDocument
     key: str
     mood: str | None = None
+    moods: tuple[MoodDocument, ...] = ()
     options: ScoreOptions
     seed: int
     checkpoint: str

@@ -52,7 +52,7 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         ("Timecode", f"{facts.timecode(0)} – {facts.timecode(score.timeline.duration_frames)}"),
         ("Length", _length(facts.duration_s)),
         ("Rate", f"{float(facts.rate):.3f}".rstrip("0").rstrip(".") + (" drop" if score.timeline.drop_frame else "")),
-        ("Key", score.key),
+        ("Key", pretty(score.key)),
         ("Tempo", f"{lo} BPM" if lo == hi else f"{lo} – {hi} BPM"),
         ("On the grid", f"{summary.landed} of {summary.hits} hits"),
         ("Best fixed tempo", f"{summary.constant_landed_share:.0%} of hits"),
@@ -67,9 +67,8 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         "parts": _parts(facts),
         "cuts": "".join(_cut_row(facts, event) for event in facts.events),
         "chords": "".join(_chord_rows(facts)),
-        "emotions": "".join(
-            f'<span class="e" style="color:var(--{name})"><i></i><b>{name}</b></span>' for name in EMOTIONS
-        ),
+        "emotions": _emotions(score),
+        "lines": _lines(score),
         "warnings": _warnings([*score.timeline.warnings, *score.fit.warnings, *score.warnings]),
         "colophon": html.escape(
             f"v2m-bridge {score.version} · seed {score.seed} · chords by {score.checkpoint}"
@@ -77,6 +76,24 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         ),
         "data": _json(_data(facts, thumbnails)),
     }
+
+
+def _emotions(score: Score) -> str:
+    """Legend of the colours that the page uses: what was seen in the picture, or else the moods asked for."""
+    seen = any(second.emotion for second in score.footage)
+    names = EMOTIONS if seen else [name for name in EMOTIONS if any(mood.mood == name for mood in score.moods)]
+    shown = "".join(f'<span class="e" style="color:var(--{name})"><i></i><b>{name}</b></span>' for name in names)
+    return f"<p>{shown}</p>\n" if shown else ""
+
+
+def _lines(score: Score) -> str:
+    motion = '<span class="l motion"><i></i>motion</span>' if any(s.motion is not None for s in score.footage) else ""
+    return f'{motion}<span class="l loud"><i></i>loudness</span><span class="l dense"><i></i>note density</span>'
+
+
+def pretty(text: str) -> str:
+    """Chord symbols and keys with the signs of music: ``Bbm7b5`` as B♭m7♭5."""
+    return re.sub(r"^([A-G])b", "\\1♭", text).replace("#", "♯").replace("b5", "♭5")
 
 
 def _standing(ranking: RankingDocument) -> str:
@@ -118,13 +135,14 @@ def _chord_rows(facts: CueFacts) -> Iterable[str]:
             index += 1
             last = chords[index]
         index += 1
-        sure = "locked" if first.probability is None else f"{first.probability:.0%}"
-        cut = "on the cut" if first.on_cut else ""
+        marks = ["on the cut"] * first.on_cut + ["locked"] * (first.probability is None)
+        why = "asked for" if first.probability is None else f"chosen with a probability of {first.probability:.0%}"
         beats = f"{last.end_beat - first.start_beat:.2f}".rstrip("0").rstrip(".")
         yield (
             f'<tr data-s="{first.start_s:.6f}">'
             f"{_cells(facts.position(first.start_beat), facts.timecode_at(first.start_s))}"
-            f'<td class="symbol">{html.escape(first.symbol)}</td>{_cells(beats, sure, cut)}</tr>\n'
+            f'<td class="symbol" title="{why}">{html.escape(pretty(first.symbol))}</td>'
+            f"{_cells(beats, ', '.join(marks))}</tr>\n"
         )
 
 
@@ -196,6 +214,7 @@ def _data(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, Any]:
         "chords": [[round(c.start_s, 5), round(c.end_s, 5), c.symbol, int(c.on_cut)] for c in score.chords],
         "dynamics": [[round(d.seconds, 4), round(d.note_density, 3), round(d.loudness, 4)] for d in score.dynamics],
         "emotions": list(EMOTIONS),
+        "moods": [[round(m.seconds, 4), m.mood] for m in score.moods],
         "footage": [
             [s.motion and round(s.motion, 2), s.emotion and [round(p, 3) for p in s.emotion]] for s in score.footage
         ],

@@ -1,9 +1,10 @@
 "use strict";
 // Draws the score as systems, like a page of music: whole bars to a line, every lane on one time axis.
 const score = JSON.parse(document.getElementById("score").textContent);
-const SCREEN = { ruler: 28, picture: 58, tempo: 30, chords: 28, feeling: 42, dynamics: 42, roll: 128, gap: 7 };
-const PAPER = { ruler: 28, picture: 46, tempo: 25, chords: 26, feeling: 34, dynamics: 34, roll: 104, gap: 5 };  // two systems on a page
+const SCREEN = { ruler: 32, picture: 58, tempo: 30, chords: 28, feeling: 42, dynamics: 42, roll: 128, gap: 7 };
+const PAPER = { ruler: 32, picture: 46, tempo: 25, chords: 26, feeling: 34, dynamics: 34, roll: 104, gap: 5 };  // two systems on a page
 let LANES = SCREEN;
+const FLAG = 17;
 
 const text = (value) => String(value).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
 const pretty = (symbol) => text(symbol).replace(/^([A-G])b/, "$1♭").replace(/#/g, "♯").replace(/b5/, "♭5");
@@ -34,13 +35,23 @@ function breakLines(seconds) {
   const lines = [], ends = [...score.bars.slice(1).map((bar) => bar[0]), score.duration];
   let from = 0, to = 0;
   for (const end of ends) {
-    if (end - from > seconds && to > from) { lines.push([from, to]); from = to; }
+    if (end - from > seconds + 1e-6 && to > from) { lines.push([from, to]); from = to; }
     to = Math.min(end, score.duration);
   }
   if (to > from) lines.push([from, to]);
   if (!lines.length) lines.push([0, score.duration]);
   last(lines)[1] = score.duration;
   return lines;
+}
+
+// The same number of lines, as even as bars allow: a page of full lines reads better than one with a short rest.
+function evenLines(seconds) {
+  const most = breakLines(seconds);
+  for (let each = score.duration / most.length; each < seconds; each *= 1.02) {
+    const lines = breakLines(each);
+    if (lines.length === most.length) return lines;
+  }
+  return most;
 }
 
 const allPitches = score.parts.flatMap((part) => part.notes.map((note) => note[2]));
@@ -50,6 +61,11 @@ const PEAK = {
   motion: score.footage.reduce((m, row) => Math.max(m, row[0] || 0), 1),
   density: score.dynamics.reduce((m, row) => Math.max(m, row[1]), 12),
   loudness: score.dynamics.reduce((m, row) => Math.max(m, row[2]), 0.3),
+};
+const HAS = {
+  emotion: score.footage.some((row) => row[1] && row[1].length),
+  motion: score.footage.some((row) => row[0] !== null),
+  moods: score.moods.length > 0,
 };
 const BPM = score.tempo.reduce((r, row) => [Math.min(r[0], row[1]), Math.max(r[1], row[1])], [1e9, 0]);
 
@@ -91,9 +107,16 @@ function drawRuler(s) {
   if (first >= 0 && s.number) before = `${score.bars[first][2]}/${score.bars[first][3]}`;
   for (const [at, number, numerator, denominator] of within(score.bars, s.from, s.to, (b, i) => b[0] + 1e-3)) {
     if (at < s.from - 1e-3) continue;
-    const x = s.x(at), metre = `${numerator}/${denominator}`;
-    if (x >= free) { s.label(x + 3, top + 11, "barno", String(number)); free = x + 26; }
-    if (metre !== before) { s.label(x + 3 + 7 * String(number).length + 5, top + 11, "metre", metre); free = x + 52; }
+    const x = s.x(at), metre = `${numerator}/${denominator}`, wide = 7 * String(number).length;
+    if (x < free) continue;  // only where bars are narrower than their numbers
+    s.label(x + 3, top + 13, "barno", String(number));
+    free = x + wide + 6;
+    if (metre !== before) {
+      // stacked as in a score: it must not take the room of the next bar's number
+      const half = 3.2 * Math.max(String(numerator).length, String(denominator).length), middle = x + wide + 7 + half;
+      s.add(`<text class="metre" text-anchor="middle" aria-label="${metre}"><tspan x="${num(middle)}" y="${top + 8}">${numerator}</tspan><tspan x="${num(middle)}" y="${top + 17}">${denominator}</tspan></text>`);
+      free = middle + half + 2;
+    }
     before = metre;
   }
   // Ticks stand on whole seconds of timecode, which at 23.976 are not whole seconds.
@@ -103,8 +126,8 @@ function drawRuler(s) {
     const at = (frame - score.start) / rate, x = s.x(at);
     if (at >= s.to) break;
     if (x > s.right - 66) continue;
-    s.line(x, top + 22, x, top + 28, "barline");
-    s.label(x + 3, top + 25, "tc", timecode(at));
+    s.line(x, top + 26, x, top + 32, "barline");
+    s.label(x + 3, top + 29, "tc", timecode(at));
   }
 }
 
@@ -159,23 +182,36 @@ function drawChords(s) {
   }
 }
 
+// What was seen, or else what was asked for. Without either there is no such lane.
 function drawFeeling(s) {
-  const top = s.lane("Emotion,", LANES.feeling), h = LANES.feeling;
-  if (s.gutter) s.add(`<text class="lane" x="0" y="${top + 32}">motion</text>`);
+  const what = HAS.emotion ? "Emotion" : HAS.moods ? "Mood" : "";
+  if (!what && !HAS.motion) return;
+  const top = s.lane(what && HAS.motion ? `${what},` : what || "Motion", LANES.feeling), h = LANES.feeling;
+  if (s.gutter && what && HAS.motion) s.add(`<text class="lane" x="0" y="${top + 32}">motion</text>`);
+  drawMoods(s, top, HAS.emotion ? 5 : h);
   const first = Math.floor(s.from), end = Math.min(score.footage.length, Math.ceil(s.to));
-  let line = "", measured = false;
+  let line = "";
   for (let t = first; t < end; t++) {
     const [motion, emotion] = score.footage[t];
     if (emotion && emotion.length) {
       const sum = emotion.reduce((a, b) => a + b, 0) || 1;
       let y = top + h;
       emotion.forEach((p, i) => { const part = p / sum * h; y -= part; if (part > 0.3) s.box(s.x(t), y, s.x(t + 1) - s.x(t) + 0.3, part + 0.2, `emotion e${i}`); });
-      measured = true;
     }
-    if (motion !== null) { line += `${line && score.footage[t - 1]?.[0] !== null && t > first ? "L" : "M"}${num(s.x(t + 0.5))} ${num(top + h - 2 - Math.sqrt(motion / PEAK.motion) * (h - 6))}`; measured = true; }
+    if (motion !== null) { line += `${line && score.footage[t - 1]?.[0] !== null && t > first ? "L" : "M"}${num(s.x(t + 0.5))} ${num(top + h - 2 - Math.sqrt(motion / PEAK.motion) * (h - 6))}`; }
   }
   if (line) s.add(`<path class="motion" d="${line}"/>`);
-  if (!measured) s.label(s.gutter + 4, top + 24, "lane", "not measured", s.right - s.gutter - 8);
+}
+
+// Moods asked for: bands with their names, or a strip above what was measured.
+function drawMoods(s, top, height) {
+  score.moods.forEach(([from, mood], i) => {
+    const to = score.moods[i + 1] ? score.moods[i + 1][0] : score.duration;
+    if (to <= s.from || from >= s.to) return;
+    const x = s.x(from), w = s.x(to) - x;
+    s.box(x, top, w, height, `mood e${score.emotions.indexOf(mood)}`);
+    if (height > 20) s.label(x + 5, top + 13, "lane", mood, w - 8);
+  });
 }
 
 function drawDynamics(s) {
@@ -212,20 +248,26 @@ function drawRoll(s) {
 }
 
 function drawEvents(s, pictureTop, bottom) {
-  let free = -1e9;
-  for (const [at, kind, lands, must, name, note, tc, position] of score.events) {
-    if (!here(s, at)) continue;
+  const seen = score.events.filter((row) => here(s, row[0]));
+  for (const [at, kind, lands, must, name, note, tc, position] of seen) {
     const x = s.x(at), cls = lands || "none", half = must ? 6 : 4.5, y = pictureTop + LANES.picture + 3;
     s.line(x, pictureTop, x, bottom, `cutline ${cls}${must ? " must" : ""}`);
     s.add(`<path class="mark ${cls}" d="M${num(x)} ${num(y - half)}l${half} ${half}l${-half} ${half}l${-half} ${-half}z"><title>${text([tc, position, name, note, kind].filter(Boolean).join("  "))}</title></path>`);
-    const label = name || note;
-    if (kind === "marker" && label && x > free) {
-      const w = Math.min(6.9 * label.length + 11, s.right - x);
-      if (w < 24) continue;
-      s.box(x, pictureTop, w, 16, "ground");
-      s.label(x + 5, pictureTop + 12, "flag", label, w - 6, 6.9);
-      free = x + w;
-    }
+  }
+  drawFlags(s, pictureTop, seen.filter((row) => row[1] === "marker" && (row[4] || row[5])));
+}
+
+// Names of markers, in rows so that none hides another. What must be hit gets its place first.
+function drawFlags(s, pictureTop, markers) {
+  const rows = Array.from({ length: Math.floor(LANES.picture / FLAG) }, () => []);
+  for (const [at, , , must, name, note] of [...markers].sort((a, b) => b[3] - a[3] || a[0] - b[0])) {
+    const label = name || note, x = s.x(at), w = Math.min(6.9 * label.length + 11, s.right - x);
+    if (w < 24) continue;
+    const row = rows.findIndex((taken) => taken.every(([from, to]) => x >= to || x + w <= from));
+    if (row < 0) continue;
+    rows[row].push([x, x + w]);
+    s.box(x, pictureTop + row * FLAG, w, 16, "ground");
+    s.label(x + 5, pictureTop + row * FLAG + 12, must ? "flag must" : "flag", label, w - 6, 6.9);
   }
 }
 
@@ -238,7 +280,7 @@ function drawSystem(from, to, width, gutter, perSecond, number) {
   const bottom = s.y - LANES.gap, back = [];
   back.push(`<rect class="ground" x="${gutter}" y="${gridTop + LANES.picture}" width="${num(s.right - gutter)}" height="${num(bottom - gridTop - LANES.picture)}"/>`);
   for (const [at] of within(score.bars, from, to, (b) => b[0] + 1e-3)) {
-    if (at > from + 1e-3) back.push(`<line class="barline" x1="${num(s.x(at))}" x2="${num(s.x(at))}" y1="${num(gridTop - 26)}" y2="${num(bottom)}"/>`);
+    if (at > from + 1e-3) back.push(`<line class="barline" x1="${num(s.x(at))}" x2="${num(s.x(at))}" y1="${num(gridTop - 30)}" y2="${num(bottom)}"/>`);
   }
   s.out.splice(grid, 0, ...back);
   drawEvents(s, pictureTop, bottom);
@@ -246,12 +288,15 @@ function drawSystem(from, to, width, gutter, perSecond, number) {
   return `<div class="system" data-from="${from}" data-to="${to}"><svg viewBox="0 0 ${num(width)} ${num(bottom + 1)}" data-left="${gutter}" data-right="${num(s.right)}" role="img" aria-label="${timecode(from)} to ${timecode(to)}">${s.out.join("")}</svg></div>`;
 }
 
-// All systems for a page `width` pixels wide; `zoom` 1 shows about 36 pixels a second.
+// All systems for a page `width` pixels wide; `zoom` 1 shows about 36 pixels a second, a short film on one whole line.
 function drawSystems(width, zoom) {
-  const gutter = width < 640 ? 0 : 68, inner = width - gutter - 1, perSecond = (width < 640 ? 34 : 36) * zoom;
-  const lines = breakLines(inner / perSecond);
+  const gutter = width < 640 ? 0 : 68, inner = width - gutter - 1, usual = width < 640 ? 34 : 36;
+  const perSecond = Math.max(usual, Math.min(inner / score.duration, 12 * usual)) * zoom;
+  const lines = evenLines(inner / perSecond);
+  let before = perSecond;
   return lines.map(([from, to], i) => {
-    const fits = inner / (to - from), ragged = i + 1 === lines.length && fits > perSecond * 1.35;
-    return drawSystem(from, to, width, gutter, ragged ? perSecond : fits, i);
+    const fits = inner / (to - from), ragged = i + 1 === lines.length && fits > before * 1.35;
+    before = ragged ? before : fits;
+    return drawSystem(from, to, width, gutter, before, i);
   }).join("");
 }
