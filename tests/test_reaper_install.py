@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -174,10 +175,18 @@ def test_the_command_installs_and_removes(resource: Path, own_home: Path) -> Non
     assert not (resource / "Scripts" / "v2m").exists()
 
 
-def test_the_reapack_index_is_that_of_the_scripts() -> None:
-    check = [sys.executable, str(INTEGRATION / "make_index.py"), "--check"]
-    assert subprocess.run(check, check=False).returncode == 0
-    listed = re.findall(r'(?:file|reapack name)="([^"]+\.lua)"', (INTEGRATION / "index.xml").read_text())
+def test_the_reapack_index_of_a_release_is_that_of_the_scripts(tmp_path: Path) -> None:
+    out = tmp_path / "index.xml"
+    make = [sys.executable, str(INTEGRATION / "make_index.py"), "--out", str(out)]
+    assert subprocess.run([*make, "--base-url", "ftp://x"], capture_output=True, check=False).returncode != 0
+    subprocess.run([*make, "--base-url", "https://example.org/v{version}/reaper/"], check=True)
+    index = out.read_text(encoding="utf-8")
+    links = re.findall(r">(https://[^<]+)</source>", index)
+    base = f"https://example.org/v{__version__}/reaper/Score/"
+    assert {link.removeprefix(base) for link in links} == {
+        urllib.parse.quote(p.relative_to(SCRIPTS).as_posix()) for p in SCRIPTS.rglob("*.lua")
+    }
+    listed = re.findall(r'(?:file|reapack name)="([^"]+\.lua)"', index)
     there = sorted(p.relative_to(SCRIPTS).as_posix() for p in SCRIPTS.rglob("*.lua"))
     assert sorted(listed) == there
     versions = set(re.findall(r"@version (\S+)", "".join(p.read_text() for p in SCRIPTS.glob("*.lua"))))

@@ -1,8 +1,10 @@
 """Write ``index.xml``, the ReaPack catalogue of these scripts, from the headers of the scripts themselves.
 
-    python make_index.py [--base-url URL] [--check]
+    python make_index.py --base-url URL --out index.xml
 
-``--base-url`` is where the files of one release lie, pinned to a tag or commit: ReaPack wants links that never change.
+Made for a release and published with it; it is not kept here, because its links are true only once the files lie where
+they point. ``--base-url`` is where this folder lies in the release, pinned to a tag or commit: ReaPack wants links that
+never change. ``{version}`` in it becomes the scripts' own version.
 """
 
 from __future__ import annotations
@@ -17,8 +19,6 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CATEGORY = "Score"
 MAIN_SCRIPT = "v2m_Import score.lua"
-PLACEHOLDER = "https://v2m-bridge.invalid/v{version}/integrations/reaper"
-"""A name that can never exist (RFC 2606); a release puts its own address here."""
 
 
 def header(script: Path) -> dict[str, str]:
@@ -71,14 +71,12 @@ def index_text(base_url: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base-url", default=PLACEHOLDER, help="where the files of this release lie")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail if index.xml is out of date")
+    parser.add_argument("--base-url", required=True, help="where this folder lies in the release")
+    parser.add_argument("--out", type=Path, required=True, help="file to write")
     options = parser.parse_args()
-    text = index_text(options.base_url)
-    path = HERE / "index.xml"
-    if options.check:
-        sys.exit(0 if path.read_text(encoding="utf-8") == text else "index.xml is out of date: run make_index.py")
-    path.write_text(text, encoding="utf-8", newline="\n")
+    if not options.base_url.startswith("https://"):
+        sys.exit("--base-url must begin with https://: ReaPack fetches the scripts from there")
+    options.out.write_text(index_text(options.base_url.rstrip("/")), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import typer
+
+SHIPPED = {
+    "chords": "chooses a chord for every harmonic slot",
+    "dynamics": "predicts note density and loudness",
+    "alignment": "ranks candidate scores by how well they follow the film (score --candidates)",
+    "baselines": "counts over the training songs that evaluate compares with; a score does without",
+}
+"""Checkpoints that come with the package, and what each is for."""
 
 
 class Pullable(StrEnum):
@@ -24,20 +33,53 @@ def register(app: typer.Typer) -> None:
 
 
 def list_models(as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else.")) -> None:
-    """What is shipped and what was imported."""
+    """What each model does, whether it is here, and how to get it."""
     from v2m_bridge.amt.checkpoints import shipped_models, user_models
     from v2m_bridge.cli.terminal import print_json
 
-    found = {
-        "shipped": [str(path) for path in sorted(shipped_models().glob("*.safetensors"))],
-        "imported": [str(path) for path in sorted(user_models().glob("*.safetensors"))],
-    }
+    shipped = shipped_models()
+    imported = sorted(user_models().glob("*.safetensors"))
+    rows = [_row(name, "shipped", shipped / f"{name}.safetensors", does) for name, does in SHIPPED.items()]
+    rows.append(_clip_row())
+    rows += [
+        _row(path.stem, "imported", path, "a published checkpoint, for evaluate --checkpoint") for path in imported
+    ]
     if as_json:
-        print_json(found)
+        paths = [str(path) for path in sorted(shipped.glob("*.safetensors"))]
+        print_json({"shipped": paths, "imported": [str(path) for path in imported], "models": rows})
         return
-    for origin, paths in found.items():
-        for path in paths:
-            print(f"{origin:<9} {path}")
+    for row in rows:
+        size = f"{row['size_bytes'] / 1e6:,.1f} MB" if row["present"] else "not here"
+        print(f"{row['name']:<10} {size:>10}  {row['does']}")
+        print(f"{'':<10} {'':>10}  {row['path'] if row['present'] else 'to get it: ' + row['get']}")
+
+
+def _row(name: str, origin: str, path: Path, does: str, get: str = "install v2m-bridge again") -> dict[str, Any]:
+    present = path.is_file()
+    return {
+        "name": name,
+        "origin": origin,
+        "does": does,
+        "present": present,
+        "path": str(path),
+        "size_bytes": path.stat().st_size if present else 0,
+        "get": get,
+    }
+
+
+def _clip_row() -> dict[str, Any]:
+    """CLIP: named by the environment, pulled, or in the hub's own cache."""
+    from v2m_bridge.errors import CheckpointError
+    from v2m_bridge.footage.clip import clip_folder, find_weights
+
+    does = "sees what the footage shows and how it feels; without it cuts, motion and mood markers count"
+    get = "v2m-bridge models pull clip (1.7 GB), or name a file in V2M_CLIP_WEIGHTS"
+    try:
+        path = find_weights()
+    except CheckpointError as error:
+        get = str(error)
+        path = None
+    return _row("clip", "pulled", path or clip_folder() / "open_clip_model.safetensors", does, get)
 
 
 def import_model(

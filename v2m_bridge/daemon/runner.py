@@ -9,7 +9,7 @@ from pathlib import Path
 from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs import Summary
 from v2m_bridge.daemon.paths import confine_media
-from v2m_bridge.hosts.read_otio_bundle import cache_folder
+from v2m_bridge.hosts.unpacked_media import unpacked_folder
 from v2m_bridge.hosts.write_score import read_score
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.pipeline import Engine, compose, write_files
@@ -30,7 +30,7 @@ class PipelineRunner:
             checkpoint=Path(setup.checkpoint) if setup.checkpoint else None,
             device=setup.device,
         )
-        unpacked = (cache_folder() / "otioz",)  # media of zipped bundles, brought by the edit itself
+        unpacked = (unpacked_folder(),)  # media of zipped bundles, brought by the edit itself
         self._allowed = (*(Path(root) for root in setup.confine_to), *unpacked)
 
     def _screen(self, own: Path) -> Callable[[Timeline], Timeline]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import stat
 import tempfile
@@ -17,6 +16,7 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.hosts.edit_assembly import clean
 from v2m_bridge.hosts.find_media import MediaFinder
 from v2m_bridge.hosts.read_otio import MAX_BYTES, read_otio, read_otio_text
+from v2m_bridge.hosts.unpacked_media import SOURCE_NOTE, note_use, trim_unpacked, unpacked_folder
 from v2m_bridge.timeline.model import Timeline
 
 CONTENT = "content.otio"
@@ -97,22 +97,26 @@ def _unpack_media(bundle: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], pa
     """Folder with the unpacked media (at least an empty name for it), and a warning where there was no room."""
     info = path.stat()
     identity = f"{path.resolve()}\0{info.st_size}\0{info.st_mtime_ns}"
-    folder = cache_folder() / "otioz" / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    folder = unpacked_folder() / hashlib.sha256(identity.encode()).hexdigest()[:24]
     media = [entry for name, entry in names.items() if name.startswith("media/")]
-    if not media or folder.is_dir():
+    if not media:
+        return folder, ""
+    if folder.is_dir():
+        note_use(folder)
         return folder, ""
     size = sum(entry.file_size for entry in media)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if size + SPARE_BYTES > shutil.disk_usage(folder.parent).free:
             return folder, f"no room to unpack the {size // 2**20} MiB of media in {path.name}; they count as offline"
-        _unpack(bundle, media, folder)
+        _unpack(bundle, media, folder, path)
+        trim_unpacked()
     except OSError as error:
         return folder, f"the media in {path.name} cannot be unpacked ({error.strerror}); they count as offline"
     return folder, ""
 
 
-def _unpack(bundle: zipfile.ZipFile, media: Sequence[zipfile.ZipInfo], folder: Path) -> None:
+def _unpack(bundle: zipfile.ZipFile, media: Sequence[zipfile.ZipInfo], folder: Path, path: Path) -> None:
     """Unpack into a folder beside and rename, so that a half unpacked one is never taken for whole."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         staging = Path(temporary) / "bundle"
@@ -124,15 +128,6 @@ def _unpack(bundle: zipfile.ZipFile, media: Sequence[zipfile.ZipInfo], folder: P
                 while left > 0 and (block := source.read(min(left, 1 << 20))):
                     sink.write(block)
                     left -= len(block)
+        (staging / SOURCE_NOTE).write_text(f"{path.resolve()}\n", encoding="utf-8", errors="replace")
         if not folder.exists():
             staging.replace(folder)
-
-
-def cache_folder() -> Path:
-    """``V2M_HOME``, else the platform's folder for user data; its ``cache``."""
-    home = os.environ.get("V2M_HOME")
-    if home:
-        return Path(home) / "cache"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "cache"
