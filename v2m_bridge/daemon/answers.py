@@ -56,6 +56,8 @@ def first_complaint(errors: list[ErrorDetails]) -> str:
     first = errors[0]
     place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "nothing is known by this name"
     return f"{place}: {message}" if place else message
 
 
