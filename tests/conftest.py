@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("same", derandomize=True)
+if "V2M_FUZZ" not in os.environ:  # the same cases on every machine; with V2M_FUZZ=N other ones each time
+    hypothesis.settings.load_profile("same")
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("V2M_TEST_DATA", ROOT.parent / "shared" / "data"))

@@ -29,7 +29,7 @@ MAX_EVENTS = 999_999
 def marker_of(line: str, frame: int) -> Marker:
     """The marker of one ``|C: |M: |D:`` line at ``frame`` of the timeline; text before the bar is its note."""
     values = {key.upper(): value for key, value in _FIELD.findall(line)}
-    note = " ".join(line.partition("|")[0].strip(" *").split())
+    note = " ".join(line.partition("|")[0].strip().lstrip("*").split())
     digits = re.match(r"\d{1,9}", values.get("D", ""))
     color = re.sub(r"^ResolveColor", "", values.get("C", ""), flags=re.I)
     return Marker(frame, " ".join(values.get("M", "").split()), color, note, int(digits[0]) if digits else 1)
