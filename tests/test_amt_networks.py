@@ -12,7 +12,7 @@ from amt_fixtures import film, small_network, small_original
 from safetensors.torch import load_file
 
 from v2m_bridge.amt.chord_network import ChordNetwork
-from v2m_bridge.amt.history import History
+from v2m_bridge.amt.history import ALIKE_KEPT, History
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape, lag_kinds, left_kinds
 from v2m_bridge.amt.original import (
     OriginalNetwork,
@@ -21,7 +21,7 @@ from v2m_bridge.amt.original import (
     shape_from_names,
     video_rows,
 )
-from v2m_bridge.amt.vocabulary import PAD_ID
+from v2m_bridge.amt.vocabulary import PAD_ID, token_roots
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -173,6 +173,33 @@ def test_match_lengths_are_those_of_the_definition() -> None:
         assert trace.exact[0, now, : now + 1].tolist() == exact[now]
         assert trace.loose[0, now, : now + 1].tolist() == loose[now]
         assert not trace.exact[0, now, now + 1 :].any()
+
+
+def naive_likeness(tokens: list[int], kept: float, now: int, key: int) -> float:
+    """The fading sum by the definition: every pair of slots at the same distance, the latest counting most."""
+
+    def agreement(here: int, there: int) -> float:
+        def same(other: int) -> float:
+            if other < 0 or other > here:
+                return 0.0
+            if tokens[other] == tokens[here]:
+                return 1.0
+            return 0.5 * (token_roots()[tokens[other]] == token_roots()[tokens[here]])
+
+        return max(same(there), 0.5 * same(there - 1), 0.5 * same(there + 1))
+
+    return sum(kept**back * agreement(now - back, key - 1 - back) for back in range(key))
+
+
+def test_likeness_forgives_single_differences() -> None:
+    tokens = [PAD_ID, *songs(1, 50, seed=5, kinds=4)[0].tolist()]
+    trace = History(1, len(tokens)).push(torch.tensor([tokens]))
+    for level, kept in enumerate(ALIKE_KEPT):
+        for now in range(len(tokens)):
+            wanted = [0.0] + [(1 - kept) * naive_likeness(tokens, kept, now, key) for key in range(1, now + 1)]
+            found = trace.alike[0, now, : now + 1, level].float() / 255
+            assert torch.allclose(found, torch.tensor(wanted), atol=0.51 / 255), (now, level)
+            assert not trace.alike[0, now, now + 1 :].any()
 
 
 def test_the_pulse_points_at_the_next_change() -> None:
