@@ -11,7 +11,8 @@ prefill and single steps share this one implementation.
 * Likeness: the same comparison forgiving single differences (``alike``). A song's tempo does not fit the grid of slots,
   so a repeated passage changes chords one slot earlier or later here and there, and a transcription takes one quality
   for another. Every slot of agreement counts 1, half where only the root or only a neighbouring slot agrees, and fades
-  at three speeds.
+  at four speeds; once more where the distance may drift by a slot, and once for the rhythm alone (both slots begin a
+  chord, or neither does).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from v2m_bridge.amt.vocabulary import PAD_ID, token_roots
@@ -31,12 +33,17 @@ PULSE_DECAY = 0.98
 """Share of the pulse kept per slot: a memory of about 50 slots."""
 
 LONGEST_RUN = 15
-ALIKE_KEPT = (0.8, 0.9, 0.95)
-"""Share of the likeness kept per slot: memories of about 5, 10 and 20 slots."""
+ALIKE_KEPT = (0.8, 0.9, 0.95, 0.98)
+"""Share of the likeness kept per slot: memories of about 5, 10, 20 and 50 slots."""
+
+DRIFT_KEPT, RHYTHM_KEPT = 0.9, 0.95
+LIKENESS_KEPT = (*ALIKE_KEPT, DRIFT_KEPT, RHYTHM_KEPT)
+DRIFT_PRICE = 0.9
+"""What is left of a likeness when its distance changes by a slot."""
 
 ALIKE_HALF = 0.5
 ALIKE_SCALE = 8.0
-FOLLOW_FEATURES = 9 + len(ALIKE_KEPT)
+FOLLOW_FEATURES = 9 + len(LIKENESS_KEPT)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Trace:
         pulse: [B, L, 2 * frequencies + 1].
         exact, loose: [B, L, keys] uint8, see the module; columns after the token's own are 0.
         same_run: [B, L, keys] bool, whether slot j - 1 was as long into its run as this one.
-        alike: [B, L, keys, 3] uint8, 255 for complete likeness, one for each of ``ALIKE_KEPT``.
+        alike: [B, L, keys, 6] uint8, 255 for complete likeness, one for each of ``LIKENESS_KEPT``.
     """
 
     runs: Tensor
@@ -63,7 +70,7 @@ class Trace:
     alike: Tensor
 
     def follow_features(self, kind: torch.dtype = torch.float32) -> Tensor:
-        """[B, 12, L, keys] what attention may weigh, from the match lengths, in the precision ``kind``."""
+        """[B, 15, L, keys] what attention may weigh, from the match lengths, in the precision ``kind``."""
         exact, loose = self.exact.to(kind), self.loose.to(kind)
         return torch.stack(
             (
@@ -94,8 +101,9 @@ class History:
         self._runs = torch.zeros((batch, 3), dtype=torch.long, device=device)
         self._exact = torch.zeros((batch, capacity), dtype=torch.long, device=device)
         self._loose = torch.zeros((batch, capacity), dtype=torch.long, device=device)
-        self._alike = torch.zeros((batch, capacity, len(ALIKE_KEPT)), device=device)
-        self._kept = torch.tensor(ALIKE_KEPT, device=device)
+        self._alike = torch.zeros((batch, capacity, len(LIKENESS_KEPT)), device=device)
+        self._changed = torch.zeros((batch, capacity), dtype=torch.bool, device=device)
+        self._kept = torch.tensor(LIKENESS_KEPT, device=device)
         self._roots = torch.tensor(token_roots(), device=device)
         frequencies = torch.tensor(PULSE_FREQUENCIES, device=device, dtype=torch.float32)
         self._turn = torch.polar(torch.ones_like(frequencies), 2 * math.pi * frequencies)
@@ -120,7 +128,7 @@ class History:
         self._update_runs(now, changed)
         pulse = self._update_pulse(changed)
         same = self._update_follows(now, token, changed)
-        self._update_alike(now, token)
+        self._update_alike(now, token, changed)
         self.length = now + 1
         recent = torch.full((len(token), 4), PAD_ID, dtype=torch.long, device=token.device)
         for back in range(min(4, self.length)):
@@ -161,15 +169,27 @@ class History:
         self._exact, self._loose = exact, loose
         return same
 
-    def _update_alike(self, now: int, token: Tensor) -> None:
+    def _update_alike(self, now: int, token: Tensor, changed: Tensor) -> None:
         """Column j, as above, with a fading sum of agreements in place of an unbroken count."""
-        alike = torch.zeros_like(self._alike)
-        if now:
-            before = self.ids[:, : now + 1]
-            equal = (before == token[:, None]).float()
-            equal = equal.maximum(ALIKE_HALF * (self._roots[before] == self._roots[token][:, None]))
-            here = equal[:, :now]  # slots 0..now - 1, seen from columns 1..now
-            earlier = torch.nn.functional.pad(equal[:, : now - 1], (1, 0))
-            near = here.maximum(ALIKE_HALF * earlier.maximum(equal[:, 1 : now + 1]))
-            alike[:, 1 : now + 1] = self._alike[:, :now] * self._kept + near[..., None]
-        self._alike = alike
+        self._changed[:, now] = changed
+        before = self._alike
+        self._alike = torch.zeros_like(before)
+        if not now:
+            return
+        near = self._agreement(now, token)
+        same_rhythm = self._changed[:, :now] == changed[:, None]
+        drifting = before[:, :, -2]
+        later = drifting[:, 1 : now + 1]
+        sooner = F.pad(drifting[:, : now - 1], (1, 0))
+        kept = before[:, :now].clone()
+        kept[:, :, -2] = kept[:, :, -2].maximum(DRIFT_PRICE * later.maximum(sooner))
+        agreed = torch.stack((*[near] * (len(ALIKE_KEPT) + 1), same_rhythm.float()), dim=-1)
+        self._alike[:, 1 : now + 1] = kept * self._kept + agreed
+
+    def _agreement(self, now: int, token: Tensor) -> Tensor:
+        """[B, now] how far the present token is that of each earlier slot, 0..1; a neighbour's or the root is half."""
+        ids = self.ids[:, : now + 1]
+        same_root = self._roots[ids] == self._roots[token][:, None]
+        equal = (ids == token[:, None]).float().maximum(ALIKE_HALF * same_root)
+        neighbour = F.pad(equal[:, : now - 1], (1, 0)).maximum(equal[:, 1:])
+        return equal[:, :now].maximum(ALIKE_HALF * neighbour)
