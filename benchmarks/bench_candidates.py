@@ -3,10 +3,15 @@
     python benchmarks/bench_candidates.py train_val.npz [--films 75] [--candidates 16] [--second 40]
 
 The choosing aligner is trained on one half of the train songs, the judge with another seed on the other half; films
-are those of val, which neither has seen. For every film the chord network draws candidates for a window of 96 s. The
-judge compares each with the windows of all val films: the percentile is the share of other films that it follows less
-than its own. Printed are the mean over all candidates (what one drawn score is worth), over the chosen ones, and over
-the likeliest ones, with the predicted dynamics and with chords alone. By chance it is 50.
+are those of val, which neither has seen. For every film the chord network draws candidates for a window of 96 s, each
+with a course of dynamics of its own, as ``score --candidates`` does. The judge compares each with the windows of all
+val films: the percentile is the share of other films that it follows less than its own; by chance it is 50. Printed is
+the mean over films of: one candidate as drawn, the chosen one, the likeliest one, the first (dynamics as predicted);
+
+* as the product varies the dynamics,
+* with dynamics drawn as freely as songs stray from the prediction (strength 1),
+* with the dynamics predicted for another film: what a score is worth that does not know its film,
+* with chords alone, the dynamics hidden from both aligners.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from torch import Tensor
 from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Track, join_tracks
 from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
-from v2m_bridge.amt.dynamics import Dynamics, predict_dynamics
+from v2m_bridge.amt.dynamics import VARIATION, Dynamics, predict_dynamics, vary_dynamics
 from v2m_bridge.amt.heard import heard_in_slots
 from v2m_bridge.amt.network import as_film
 from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
@@ -83,19 +88,34 @@ def tracks_of_films(aligner: AlignmentNetwork, songs: Sequence[Song], second: in
 
 
 @torch.inference_mode()
-def scores_of(
-    aligner: AlignmentNetwork, films: Track, song: Song, drawn: Sequence[ChordSequence], dynamics: Dynamics, bare: bool
-) -> Tensor:
-    """[films, candidates] alignment; ``bare`` hides the dynamics."""
+def music_of(
+    aligner: AlignmentNetwork, song: Song, drawn: Sequence[ChordSequence], courses: Sequence[Dynamics], bare: bool
+) -> Track:
+    """Tracks of one film's candidates; ``bare`` hides the dynamics."""
     starts = list(range(len(drawn[0].ids)))
     pieces = [
-        heard_in_slots(item.ids, starts, dynamics.note_density, dynamics.loudness, song.minor, len(starts))
-        for item in drawn
+        heard_in_slots(item.ids, starts, course.note_density, course.loudness, song.minor, len(starts))
+        for item, course in zip(drawn, courses, strict=True)
     ]
     music = as_music(pieces)
     if bare:
         music = dataclasses.replace(music, dynamics_present=torch.zeros_like(music.dynamics_present))
-    return aligner.scores(films, aligner.music_track(music))
+    return aligner.music_track(music)
+
+
+def courses_of(dynamics: Dynamics, drawn: Sequence[ChordSequence], strength: float) -> list[Dynamics]:
+    """Dynamics of every candidate, the first as predicted."""
+    starts = [float(second) for second in range(len(dynamics.loudness))]
+    return [dynamics, *(vary_dynamics(dynamics, starts, item.options.seed, strength) for item in drawn[1:])]
+
+
+def fitted(dynamics: Dynamics, length: int) -> Dynamics:
+    """Dynamics of another film, repeated or cut to ``length`` seconds."""
+    return dataclasses.replace(
+        dynamics,
+        note_density=np.resize(dynamics.note_density, length),
+        loudness=np.resize(dynamics.loudness, length),
+    )
 
 
 def percentiles(scores: Tensor, own: int) -> np.ndarray:
@@ -113,22 +133,30 @@ def judge(data: Path, n_films: int, count: int, second: int) -> None:
     chooser, judging = aligner_of(half, films, 0), aligner_of(other, films, 1)
     print(f"aligners trained on {len(half)} and {len(other)} songs", flush=True)
     drawn = candidates_of(films[:n_films], second, count)
-    seen_by = {name: tracks_of_films(net, films, second) for name, net in (("chooser", chooser), ("judge", judging))}
-    for what, bare in (("chords and dynamics", False), ("chords alone", True)):
+    seen = tracks_of_films(chooser, films, second), tracks_of_films(judging, films, second)
+    another = [fitted(drawn[k - 1][1], len(drawn[k][1].loudness)) for k in range(len(drawn))]
+    predicted = [dynamics for _, dynamics in drawn]
+    for what, courses, strength, bare in (
+        ("as the product draws", predicted, VARIATION, False),
+        ("drawn freely", predicted, 1.0, False),
+        ("dynamics of another film", another, 0.0, False),
+        ("chords alone", predicted, 0.0, True),
+    ):
         rows = []
-        for own, (sequences, dynamics) in enumerate(drawn):
-            song = films[own]
-            alignment = scores_of(chooser, seen_by["chooser"], song, sequences, dynamics, bare)[own].double().numpy()
+        for own, (sequences, _) in enumerate(drawn):
+            heard = courses_of(courses[own], sequences, strength)
+            ours, theirs = (music_of(net, films[own], sequences, heard, bare) for net in (chooser, judging))
+            with torch.inference_mode():
+                alignment = chooser.peculiar_scores(seen[0], ours)[own].double().numpy()
+                found = percentiles(judging.scores(seen[1], theirs), own)
             likelihood = np.array([item.log_likelihood for item in sequences])
             total = standardised(alignment) + LIKELIHOOD_WEIGHT * standardised(likelihood)
-            found = percentiles(scores_of(judging, seen_by["judge"], song, sequences, dynamics, bare), own)
-            rows.append((found.mean(), found[total.argmax()], found[alignment.argmax()], found[likelihood.argmax()]))
+            rows.append((found[1:].mean(), found[total.argmax()], found[likelihood.argmax()], found[0]))
         means = np.mean(rows, axis=0)
         error = np.std(np.array(rows)[:, 1] - np.array(rows)[:, 0]) / len(rows) ** 0.5
         print(
-            f"{what}, {len(rows)} films, percentile of the own film among {len(films)}: drawn {means[0]:.1f}, "
-            f"chosen of {count} {means[1]:.1f} (lift {means[1] - means[0]:.1f} +- {error:.1f}), "
-            f"by alignment alone {means[2]:.1f}, by likelihood alone {means[3]:.1f}",
+            f"{what}: drawn {means[0]:.1f}, best of {count} {means[1]:.1f} (lift {means[1] - means[0]:.1f} "
+            f"+- {error:.1f}), likeliest {means[2]:.1f}, first {means[3]:.1f}",
             flush=True,
         )
 

@@ -20,6 +20,7 @@ from v2m_bridge.amt.alignment import (
     AlignmentNetwork,
     AlignmentShape,
     Dense,
+    Track,
 )
 from v2m_bridge.amt.checkpoints import load_chord_network, save_weights, shipped_models
 from v2m_bridge.amt.heard import MusicHeard, heard_in_arrangement, heard_in_slots
@@ -347,6 +348,30 @@ def test_likelihood_decides_between_pieces_that_follow_alike(aligner: AlignmentN
     assert found.chosen == 1
     assert found.likelihood_rank == 1
     assert [item.seed for item in found.candidates] == [10, 11, 12, 13]
+
+
+def test_music_that_agrees_with_every_film_is_no_films_own(aligner: AlignmentNetwork) -> None:
+    """The score is what is left when the agreement with the remembered films is taken off, in their spread."""
+    pieces = as_music([heard(WINDOW_S, seed) for seed in range(5)])
+    with torch.inference_mode():
+        shown, music = aligner.film_track(films(1, 2)), aligner.music_track(pieces)
+        found = aligner.peculiar_scores(shown, music)
+        plain = aligner.scores(shown, music)
+        others = aligner.scores(Track(aligner.reference_whole, aligner.reference_local), music)
+    assert others.shape == (aligner.shape.references, 5)
+    assert float(others.std(dim=0).min()) > 0
+    for piece in range(5):
+        values = np.array(others[:, piece].tolist())
+        wanted = (plain[:, piece].numpy() - values.mean()) / values.std()
+        assert found[:, piece].numpy() == pytest.approx(wanted, abs=1e-3)
+
+
+def test_without_remembered_films_the_plain_score_counts() -> None:
+    network = tiny()
+    pieces = as_music([heard(WINDOW_S, seed) for seed in range(3)])
+    with torch.inference_mode():
+        shown, music = network.film_track(films(1)), network.music_track(pieces)
+        assert torch.equal(network.peculiar_scores(shown, music), network.scores(shown, music))
 
 
 def test_neighbouring_seeds_share_no_candidates() -> None:

@@ -224,7 +224,9 @@ def test_the_shipped_network_writes_music() -> None:
     """Mostly in key, changing and coming back; and with its weights at zero it does not."""
     network = load_chord_network()
     assert isinstance(network, BridgeNetwork)
-    plain = DecodeOptions(key_strength=0.0, affect=0.0, change_at_cut=0.0, end=False, longest_run=None)
+    plain = DecodeOptions(
+        key_strength=0.0, affect=0.0, change_at_cut=0.0, end=False, longest_run=None, longest_alternation=None
+    )
     from v2m_bridge.music.chords import Chord
 
     def in_key(ids: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -18,6 +19,7 @@ from v2m_bridge.amt.filters import (
     Ending,
     InKey,
     Locked,
+    LongestAlternation,
     LongestRun,
     OnlyChords,
     Step,
@@ -30,7 +32,14 @@ from v2m_bridge.music.chords import QUALITIES, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTION_QUALITIES, EMOTIONS
 
 FREE = DecodeOptions(
-    top_p=1.0, affect=0.0, longest_run=None, key_strength=0.0, change_at_cut=0.0, end=False, allow_no_chord=True
+    top_p=1.0,
+    affect=0.0,
+    longest_run=None,
+    longest_alternation=None,
+    key_strength=0.0,
+    change_at_cut=0.0,
+    end=False,
+    allow_no_chord=True,
 )
 """Nothing but the network (and that the music does not end before the film)."""
 
@@ -72,6 +81,24 @@ def test_a_chord_may_not_outlast_its_limit() -> None:
     assert torch.isfinite(scores[1]).all()
     with pytest.raises(InputError, match="at least 1"):
         LongestRun(0)
+
+
+def test_two_chords_take_turns_only_so_often() -> None:
+    rule = LongestAlternation(4)
+    seesaw, three, slow = [C, AM, AM, C, C, AM, AM], [C, AM, G7, C, AM, G7, AM], [AM, C, C, AM, AM, AM, AM]
+    rows = torch.tensor([seesaw, three, slow])
+    banned = torch.isinf(rule(torch.zeros(3, N_TOKENS), Step(7, rows, torch.tensor([2, 1, 4]))))
+    assert torch.nonzero(banned).tolist() == [[0, C]]  # it may stay, or move to a third chord
+    with pytest.raises(InputError, match="at least 2"):
+        LongestAlternation(1)
+
+
+def test_a_seesaw_ends_by_itself() -> None:
+    network = small_network()
+    films = [film(120, seed=seed) for seed in range(4)]
+    for item in decode_batch(network, films, [DecodeOptions(seed=s, temperature=0.3, top_p=0.3) for s in range(4)]):
+        turns = [chord for chord, _ in itertools.groupby(item.ids.tolist())]
+        assert all(len(set(turns[k : k + 7])) > 2 for k in range(len(turns) - 6))
 
 
 def test_foreign_tones_cost_their_strength() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from amt_fixtures import film, small_network, small_original
 from safetensors.torch import load_file
 
 from v2m_bridge.amt.chord_network import ChordNetwork
-from v2m_bridge.amt.history import History
+from v2m_bridge.amt.history import ALIKE_KEPT, DRIFT_KEPT, DRIFT_PRICE, RHYTHM_KEPT, History
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape, lag_kinds, left_kinds
 from v2m_bridge.amt.original import (
     OriginalNetwork,
@@ -21,7 +22,7 @@ from v2m_bridge.amt.original import (
     shape_from_names,
     video_rows,
 )
-from v2m_bridge.amt.vocabulary import PAD_ID
+from v2m_bridge.amt.vocabulary import PAD_ID, token_roots
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -173,6 +174,51 @@ def test_match_lengths_are_those_of_the_definition() -> None:
         assert trace.exact[0, now, : now + 1].tolist() == exact[now]
         assert trace.loose[0, now, : now + 1].tolist() == loose[now]
         assert not trace.exact[0, now, now + 1 :].any()
+
+
+def agreement(tokens: list[int], here: int, there: int) -> float:
+    """How far two slots agree, by the definition; nothing after ``here`` may be looked at."""
+
+    def same(other: int) -> float:
+        if other < 0 or other > here:
+            return 0.0
+        if tokens[other] == tokens[here]:
+            return 1.0
+        return 0.5 * (token_roots()[tokens[other]] == token_roots()[tokens[here]])
+
+    return max(same(there), 0.5 * same(there - 1), 0.5 * same(there + 1))
+
+
+def naive_likeness(tokens: list[int], now: int, key: int) -> list[float]:
+    """The fading sums by the definition: every pair of slots at the same distance, the latest counting most."""
+    starts = [index == 0 or tokens[index] != tokens[index - 1] for index in range(len(tokens))]
+    agreed = [agreement(tokens, now - back, key - 1 - back) for back in range(key)]
+    rhythm = [float(starts[now - back] == starts[key - 1 - back]) for back in range(key)]
+    sums = [(1 - kept) * sum(kept**back * one for back, one in enumerate(agreed)) for kept in ALIKE_KEPT]
+    sums.append((1 - DRIFT_KEPT) * drifting(tuple(tokens), now, key))
+    sums.append((1 - RHYTHM_KEPT) * sum(RHYTHM_KEPT**back * one for back, one in enumerate(rhythm)))
+    return sums
+
+
+@functools.cache
+def drifting(tokens: tuple[int, ...], now: int, key: int) -> float:
+    """The best sum over ways whose distance may change by a slot at each step, at a price."""
+    if key < 1 or key > now:
+        return 0.0
+    straight = drifting(tokens, now - 1, key - 1)
+    aside = max(drifting(tokens, now - 1, key), drifting(tokens, now - 1, key - 2))
+    return agreement(list(tokens), now, key - 1) + DRIFT_KEPT * max(straight, DRIFT_PRICE * aside)
+
+
+def test_likeness_forgives_single_differences() -> None:
+    tokens = [PAD_ID, *songs(1, 50, seed=5, kinds=4)[0].tolist()]
+    trace = History(1, len(tokens)).push(torch.tensor([tokens]))
+    assert trace.alike.shape[-1] == len(ALIKE_KEPT) + 2
+    for now in range(len(tokens)):
+        wanted = [[0.0] * trace.alike.shape[-1]] + [naive_likeness(tokens, now, key) for key in range(1, now + 1)]
+        found = trace.alike[0, now, : now + 1].float() / 255
+        assert torch.allclose(found, torch.tensor(wanted), atol=0.51 / 255), now
+        assert not trace.alike[0, now, now + 1 :].any()
 
 
 def test_the_pulse_points_at_the_next_change() -> None:

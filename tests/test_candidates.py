@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from v2m_bridge.amt.dynamics import VARIATION_DENSITY, VARIATION_LOG_LOUDNESS, Dynamics, vary_dynamics
 from v2m_bridge.demo import Demo, make_demo
 from v2m_bridge.hosts.write_score import read_score
 from v2m_bridge.options import ScoreOptions
@@ -55,6 +57,36 @@ def test_the_kept_score_is_the_one_its_seed_draws_alone(ranked: Score, demo: Dem
     alone = compose(demo.edit, ScoreOptions(seed=seed, candidates=1), engine)
     assert labels(alone) == labels(ranked)
     assert alone.ranking is None
+
+
+def test_candidates_differ_in_their_dynamics_too(demo: Demo, engine: Engine) -> None:
+    """The first is as predicted; where another one is kept, its swells are its own, and the same every time."""
+    alone = {seed: compose(demo.edit, ScoreOptions(seed=seed, candidates=1), engine) for seed in range(8)}
+    kept = {seed: compose(demo.edit, ScoreOptions(seed=seed, candidates=4), engine) for seed in range(8)}
+    chosen = {seed: score.ranking.chosen for seed, score in kept.items() if score.ranking}
+    assert set(chosen.values()) != {0}
+    for seed, place in chosen.items():
+        same = [point.loudness for point in kept[seed].dynamics] == [point.loudness for point in alone[seed].dynamics]
+        assert same == (place == 0)
+    other = next(seed for seed, place in chosen.items() if place)
+    again = compose(demo.edit, ScoreOptions(seed=other, candidates=4), engine)
+    assert again.dynamics == kept[other].dynamics
+
+
+def test_variations_swell_slowly_about_the_prediction() -> None:
+    starts = np.arange(0.0, 20_000.0, 1.0)
+    plain = Dynamics(np.full(len(starts), 15, np.float32), np.full(len(starts), 0.2, np.float32))
+    varied = vary_dynamics(plain, starts, 7, strength=0.4)
+    strayed = (varied.note_density - 15) / (0.4 * VARIATION_DENSITY)
+    louder = np.log(varied.loudness / 0.2) / (0.4 * VARIATION_LOG_LOUDNESS)
+    for course in (strayed, louder):
+        assert abs(course.mean()) < 0.15 and course.std() == pytest.approx(1, abs=0.1)
+        assert np.corrcoef(course[:-15], course[15:])[0, 1] == pytest.approx(np.exp(-1), abs=0.08)
+    assert np.corrcoef(strayed, louder)[0, 1] == pytest.approx(0.5, abs=0.08)
+    assert np.array_equal(vary_dynamics(plain, starts, 7, strength=0.4).loudness, varied.loudness)
+    assert np.array_equal(vary_dynamics(plain, starts, 8, strength=0.0).note_density, plain.note_density)
+    loud = vary_dynamics(plain, starts, 7, strength=50.0)
+    assert loud.note_density.min() >= 0 and loud.loudness.max() <= 0.6
 
 
 def test_the_first_candidate_has_the_seed_asked_for(ranked: Score) -> None:

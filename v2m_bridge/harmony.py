@@ -70,8 +70,8 @@ def harmonise(
 ) -> Harmony:
     """Let the network choose a chord for every slot and predict the dynamics.
 
-    Of ``options.candidates`` choices, drawn in one batch, the one that ``aligner`` ranks first is kept; without an
-    aligner a single one is drawn.
+    Of ``options.candidates`` choices, drawn in one batch, each with a course of dynamics of its own, the one that
+    ``aligner`` ranks first is kept; without an aligner a single one is drawn.
 
     Raises:
         InputError: a primer or lock that cannot be read or lies outside the film.
@@ -84,9 +84,10 @@ def harmonise(
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     drawn = _drawn(_decode_options(slots, direction, options), options.candidates if aligner else 1)
     sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
-    dynamics = predict_dynamics(conditioning)
-    ranking = _ranked(aligner, features, slots, sequences, dynamics, direction) if aligner and len(drawn) > 1 else None
-    sequence = sequences[ranking.chosen if ranking else 0]
+    courses = _courses(predict_dynamics(conditioning), slots, drawn)
+    ranking = _ranked(aligner, features, slots, sequences, courses, direction) if aligner and len(drawn) > 1 else None
+    chosen = ranking.chosen if ranking else 0
+    sequence, dynamics = sequences[chosen], courses[chosen]
     factors = [energy(mood, options.affect) for mood in conditioning.moods]
     points = tuple(
         DynamicsPoint(slot.start_beat, float(density) * factor, float(loudness) * factor)
@@ -115,12 +116,20 @@ def _drawn(options: DecodeOptions, count: int) -> list[DecodeOptions]:
     return [replace(options, seed=seed) for seed in candidate_seeds(options.seed, count)]
 
 
+def _courses(dynamics: Dynamics, slots: Sequence[Slot], drawn: Sequence[DecodeOptions]) -> list[Dynamics]:
+    """Dynamics of every candidate: the first as predicted, the others varied by their seeds."""
+    from v2m_bridge.amt.dynamics import vary_dynamics
+
+    starts_s = [slot.start_s for slot in slots]
+    return [dynamics, *(vary_dynamics(dynamics, starts_s, options.seed) for options in drawn[1:])]
+
+
 def _ranked(
     aligner: AlignmentNetwork,
     features: FootageFeatures,
     slots: Sequence[Slot],
     sequences: Sequence[ChordSequence],
-    dynamics: Dynamics,
+    courses: Sequence[Dynamics],
     direction: Direction,
 ) -> Ranking:
     from v2m_bridge.amt.heard import heard_in_slots
@@ -128,10 +137,8 @@ def _ranked(
 
     starts_s = [slot.start_s for slot in slots]
     pieces = [
-        heard_in_slots(
-            item.ids, starts_s, dynamics.note_density, dynamics.loudness, direction.key.minor, features.length
-        )
-        for item in sequences
+        heard_in_slots(item.ids, starts_s, course.note_density, course.loudness, direction.key.minor, features.length)
+        for item, course in zip(sequences, courses, strict=True)
     ]
     per_chord = [item.log_likelihood / max(1, int((~item.locked).sum())) for item in sequences]
     return rank(aligner, features, pieces, per_chord, [item.options.seed for item in sequences])

@@ -44,6 +44,7 @@ class AlignmentShape:
         size: of the global track.
         local_size: of the local track, per cell.
         cells: stretches of a window that the local track tells apart, of 4 s in 96.
+        references: windows of other films that come with the weights, to compare with.
     """
 
     video_width: int = 64
@@ -52,6 +53,7 @@ class AlignmentShape:
     size: int = 48
     local_size: int = 16
     cells: int = 24
+    references: int = 64
     dropout: float = 0.3
 
 
@@ -198,10 +200,16 @@ def dynamics_features(dynamics: Tensor) -> Tensor:
 class AlignmentNetwork(nn.Module):
     """Both encoders and the scale of their agreement; see the module."""
 
+    reference_whole: Tensor
+    reference_local: Tensor
+
     def __init__(self, shape: AlignmentShape | None = None, identity: str = "untrained") -> None:
         super().__init__()
         self.shape = shape = shape or AlignmentShape()
         self.identity = identity
+        rows = (shape.references, shape.members)
+        self.register_buffer("reference_whole", torch.zeros(*rows, shape.size))
+        self.register_buffer("reference_local", torch.zeros(*rows, shape.cells * shape.local_size))
         self.video = TemporalVideoEncoder(VideoEncoder(shape.video_width, shape.dropout), shape.video_width)
         members = range(shape.members)
         self.video_trackers = nn.ModuleList(Tracker(shape.video_width, shape) for _ in members)
@@ -229,6 +237,22 @@ class AlignmentNetwork(nn.Module):
     def scores(self, films: Track, music: Track) -> Tensor:
         """[B, C] alignment, mean over members; 0 is indifferent."""
         return self.member_scores(films, music).mean(dim=0)
+
+    def remember(self, films: Track) -> None:
+        """Keep windows of other films [references] for :meth:`peculiar_scores`."""
+        self.reference_whole.copy_(films.whole)
+        self.reference_local.copy_(films.local)
+
+    def peculiar_scores(self, films: Track, music: Track) -> Tensor:
+        """[B, C] how much better music follows these films than others: standard deviations over the references.
+
+        Some music agrees a little with every film; that does not make it this film's. Without references (all zero),
+        plain :meth:`scores`.
+        """
+        own = self.scores(films, music)
+        others = self.scores(Track(self.reference_whole, self.reference_local), music)
+        spread = others.std(dim=0, correction=0)
+        return torch.where(spread > 1e-6, (own - others.mean(dim=0)) / spread.clamp(min=1e-6), own)
 
 
 def _track(parts: Sequence[tuple[Tensor, Tensor]]) -> Track:

@@ -18,6 +18,7 @@ from v2m_bridge.amt.filters import (
     Filter,
     InKey,
     Locked,
+    LongestAlternation,
     LongestRun,
     OnlyChords,
     Step,
@@ -41,6 +42,7 @@ class DecodeOptions:
         affect: how far moods and measured emotions lean on the chords; at 0 a mood changes nothing.
         allow_no_chord: whether N (silence) may be chosen.
         longest_run: most slots a chord may last, or None for no limit.
+        longest_alternation: most chords in a row that only two may share by turns, or None for no limit.
         key_strength: cost (log odds) of every tone foreign to the key.
         change_at_cut: how strongly chords change on cuts; 0 leaves it to the network.
         locked: slot -> chord id (in C major / A minor) that must stand there.
@@ -55,6 +57,7 @@ class DecodeOptions:
     affect: float = 1.0
     allow_no_chord: bool = False
     longest_run: int | None = 6
+    longest_alternation: int | None = 6
     key_strength: float = 0.5
     change_at_cut: float = 1.0
     locked: Mapping[int, int] = field(default_factory=dict)
@@ -214,6 +217,8 @@ def _filters(films: Sequence[Conditioning], options: DecodeOptions, locked: Mapp
         filters.append(Ending(modes, films[0].length - 1))
     if options.longest_run is not None:
         filters.append(LongestRun(options.longest_run))
+    if options.longest_alternation is not None:
+        filters.append(LongestAlternation(options.longest_alternation))
     filters.append(OnlyChords(options.allow_no_chord))
     filters.append(Locked(locked))
     return filters

@@ -1,14 +1,17 @@
 """Note density and loudness per slot from the film: a bidirectional GRU over the encoded modalities.
 
 It knows where in the film a slot lies, for music swells in and dies away; what is absent is replaced by learned
-vectors as in the chord network.
+vectors as in the chord network. Several such readers, trained side by side from different beginnings, are averaged:
+each errs in its own way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -33,16 +36,31 @@ DENSITY_RANGE = (0.0, 41.0)
 LOUDNESS_RANGE = (0.0, 0.6)
 """Linear RMS in MuVi-Sync (largest 0.573)."""
 
+VARIATION = 0.3
+"""How far a variation strays, in standard deviations of what the prediction leaves open."""
+
+VARIATION_DENSITY = 5.0
+VARIATION_LOG_LOUDNESS = 0.5
+VARIATION_S = 15.0
+"""Seconds after which a variation has forgotten itself: the length of a phrase or two."""
+
 WINDOW = 600
 """Slots that are read at once; longer films are read in windows that overlap by a third."""
 
 
 @dataclass(frozen=True)
 class DynamicsShape:
-    """Sizes of the network; they are stored with its weights."""
+    """Sizes of the network; they are stored with its weights.
+
+    Attributes:
+        video_width: of a reader's video encoder.
+        hidden: of its GRU, in each direction.
+        members: readers whose answers are averaged.
+    """
 
     video_width: int = 48
     hidden: int = 48
+    members: int = 4
     dropout: float = 0.4
 
 
@@ -55,6 +73,27 @@ class Dynamics:
     checkpoint: str = ""
 
 
+class _Reader(nn.Module):
+    """Film to [B, N, 2], standardised."""
+
+    def __init__(self, shape: DynamicsShape) -> None:
+        super().__init__()
+        self.encoder = VideoEncoder(shape.video_width, shape.dropout)
+        self.position = nn.Linear(POSITION_FEATURES, shape.video_width)
+        self.mode = nn.Parameter(torch.zeros(2, shape.video_width))
+        self.dropout = nn.Dropout(shape.dropout)
+        self.gru = nn.GRU(shape.video_width, shape.hidden, batch_first=True, bidirectional=True)
+        self.out = nn.Linear(2 * shape.hidden + shape.video_width, 2)
+
+    def forward(self, film: Film, places: Tensor, over: Tensor, lengths: Tensor) -> Tensor:
+        rows = self.encoder(film, over) + self.position(places)
+        rows = self.dropout(rows + self.mode[film.minor][:, None])
+        packed = nn.utils.rnn.pack_padded_sequence(rows, lengths, batch_first=True, enforce_sorted=False)
+        heard, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=rows.shape[1])
+        result: Tensor = self.out(torch.cat((self.dropout(heard), rows), dim=-1))
+        return result
+
+
 class DynamicsNetwork(nn.Module):
     """Film to [B, N, 2] note density and loudness."""
 
@@ -64,25 +103,27 @@ class DynamicsNetwork(nn.Module):
     def __init__(self, shape: DynamicsShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or DynamicsShape()
-        self.encoder = VideoEncoder(shape.video_width, shape.dropout)
-        self.position = nn.Linear(POSITION_FEATURES, shape.video_width)
-        self.mode = nn.Parameter(torch.zeros(2, shape.video_width))
-        self.dropout = nn.Dropout(shape.dropout)
-        self.gru = nn.GRU(shape.video_width, shape.hidden, batch_first=True, bidirectional=True)
-        self.out = nn.Linear(2 * shape.hidden + shape.video_width, 2)
+        self.readers = nn.ModuleList(_Reader(shape) for _ in range(shape.members))
         self.register_buffer("mean", torch.tensor([10.34, 0.175]))
         self.register_buffer("scale", torch.tensor([5.68, 0.099]))
 
-    def forward(self, film: Film, slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
-        """[B, N, 2] in the units of the data; what lies beyond a film's end (slots left below 0) is not read."""
+    def standardise_semantics(self, mean: Tensor, deviation: Tensor) -> None:
+        """Tell every reader the mean and the deviation [768] of the semantics."""
+        for reader in self.readers:
+            assert isinstance(reader, _Reader)
+            reader.encoder.semantic_mean.copy_(mean)
+            reader.encoder.semantic_scale.copy_(1 / deviation.clamp(min=1e-6))
+
+    def members(self, film: Film, slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
+        """[M, B, N, 2] every reader's answer; what lies beyond a film's end (slots left below 0) is not read."""
         over = slots_left < 0
-        rows = self.encoder(film, over) + self.position(position_features(slots_from_start, slots_left))
-        rows = self.dropout(rows + self.mode[film.minor][:, None])
+        places = position_features(slots_from_start, slots_left)
         lengths = (~over).sum(dim=1).clamp(min=1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(rows, lengths, batch_first=True, enforce_sorted=False)
-        heard, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=rows.shape[1])
-        result: Tensor = self.out(torch.cat((self.dropout(heard), rows), dim=-1)) * self.scale + self.mean
-        return result
+        return torch.stack([reader(film, places, over, lengths) for reader in self.readers]) * self.scale + self.mean
+
+    def forward(self, film: Film, slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
+        """[B, N, 2] in the units of the data, the mean over readers."""
+        return self.members(film, slots_from_start, slots_left).mean(dim=0)
 
 
 def position_features(slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
@@ -129,6 +170,30 @@ def predict_dynamics(conditioning: Conditioning, path: Path | None = None) -> Dy
     density = rows[:, 0].clamp(*DENSITY_RANGE).numpy().astype("float32")
     loudness = rows[:, 1].clamp(*LOUDNESS_RANGE).numpy().astype("float32")
     return Dynamics(density, loudness, identity)
+
+
+def vary_dynamics(dynamics: Dynamics, starts_s: Sequence[float], seed: int, strength: float = VARIATION) -> Dynamics:
+    """Another course that the music could take: slow swells about the prediction, louder mostly where denser.
+
+    Args:
+        dynamics: N slots.
+        starts_s: [N] ascending.
+        seed: the same one gives the same variation.
+        strength: 0 changes nothing.
+    """
+    random = np.random.default_rng(seed)
+    kept = np.exp(-np.diff(np.asarray(starts_s, np.float64)) / VARIATION_S)
+    swells = random.standard_normal((len(starts_s), 2))
+    for index, share in enumerate(kept, start=1):
+        swells[index] = share * swells[index - 1] + np.sqrt(1 - share**2) * swells[index]
+    loud = 0.5 * swells[:, 0] + np.sqrt(0.75) * swells[:, 1]
+    density = dynamics.note_density + strength * VARIATION_DENSITY * swells[:, 0]
+    loudness = dynamics.loudness * np.exp(strength * VARIATION_LOG_LOUDNESS * loud)
+    return replace(
+        dynamics,
+        note_density=np.clip(density, *DENSITY_RANGE).astype(np.float32),
+        loudness=np.clip(loudness, *LOUDNESS_RANGE).astype(np.float32),
+    )
 
 
 def _read(network: DynamicsNetwork | OriginalRegression, part: Conditioning, start: int) -> Tensor:

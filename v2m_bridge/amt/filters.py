@@ -34,6 +34,9 @@ EMOTION_SMOOTHING = 8
 CUT_PENALTY = 2.0
 """Log odds that staying loses on a cut (and changing loses just before one, by half) at strength 1."""
 
+ALTERNATION_SLOTS = 12
+"""Two chords that stand longer than so many slots each do not seesaw."""
+
 ENDING_BONUS = 4.0
 """Log odds that the tonic gains in the last slot."""
 
@@ -81,6 +84,25 @@ class LongestRun:
         scores = scores.clone()
         rows = torch.nonzero(over)[:, 0]
         scores[rows, step.chords[rows, -1]] = -math.inf
+        return scores
+
+
+class LongestAlternation:
+    """Two chords may take turns for at most ``changes`` chords in a row; then a third one has to come."""
+
+    def __init__(self, changes: int) -> None:
+        if changes < 2:
+            raise InputError(f"longest alternation is {changes} chords", "it must be at least 2")
+        self._changes = changes
+
+    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+        if step.index < self._changes:
+            return scores
+        scores = scores.clone()
+        for row, chords in enumerate(step.chords[:, -ALTERNATION_SLOTS * self._changes :]):
+            turns = torch.unique_consecutive(chords)[-self._changes :]
+            if len(turns) == self._changes and bool((turns[2:] == turns[:-2]).all()):
+                scores[row, turns[-2]] = -math.inf
         return scores
 
 

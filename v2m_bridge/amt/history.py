@@ -8,6 +8,11 @@ prefill and single steps share this one implementation.
   the next slot; its real part is large where the next slot lies on that pulse.
 * Follows: for every earlier slot j, how many slots before j agree with the last slots before now (``exact``), and how
   many chords do when durations are ignored (``loose``). What stood at j is then a proposal for what comes next.
+* Likeness: the same comparison forgiving single differences (``alike``). A song's tempo does not fit the grid of slots,
+  so a repeated passage changes chords one slot earlier or later here and there, and a transcription takes one quality
+  for another. Every slot of agreement counts 1, half where only the root or only a neighbouring slot agrees, and fades
+  at four speeds; once more where the distance may drift by a slot, and once for the rhythm alone (both slots begin a
+  chord, or neither does).
 """
 
 from __future__ import annotations
@@ -16,9 +21,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from v2m_bridge.amt.vocabulary import PAD_ID
+from v2m_bridge.amt.vocabulary import PAD_ID, token_roots
 
 PULSE_FREQUENCIES = tuple(0.05 + 0.01 * index for index in range(46))
 """Changes per slot, 0.05 to 0.5 (two slots, the fastest that slots can show)."""
@@ -27,7 +33,17 @@ PULSE_DECAY = 0.98
 """Share of the pulse kept per slot: a memory of about 50 slots."""
 
 LONGEST_RUN = 15
-FOLLOW_FEATURES = 9
+ALIKE_KEPT = (0.8, 0.9, 0.95, 0.98)
+"""Share of the likeness kept per slot: memories of about 5, 10, 20 and 50 slots."""
+
+DRIFT_KEPT, RHYTHM_KEPT = 0.9, 0.95
+LIKENESS_KEPT = (*ALIKE_KEPT, DRIFT_KEPT, RHYTHM_KEPT)
+DRIFT_PRICE = 0.9
+"""What is left of a likeness when its distance changes by a slot."""
+
+ALIKE_HALF = 0.5
+ALIKE_SCALE = 8.0
+FOLLOW_FEATURES = 9 + len(LIKENESS_KEPT)
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,7 @@ class Trace:
         pulse: [B, L, 2 * frequencies + 1].
         exact, loose: [B, L, keys] uint8, see the module; columns after the token's own are 0.
         same_run: [B, L, keys] bool, whether slot j - 1 was as long into its run as this one.
+        alike: [B, L, keys, 6] uint8, 255 for complete likeness, one for each of ``LIKENESS_KEPT``.
     """
 
     runs: Tensor
@@ -50,9 +67,10 @@ class Trace:
     exact: Tensor
     loose: Tensor
     same_run: Tensor
+    alike: Tensor
 
     def follow_features(self, kind: torch.dtype = torch.float32) -> Tensor:
-        """[B, 9, L, keys] what attention may weigh, from the match lengths, in the precision ``kind``."""
+        """[B, 15, L, keys] what attention may weigh, from the match lengths, in the precision ``kind``."""
         exact, loose = self.exact.to(kind), self.loose.to(kind)
         return torch.stack(
             (
@@ -65,6 +83,7 @@ class Trace:
                 (loose >= 2).to(kind),
                 (loose >= 4).to(kind),
                 self.same_run.to(kind),
+                *(self.alike.to(kind) * (ALIKE_SCALE / 255)).unbind(dim=-1),
             ),
             dim=1,
         )
@@ -82,6 +101,10 @@ class History:
         self._runs = torch.zeros((batch, 3), dtype=torch.long, device=device)
         self._exact = torch.zeros((batch, capacity), dtype=torch.long, device=device)
         self._loose = torch.zeros((batch, capacity), dtype=torch.long, device=device)
+        self._alike = torch.zeros((batch, capacity, len(LIKENESS_KEPT)), device=device)
+        self._changed = torch.zeros((batch, capacity), dtype=torch.bool, device=device)
+        self._kept = torch.tensor(LIKENESS_KEPT, device=device)
+        self._roots = torch.tensor(token_roots(), device=device)
         frequencies = torch.tensor(PULSE_FREQUENCIES, device=device, dtype=torch.float32)
         self._turn = torch.polar(torch.ones_like(frequencies), 2 * math.pi * frequencies)
         self._phasor = torch.zeros((batch, len(PULSE_FREQUENCIES)), dtype=torch.complex64, device=device)
@@ -91,9 +114,10 @@ class History:
         """Take the next tokens [B, L] and return their features."""
         steps = [self._push_one(ids[:, index]) for index in range(ids.shape[1])]
         keys = self.length
-        stacked = [torch.stack([step[part] for step in steps], dim=1) for part in range(7)]
-        runs, recent, chords, pulse, exact, loose, same = stacked
-        return Trace(runs, recent, chords, pulse, exact[..., :keys], loose[..., :keys], same[..., :keys])
+        stacked = [torch.stack([step[part] for step in steps], dim=1) for part in range(8)]
+        runs, recent, chords, pulse, *square = stacked
+        exact, loose, same, alike = (part[:, :, :keys] for part in square)
+        return Trace(runs, recent, chords, pulse, exact, loose, same, alike)
 
     def _push_one(self, token: Tensor) -> tuple[Tensor, ...]:
         now = self.length
@@ -104,6 +128,7 @@ class History:
         self._update_runs(now, changed)
         pulse = self._update_pulse(changed)
         same = self._update_follows(now, token, changed)
+        self._update_alike(now, token, changed)
         self.length = now + 1
         recent = torch.full((len(token), 4), PAD_ID, dtype=torch.long, device=token.device)
         for back in range(min(4, self.length)):
@@ -111,7 +136,8 @@ class History:
         ends = torch.cat((torch.zeros_like(self._runs[:, :1]), self._runs[:, :2].cumsum(dim=1)), dim=1)
         chords = torch.where(ends <= now, self.ids.gather(1, (now - ends).clamp(min=0)), PAD_ID)
         exact, loose = (part.clamp(max=255).to(torch.uint8) for part in (self._exact, self._loose))
-        return self._runs.clamp(max=LONGEST_RUN), recent, chords, pulse, exact, loose, same
+        alike = (self._alike * (255 * (1 - self._kept))).round().to(torch.uint8)
+        return self._runs.clamp(max=LONGEST_RUN), recent, chords, pulse, exact, loose, same, alike
 
     def _update_runs(self, now: int, changed: Tensor) -> None:
         longer = self._runs + torch.tensor([1, 0, 0], device=changed.device)
@@ -142,3 +168,28 @@ class History:
             same[:, 1 : now + 1] = equal & (self._run_at[:, :now] == self._runs[:, :1])
         self._exact, self._loose = exact, loose
         return same
+
+    def _update_alike(self, now: int, token: Tensor, changed: Tensor) -> None:
+        """Column j, as above, with a fading sum of agreements in place of an unbroken count."""
+        self._changed[:, now] = changed
+        before = self._alike
+        self._alike = torch.zeros_like(before)
+        if not now:
+            return
+        near = self._agreement(now, token)
+        same_rhythm = self._changed[:, :now] == changed[:, None]
+        drifting = before[:, :, -2]
+        later = drifting[:, 1 : now + 1]
+        sooner = F.pad(drifting[:, : now - 1], (1, 0))
+        kept = before[:, :now].clone()
+        kept[:, :, -2] = kept[:, :, -2].maximum(DRIFT_PRICE * later.maximum(sooner))
+        agreed = torch.stack((*[near] * (len(ALIKE_KEPT) + 1), same_rhythm.float()), dim=-1)
+        self._alike[:, 1 : now + 1] = kept * self._kept + agreed
+
+    def _agreement(self, now: int, token: Tensor) -> Tensor:
+        """[B, now] how far the present token is that of each earlier slot, 0..1; a neighbour's or the root is half."""
+        ids = self.ids[:, : now + 1]
+        same_root = self._roots[ids] == self._roots[token][:, None]
+        equal = (ids == token[:, None]).float().maximum(ALIKE_HALF * same_root)
+        neighbour = F.pad(equal[:, : now - 1], (1, 0)).maximum(equal[:, 1:])
+        return equal[:, :now].maximum(ALIKE_HALF * neighbour)

@@ -40,7 +40,8 @@ class Candidate:
 
     Attributes:
         seed: it was drawn with.
-        alignment: with the film, mean over its windows; 0 is indifferent, higher follows better.
+        alignment: with the film, mean over its windows, in standard deviations over other films: at 0 the music
+            follows this film as well as any other, at 1 better than five sixths of them.
         log_likelihood: natural log of the probability per chord.
         total: what the choice is made by: alignment and likelihood in standard deviations of the candidates.
     """
@@ -119,7 +120,9 @@ def standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @torch.inference_mode()
 def film_alignment(aligner: AlignmentNetwork, film: FootageFeatures, pieces: Sequence[MusicHeard]) -> FloatArray:
-    """[C] alignment of each piece with the film: mean over windows of about 96 s; cost linear in seconds.
+    """[C] alignment of each piece with the film, beyond that with other films (:class:`Candidate`).
+
+    The mean over windows of about 96 s; cost linear in seconds.
 
     Raises:
         InputError: a piece is not as long as the film, or there is nothing to compare.
@@ -134,7 +137,7 @@ def film_alignment(aligner: AlignmentNetwork, film: FootageFeatures, pieces: Seq
         heard = None if dense is None else _dense_window(dense, start, stop)
         track = aligner.film_track(as_film([conditioning.window(start, stop)]), heard)
         music = aligner.music_track(as_music([piece.window(start, stop) for piece in pieces]))
-        total += aligner.scores(track, music)[0] * (stop - start)
+        total += aligner.peculiar_scores(track, music)[0] * (stop - start)
     result: FloatArray = (total / film.length).numpy().astype(np.float32)
     return result
 

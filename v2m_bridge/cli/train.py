@@ -29,12 +29,12 @@ def train(
     precision: str = typer.Option("auto", "--precision", help="auto, bf16 or fp32."),
     threads: int | None = typer.Option(None, "--threads", min=1, help="CPU threads."),
     hold_out: bool = typer.Option(False, "--hold-out", help="Watch 75 songs split off from train instead of val."),
-    joint: bool = typer.Option(False, "--joint", help="Also train what ranks scores by how they follow the film."),
+    joint: bool = typer.Option(False, "--joint", help="Train the video encoder for chords and for ranking together."),
     start: Path | None = typer.Option(None, "--start", help="With --joint: begin with this trained chord network."),
     resume: bool = typer.Option(False, "--resume", help="Go on after an interruption."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
 ) -> None:
-    """Train the chord and dynamics networks on the train songs of a MuVi-Sync file."""
+    """Train the chord, dynamics and alignment networks on the train songs of a MuVi-Sync file."""
     from v2m_bridge.cli.terminal import print_json
     from v2m_bridge.errors import InputError
     from v2m_bridge.training.train import TrainOptions, train_all
@@ -56,7 +56,7 @@ def train(
     )
     with _shown(quiet=as_json) as (progress, report):
         trained = train_all(options, progress, report)
-    curves = {"chords": trained.chords, "joint": trained.joint, "dynamics": trained.dynamics}
+    curves = {name: getattr(trained, name) for name in ("chords", "joint", "dynamics", "alignment")}
     figures = {part: curve[-1].validation for part, curve in curves.items() if curve}
     if as_json:
         print_json({"out": str(out), "seconds": trained.seconds, "parameters": trained.parameters, **figures})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -12,17 +13,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Music
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Music, join_tracks
+from v2m_bridge.amt.checkpoints import save_weights
 from v2m_bridge.amt.heard import MusicHeard
 from v2m_bridge.amt.network import Film, VideoEncoder, as_film
-from v2m_bridge.amt.ranking import as_music
+from v2m_bridge.amt.ranking import ALIGNMENT_FORMAT, DEFAULT_ALIGNMENT, as_music
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.alignment_metrics import alignment_figures
+from v2m_bridge.training.chords import Machine
 from v2m_bridge.training.dataset import Song
 from v2m_bridge.training.loop import Epoch, Recipe, train
 
 ALIGNMENT_RECIPE = Recipe(epochs=34, batch=200, learning_rate=3e-3, weight_decay=0.3, average=0.97, warm_up=20)
 """About a hundred steps: the curves of held-out songs are flat from there on and the training loss is not."""
+
+ALIGNMENT_STATE = "alignment.state"
 
 _Tensors = TypeVar("_Tensors", Film, Music)
 
@@ -106,7 +111,39 @@ def train_alignment(
     # Songs of any length may meet in a batch: windows are of one length anyway.
     best, curves = train(network, torch.zeros(len(songs)), loss, validate, recipe, state_path, progress, report)
     assert isinstance(best, AlignmentNetwork)
+    remember_films(best, songs)
     return best, curves
+
+
+def train_alignment_phase(
+    songs: Sequence[Song],
+    watched: Sequence[Song],
+    recipe: Recipe,
+    machine: Machine,
+    out: Path,
+    progress: Progress = silent,
+    report: Callable[[Epoch], None] = lambda epoch: None,
+) -> list[Epoch]:
+    """Run :func:`train_alignment`, write ``alignment.safetensors`` into ``out`` and hand back the curve."""
+    aligner, curve = train_alignment(
+        songs, watched, AlignmentShape(), recipe, machine.device, out / ALIGNMENT_STATE, progress, report
+    )
+    record = json.dumps({"seed": recipe.seed, "train_songs": len(songs), "recipe": dataclasses.asdict(recipe)})
+    save_weights(out / DEFAULT_ALIGNMENT, ALIGNMENT_FORMAT, aligner.shape, aligner.state_dict(), record)
+    return curve
+
+
+@torch.inference_mode()
+def remember_films(network: AlignmentNetwork, songs: Sequence[Song]) -> None:
+    """Give the network windows of the films it learned from, spread over them, as references."""
+    windows = Windows(songs)
+    tracks = []
+    for index in range(network.shape.references):
+        row = index * len(windows) // network.shape.references
+        seconds = min(WINDOW_S, int(windows.seconds[row]))
+        film, _ = windows.cut([row], [(int(windows.seconds[row]) - seconds) // 2], seconds)
+        tracks.append(network.film_track(on_device(film, str(network.log_scale.device))))
+    network.remember(join_tracks(tracks))
 
 
 def window_loss(network: AlignmentNetwork, film: Film, music: Music) -> Tensor:

@@ -15,7 +15,7 @@ from v2m_bridge.amt.network import Film, as_film
 from v2m_bridge.amt.vocabulary import PAD_ID
 from v2m_bridge.training.dataset import STEPS, Song, padded_film
 
-_SQUARE = ("exact", "loose", "same_run")
+_SQUARE = ("exact", "loose", "same_run", "alike")
 _PER_SONG = ("minor",)
 _TRACED_AT_ONCE = 64
 

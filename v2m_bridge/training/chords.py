@@ -23,7 +23,7 @@ from v2m_bridge.training.loop import Epoch, Recipe, train
 from v2m_bridge.training.metrics import ranks_of, song_hits
 from v2m_bridge.training.variation import varied_songs
 
-CHORDS_RECIPE = Recipe(epochs=24, batch=4, learning_rate=1.5e-3, weight_decay=0.05, average=0.998)
+CHORDS_RECIPE = Recipe(epochs=20, batch=4, learning_rate=1.5e-3, weight_decay=0.05, average=0.998)
 
 STEERING_RECIPE = Recipe(epochs=1, batch=5, learning_rate=3e-3, weight_decay=0.0, average=0.98, warm_up=10)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,8 +34,7 @@ def train_dynamics(
     torch.manual_seed(recipe.seed)
     network = DynamicsNetwork(shape)
     mean, deviation = songs.semantic_statistics()
-    network.encoder.semantic_mean.copy_(mean)
-    network.encoder.semantic_scale.copy_(1 / deviation.clamp(min=1e-6))
+    network.standardise_semantics(mean, deviation)
     everything = songs.batch(torch.arange(len(songs)))
     sounding = everything.dynamics[everything.sounding]
     network.mean.copy_(sounding.mean(dim=0))
@@ -53,9 +51,10 @@ def train_dynamics(
     def loss(module: nn.Module, rows: Tensor) -> Tensor:
         assert isinstance(module, DynamicsNetwork)
         batch = varied.batch(rows).to(machine.device)
-        found = predict(module, dataclasses.replace(batch, film=with_dropped(batch.film, ABSENT_SHARE)))
+        film = with_dropped(batch.film, ABSENT_SHARE)
+        found = module.members(film, slots_from_start(batch), batch.slots_left)
         errors = ((found - batch.dynamics) / module.scale).square() * batch.sounding[..., None]
-        return (errors.mean(dim=1) + 1e-4).sqrt().mean()
+        return (errors.mean(dim=2) + 1e-4).sqrt().mean()
 
     def validate(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, DynamicsNetwork)
@@ -69,9 +68,13 @@ def train_dynamics(
 
 def predict(network: DynamicsNetwork, batch: Batch) -> Tensor:
     """[B, L, 2] note density and loudness."""
-    from_start = torch.arange(batch.slots_left.shape[1], device=batch.slots_left.device)
-    found: Tensor = network(batch.film, from_start.expand_as(batch.slots_left), batch.slots_left)
+    found: Tensor = network(batch.film, slots_from_start(batch), batch.slots_left)
     return found
+
+
+def slots_from_start(batch: Batch) -> Tensor:
+    """[B, L] how many slots of film lie before each."""
+    return torch.arange(batch.slots_left.shape[1], device=batch.slots_left.device).expand_as(batch.slots_left)
 
 
 def predict_padded(network: DynamicsNetwork, songs: SongTensors, machine: Machine) -> Tensor:

@@ -20,7 +20,7 @@ from v2m_bridge.amt.checkpoints import save_weights
 from v2m_bridge.amt.network import BridgeNetwork
 from v2m_bridge.amt.ranking import ALIGNMENT_FORMAT, DEFAULT_ALIGNMENT
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.training.alignment import CURVE_OFFSETS_S, Windows, window_loss
+from v2m_bridge.training.alignment import CURVE_OFFSETS_S, Windows, remember_films, window_loss
 from v2m_bridge.training.alignment_metrics import alignment_figures
 from v2m_bridge.training.batches import SongTensors
 from v2m_bridge.training.chords import Machine, likelihood_loss, predict, with_dropped
@@ -87,6 +87,7 @@ def train_joint(
 
     best, curves = train(network, torch.zeros(len(songs)), loss, validate, recipe, state_path, progress, report)
     assert isinstance(best, JointNetwork)
+    remember_films(best.alignment, songs)
     return best.chords, best.alignment, curves
 
 

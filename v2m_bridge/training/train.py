@@ -26,6 +26,7 @@ from v2m_bridge.amt.dynamics import DynamicsShape
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.errors import InputError, SetupError
 from v2m_bridge.progress import Progress, silent
+from v2m_bridge.training.alignment import ALIGNMENT_RECIPE, ALIGNMENT_STATE, train_alignment_phase
 from v2m_bridge.training.baselines import gather_statistics
 from v2m_bridge.training.batches import SongTensors
 from v2m_bridge.training.chords import (
@@ -62,7 +63,7 @@ class TrainOptions:
         threads: of torch on the CPU, None for its own choice.
         hold_out: watch 75 songs split off from train instead of ``val``: what hyper-parameters are chosen by.
         resume: go on from the state in ``out``.
-        joint: also train the alignment network, and the video encoder by both losses (``joint``).
+        joint: train the alignment network together with the video encoder, by both losses (``joint``), not by itself.
         start: folder or file of a chord network (already trained) for the joint phase; None trains one first.
     """
 
@@ -89,6 +90,7 @@ class Trained:
     chords: tuple[Epoch, ...]
     dynamics: tuple[Epoch, ...]
     joint: tuple[Epoch, ...] = ()
+    alignment: tuple[Epoch, ...] = ()
 
 
 def train_all(
@@ -97,7 +99,7 @@ def train_all(
     report: Callable[[str, Epoch], None] = lambda part, epoch: None,
     shape: NetworkShape = NetworkShape(),
 ) -> Trained:
-    """Train the chord network, its steering and the dynamics network, and write them to ``options.out``.
+    """Train the chord network, its steering, the dynamics and the alignment network; write them to ``options.out``.
 
     Raises:
         InputError, SetupError, CheckpointError: the data, the device or the state to resume from cannot be used.
@@ -130,6 +132,10 @@ def train_all(
         progress,
         lambda e: report("dynamics", e),
     )
+    alignment_curve: list[Epoch] = []
+    if not options.joint:
+        aligned = (songs, watched, recipes["alignment"], machine, options.out)
+        alignment_curve = train_alignment_phase(*aligned, progress, lambda e: report("alignment", e))
     record = _record(options, machine, recipes, len(songs), len(watched))
     save_weights(options.out / DEFAULT_CHORDS, CHORDS_FORMAT, chords.shape, chords.state_dict(), record)
     save_weights(options.out / DEFAULT_DYNAMICS, DYNAMICS_FORMAT, dynamics.shape, dynamics.state_dict(), record)
@@ -146,9 +152,10 @@ def train_all(
         chords=tuple(chord_curve),
         dynamics=tuple(dynamics_curve),
         joint=tuple(joint_curve),
+        alignment=tuple(alignment_curve),
     )
     _write_record(options.out, record, result)
-    for name in ("chords.state", "dynamics.state", JOINT_STATE):
+    for name in ("chords.state", "dynamics.state", JOINT_STATE, ALIGNMENT_STATE):
         (options.out / name).unlink(missing_ok=True)
     return result
 
@@ -231,13 +238,14 @@ def _recipes(options: TrainOptions) -> dict[str, Recipe]:
         "steering": dataclasses.replace(STEERING_RECIPE, seed=options.seed),
         "dynamics": dataclasses.replace(DYNAMICS_RECIPE, seed=options.seed),
         "joint": dataclasses.replace(JOINT_RECIPE, seed=options.seed, epochs=joint_epochs or JOINT_RECIPE.epochs),
+        "alignment": dataclasses.replace(ALIGNMENT_RECIPE, seed=options.seed),
     }
 
 
 def _states(options: TrainOptions) -> tuple[Path, Path]:
     states = options.out / "chords.state", options.out / "dynamics.state"
     if not options.resume:
-        for state in (*states, options.out / JOINT_STATE):
+        for state in (*states, options.out / JOINT_STATE, options.out / ALIGNMENT_STATE):
             state.unlink(missing_ok=True)
     elif not states[0].is_file():
         raise InputError(f"there is nothing to resume in {options.out}", "leave --resume out to start")
@@ -271,6 +279,8 @@ def _write_record(out: Path, record: str, result: Trained) -> None:
         "chords": [dataclasses.asdict(epoch) for epoch in result.chords],
         "dynamics": [dataclasses.asdict(epoch) for epoch in result.dynamics],
         "joint": [dataclasses.asdict(epoch) for epoch in result.joint],
+        "alignment": [dataclasses.asdict(epoch) for epoch in result.alignment],
     }
     (out / "training.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    write_curves(out / "curves.svg", {"chords": result.chords, "joint": result.joint, "dynamics": result.dynamics})
+    curves = {"chords": result.chords, "joint": result.joint, "dynamics": result.dynamics}
+    write_curves(out / "curves.svg", {**curves, "alignment": result.alignment})
