@@ -62,7 +62,7 @@ def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[
     network = load_chord_network()
     found = []
     seeds = candidate_seeds(0, count)
-    options = [DecodeOptions(seed=seed, temperature=0.9, top_p=0.95) for seed in seeds]
+    options = [DecodeOptions(seed=seed, temperature=1.0, top_p=0.97) for seed in seeds]
     for first in range(0, len(songs), FILMS_AT_ONCE):
         some = songs[first : first + FILMS_AT_ONCE]
         films = [

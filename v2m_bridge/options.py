@@ -52,8 +52,8 @@ class ScoreOptions(BaseModel):
     mood: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     affect: Annotated[float, Field(ge=0, le=3)] = 1.0
-    temperature: Annotated[float, Field(gt=0, le=3)] = 0.9
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    temperature: Annotated[float, Field(gt=0, le=3)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.97
     change_at_cut: Annotated[float, Field(ge=0, le=10)] = 2.0
     candidates: Annotated[int, Field(ge=1, le=64)] = 8
     harmonic_rhythm_s: Annotated[float, Field(ge=0.25, le=16)] = 1.0

@@ -67,7 +67,7 @@ def score(
         1.0, "--harmonic-rhythm", help="About how many seconds a chord lasts at least."
     ),
     change_at_cut: float = typer.Option(2.0, "--change-at-cut", help="How strongly chords change on cuts; 0 is off."),
-    temperature: float = typer.Option(0.9, "--temperature", help="How adventurous the chords are."),
+    temperature: float = typer.Option(1.0, "--temperature", help="How adventurous the chords are."),
     candidates: int = typer.Option(8, "--candidates", help="Scores to choose from; the one closest to the film wins."),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
