@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from v2m_bridge.amt.dynamics import VARIATION_DENSITY, VARIATION_LOG_LOUDNESS, Dynamics, vary_dynamics
+from v2m_bridge.amt.checkpoints import DYNAMICS_FORMAT, read_weights, save_weights, shipped_models
+from v2m_bridge.amt.dynamics import (
+    VARIATION_DENSITY,
+    VARIATION_LOG_LOUDNESS,
+    Dynamics,
+    DynamicsShape,
+    vary_dynamics,
+)
 from v2m_bridge.demo import Demo, make_demo
 from v2m_bridge.hosts.write_score import read_score
 from v2m_bridge.options import ScoreOptions
@@ -120,3 +128,27 @@ def test_a_number_of_candidates_out_of_range_is_refused(demo: Demo, tmp_path: Pa
     assert run.returncode == 2
     assert "--candidates 0" in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
+
+
+def test_networks_of_a_folder_are_used_and_what_it_lacks_is_shipped(demo: Demo, engine: Engine, tmp_path: Path) -> None:
+    """``--checkpoint``: another dynamics network changes the loudness, the chords of one candidate stay."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for name in ("chords.safetensors", "dynamics.safetensors"):
+        shutil.copy(shipped_models() / name, folder / name)
+    weights = read_weights(folder / "dynamics.safetensors")
+    louder = {name: tensor + 0.05 if name == "mean" else tensor for name, tensor in weights.tensors.items()}
+    save_weights(folder / "dynamics.safetensors", DYNAMICS_FORMAT, DynamicsShape(), louder, "{}")
+    wish = ScoreOptions(seed=1, candidates=1)
+    plain, own = compose(demo.edit, wish, engine), compose(demo.edit, wish, Engine(checkpoint=folder))
+    assert labels(plain) == labels(own)
+    assert all(there.loudness > here.loudness for here, there in zip(plain.dynamics, own.dynamics, strict=True))
+
+
+def test_a_checkpoint_that_is_none_is_refused_in_one_line(demo: Demo, tmp_path: Path) -> None:
+    for place in (tmp_path / "nothing", demo.edit):
+        command = [sys.executable, "-m", "v2m_bridge", "score", str(demo.edit), "--out", str(tmp_path / "cue")]
+        done = subprocess.run([*command, "--checkpoint", str(place)], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1 and "checkpoint" in done.stderr
+        assert not (tmp_path / "cue").exists()

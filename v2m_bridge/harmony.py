@@ -19,6 +19,8 @@ from v2m_bridge.sync.model import Slot
 from v2m_bridge.timeline.model import Timeline
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.amt.conditioning import Conditioning
@@ -67,6 +69,7 @@ def harmonise(
     network: ChordNetwork,
     progress: Progress = silent,
     aligner: AlignmentNetwork | None = None,
+    dynamics: Path | None = None,
 ) -> Harmony:
     """Let the network choose a chord for every slot and predict the dynamics.
 
@@ -84,16 +87,14 @@ def harmonise(
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     drawn = _drawn(_decode_options(slots, direction, options), options.candidates if aligner else 1)
     sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
-    courses = _courses(predict_dynamics(conditioning), slots, drawn)
+    courses = _courses(predict_dynamics(conditioning, dynamics), slots, drawn)
     ranking = _ranked(aligner, features, slots, sequences, courses, direction) if aligner and len(drawn) > 1 else None
     chosen = ranking.chosen if ranking else 0
-    sequence, dynamics = sequences[chosen], courses[chosen]
+    sequence, course = sequences[chosen], courses[chosen]
     factors = [energy(mood, options.affect) for mood in conditioning.moods]
     points = tuple(
         DynamicsPoint(slot.start_beat, float(density) * factor, float(loudness) * factor)
-        for slot, density, loudness, factor in zip(
-            slots, dynamics.note_density, dynamics.loudness, factors, strict=True
-        )
+        for slot, density, loudness, factor in zip(slots, course.note_density, course.loudness, factors, strict=True)
     )
     return Harmony(
         chords=_merged(slots, sequence, direction),

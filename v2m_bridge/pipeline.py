@@ -59,6 +59,7 @@ def _unchanged(timeline: Timeline) -> Timeline:
 class Engine:
     """What stays warm between scores: the networks and where media, weights and caches lie.
 
+    ``checkpoint`` is a chord network or a folder of networks; what a folder lacks is the shipped one.
     ``screen`` sees every edit after it was read and before its media is opened; it may take media offline.
     """
 
@@ -82,10 +83,21 @@ class Engine:
     def aligner(self) -> AlignmentNetwork:
         """The network that ranks candidates, loaded at the first call."""
         if self._aligner is None:
-            from v2m_bridge.amt.ranking import load_aligner
+            from v2m_bridge.amt.ranking import DEFAULT_ALIGNMENT, load_aligner
 
-            self._aligner = load_aligner()
+            self._aligner = load_aligner(self._own(DEFAULT_ALIGNMENT))
         return self._aligner
+
+    def dynamics(self) -> Path | None:
+        """The dynamics network of the checkpoint's folder, None for the shipped one."""
+        from v2m_bridge.amt.checkpoints import DEFAULT_DYNAMICS
+
+        return self._own(DEFAULT_DYNAMICS)
+
+    def _own(self, name: str) -> Path | None:
+        """A file of the checkpoint's folder, if it is one and holds it."""
+        place = self.checkpoint / name if self.checkpoint else None
+        return place if place is not None and place.is_file() else None
 
     def measure_options(self) -> MeasureOptions:
         """How footage is measured."""
@@ -152,7 +164,9 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     slots = harmonic_slots(fit, options.harmonic_rhythm_s)
     progress("chords", 0.0)
     aligner = engine.aligner() if options.candidates > 1 else None
-    harmony = harmonise(slots, features, timeline, direction, options, engine.network(), progress, aligner)
+    harmony = harmonise(
+        slots, features, timeline, direction, options, engine.network(), progress, aligner, engine.dynamics()
+    )
     progress("parts", 0.0)
     arrangement = arrange_score(harmony, fit, direction, options)
     return assemble(timeline, features, fit, harmony, arrangement, direction, options)

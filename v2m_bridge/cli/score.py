@@ -68,7 +68,10 @@ def score(
     ),
     change_at_cut: float = typer.Option(2.0, "--change-at-cut", help="How strongly chords change on cuts; 0 is off."),
     temperature: float = typer.Option(1.0, "--temperature", help="How adventurous the chords are."),
-    candidates: int = typer.Option(8, "--candidates", help="Scores to choose from; the one closest to the film wins."),
+    candidates: int = typer.Option(8, "--candidates", help="Scores to choose from, by how they follow the film."),
+    checkpoint: Path | None = typer.Option(
+        None, "--checkpoint", help="Other networks: a folder from train, or a chord network, imported ones too."
+    ),
     tail: float = typer.Option(0.0, "--tail", help="Seconds the last chord may ring after the picture."),
     rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
@@ -119,25 +122,35 @@ def score(
         rate=rate,
         preview=preview,
     )
-    _run(source, out, options, media_root, via_daemon, as_json)
+    _run(source, out, options, media_root, checkpoint, via_daemon, as_json)
 
 
 def _run(
-    source: Path, out: Path, options: ScoreOptions, media_root: list[Path], via_daemon: bool, as_json: bool
+    source: Path,
+    out: Path,
+    options: ScoreOptions,
+    media_root: list[Path],
+    checkpoint: Path | None,
+    via_daemon: bool,
+    as_json: bool,
 ) -> None:
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.daemon.client import score_via_daemon
+    from v2m_bridge.errors import InputError
     from v2m_bridge.hosts.staging import refuse_unwritable
     from v2m_bridge.hosts.write_score import read_score, score_json
     from v2m_bridge.pipeline import Engine, compose, write_files
     from v2m_bridge.settings import Settings, state_folder
 
+    if via_daemon and checkpoint is not None:
+        raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
     refuse_unwritable(out)
     settings = Settings()
     engine = Engine(
         media_roots=(*media_root, *settings.media_roots),
         cache=state_folder("cache"),
         clip_weights=settings.clip_weights,
+        checkpoint=checkpoint,
     )
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
         if via_daemon:
