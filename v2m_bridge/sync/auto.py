@@ -12,7 +12,8 @@ from fractions import Fraction
 from v2m_bridge.music.emotions import parse_emotion
 from v2m_bridge.sync.limits import limits_of
 from v2m_bridge.sync.model import FitOptions
-from v2m_bridge.sync.search import Effort, Knot, search_knots
+from v2m_bridge.sync.lattice import Effort
+from v2m_bridge.sync.search import Knot, search_knots
 from v2m_bridge.timeline.hits import Hit
 
 CANDIDATE_RATIO = 1.06
