@@ -22,7 +22,7 @@ from v2m_bridge.sync.metre import choose_bars, metres_of
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
 from v2m_bridge.sync.search import search_knots
-from v2m_bridge.sync.smooth import Anchor, add_bar_lines, smooth, turns_to_bar_lines
+from v2m_bridge.sync.smooth import Anchor, add_bar_lines, bpm_between, smooth, turns_to_bar_lines
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.rates import frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap, TempoPoint
@@ -32,6 +32,8 @@ SAME_TEMPO = 1e-7
 STEADY_HITS, STEADY_RANGE = 8, 0.03
 """So few hits are first tried with one constant tempo this close to the request."""
 SHORTEST_BAR_BEATS = 2
+MUST_PULL, HIT_PULL = 20.0, 0.3
+"""A must-hit half a frame off costs twenty times as much as a tempo step of 1 %, another hit a third of it."""
 FIRST_SWEEPS = 60
 """Enough to see which tempo steps stay audible; the last smoothing runs to its end."""
 START = Anchor(0.0, 0.0, 0.0, 0.0)
@@ -89,8 +91,12 @@ def _anchors(hits: Sequence[Hit], limits: Limits) -> list[Anchor]:
             share = knot.turn_eighths * knot.turn_ratio / (knot.turn_eighths * (knot.turn_ratio - 1) + knot.eighths)
             turn_s = start.seconds + share * (target + knot.slack_s - start.seconds)
             anchors.append(Anchor(start.beat + knot.turn_eighths / 2, turn_s, turn_s, math.inf))
-        anchors.append(Anchor(beat, target + knot.slack_s, target, limits.tolerance_s))
+        anchors.append(Anchor(beat, target + knot.slack_s, target, limits.tolerance_s, _pull(later[knot.hit])))
     return anchors
+
+
+def _pull(hit: Hit) -> float:
+    return MUST_PULL if hit.must else HIT_PULL
 
 
 def _steady(hits: Sequence[Hit], limits: Limits, spread: float) -> list[Anchor]:
@@ -121,18 +127,23 @@ def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: Li
         seconds = tempo_map.seconds_at(beat)
         if beat < beats[-1] and beats[at] != beat and abs(seconds - target) <= limits.tolerance_s:
             beats.insert(at, beat)
-            found.append(Anchor(beat, seconds, target, limits.tolerance_s))
+            found.append(Anchor(beat, seconds, target, limits.tolerance_s, _pull(hit)))
     return sorted(found, key=lambda anchor: anchor.beat)
 
 
 def _points(anchors: Sequence[Anchor], bpm: float) -> list[TempoPoint]:
     """A tempo point wherever the tempo really changes; the last tempo goes on to the end."""
-    points: list[TempoPoint] = []
-    for here, after in itertools.pairwise(anchors):
-        tempo = (after.beat - here.beat) * 60 / (after.seconds - here.seconds)
-        if not points or abs(points[-1].bpm / tempo - 1) > SAME_TEMPO:
-            points.append(TempoPoint(here.seconds, here.beat, tempo))
-    return points or [TempoPoint(0.0, 0.0, bpm)]
+    tempi = [bpm_between(here, after) for here, after in itertools.pairwise(anchors)]
+    kept = [0]
+    for index in range(1, len(tempi)):
+        if abs(tempi[kept[-1]] / tempi[index] - 1) > SAME_TEMPO:
+            kept.append(index)
+    ends = [*kept[1:], len(anchors) - 1]
+    return [
+        TempoPoint(anchors[k].seconds, anchors[k].beat, bpm_between(anchors[k], anchors[end]))
+        for k, end in zip(kept, ends, strict=True)
+        if end > k
+    ] or [TempoPoint(0.0, 0.0, bpm)]
 
 
 def _bars(

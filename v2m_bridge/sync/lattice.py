@@ -39,7 +39,7 @@ class Effort:
     """
 
     slack_levels: int = 5
-    step_bins: int = 13
+    step_bins: int = 10
     beam_weight: float = 4.0
     turn_from: int = 8
     turn_slack: bool = False
@@ -93,15 +93,10 @@ class Lattice:
         # two tempi in bins k apart differ by less than (k + 1) bins, so this never breaks the limit
         self.reach = min(max(0, int(step / self.width + 1e-9) - 1), self.bins - 1)
         self.slack = np.linspace(-1.0, 1.0, levels) * limits.tolerance_s
-        self.shape = (levels, PHASES, self.bins)
+        self.shape = (self.bins, levels, PHASES)
         self.size = math.prod(self.shape)
-        self.stages = _stages(self.reach, self.width / max(step, 1e-12))
-        self.margin = int(self.stages[0][0].max())
-        self.step_cost = np.full(2 * self.reach + 1, np.inf)
-        for coarse, dear in zip(*self.stages[1], strict=True):
-            for fine, cheap in zip(*self.stages[0], strict=True):
-                place = coarse + fine + self.reach
-                self.step_cost[place] = min(self.step_cost[place], dear + cheap)
+        share = np.arange(self.reach + 1) * self.width / max(step, 1e-12)
+        self.step_cost = STEP_LINEAR * share + STEP_SQUARE * share**2
         self.turns = np.array([1.0, limits.max_ratio, 1 / limits.max_ratio])
         turn, there, here = (x.ravel() for x in np.indices((3, levels, levels)))
         tried = (turn == 0) | (there == here) | effort.turn_slack
@@ -110,18 +105,19 @@ class Lattice:
         self.shift_s = self.slack[self.here] - self.slack[self.there]
 
     def entering(self, scores: FloatArray) -> FloatArray:
-        """[slack, phase, bin] best score with which each bin can be entered from these scores."""
-        best = np.full((*scores.shape[:2], self.bins + 2 * self.margin), -np.inf)
-        best[..., self.margin : self.margin + self.bins] = scores
-        for offsets, costs in self.stages:
-            best = _widened(best, offsets, costs)
-        return best[..., self.margin : self.margin + self.bins]
+        """[bin, slack, phase] best score with which each bin can be entered from these scores."""
+        best = scores.copy()
+        for offset in range(1, self.reach + 1):
+            source = scores - self.step_cost[offset]
+            np.maximum(best[offset:], source[:-offset], out=best[offset:])
+            np.maximum(best[:-offset], source[offset:], out=best[:-offset])
+        return best
 
     def entered_from(self, scores: FloatArray, entered: int) -> int:
         """The bin of [bin] ``scores`` from which bin ``entered`` was entered best."""
         first = max(0, entered - self.reach)
-        offsets = entered - np.arange(first, min(self.bins, entered + self.reach + 1))
-        return first + int(np.argmax(scores[first : first + len(offsets)] - self.step_cost[offsets + self.reach]))
+        bins = np.arange(first, min(self.bins, entered + self.reach + 1))
+        return first + int(np.argmax(scores[bins] - self.step_cost[np.abs(bins - entered)]))
 
     def ways(self, gap_s: FloatArray, count: IntArray) -> Ways:
         """All ways to fill gaps of [pairs] seconds with [pairs] eighths."""
@@ -173,32 +169,3 @@ def turn_after(count: IntArray) -> IntArray:
     """Eighths before a turn: about half of them, whole beats."""
     half: IntArray = count // 4 * 2
     return half
-
-
-def _stages(reach: int, share: float) -> list[tuple[IntArray, FloatArray]]:
-    """Two rounds of short steps that together make every step up to ``reach`` bins: fine ones, then coarse ones.
-
-    Each is (offsets, costs); a bin is ``share`` of the largest step allowed.
-    """
-
-    def cost(bins: IntArray) -> FloatArray:
-        part = np.abs(bins) * share
-        return STEP_LINEAR * part + STEP_SQUARE * part**2
-
-    half = max(0, (math.isqrt(2 * reach + 1) - 1) // 2)
-    coarse = (2 * half + 1) * np.arange(-((reach - half) // (2 * half + 1)), (reach - half) // (2 * half + 1) + 1)
-    rest = reach - int(coarse[-1])
-    fine = np.arange(-rest, rest + 1)
-    return [(fine, cost(fine)), (coarse, cost(coarse))]
-
-
-def _widened(scores: FloatArray, offsets: IntArray, costs: FloatArray) -> FloatArray:
-    """The best of each bin and its neighbours at ``offsets``, less the cost of the step."""
-    bins = scores.shape[-1]
-    best = scores.copy()
-    for offset, cost in zip(offsets.tolist(), costs.tolist(), strict=True):
-        if offset and abs(offset) < bins:
-            source = scores[..., max(0, -offset) : bins - max(0, offset)] - cost
-            to = best[..., max(0, offset) : bins - max(0, -offset)]
-            np.maximum(to, source, out=to)
-    return best

@@ -95,9 +95,9 @@ class _Node:
     """What was kept of one node.
 
     Attributes:
-        reach: [slack, phase, bin] best score with which a bin can be entered; None if the node cannot be reached,
+        reach: [bin, slack, phase] best score with which a bin can be entered; None if the node cannot be reached,
             and again once it is out of sight.
-        top: [slack, bin] the best of ``reach`` over the phases.
+        top: [bin, slack] the best of ``reach`` over the phases.
         best: the best score of any state.
         best_key: its key.
         keys: [K] keys of the states, ascending.
@@ -199,27 +199,25 @@ class _Search:
             row, count = np.array(pairs).T
             ways = lattice.ways(self.at_s[index] - np.array([self.at_s[i] for i in seen])[row], count)
             row, count = row[ways.pair], count[ways.pair]
-            alive = np.stack([nodes[i].top for i in seen])[row, ways.there, ways.entered] > hope  # type: ignore[misc]
+            alive = np.stack([nodes[i].top for i in seen])[row, ways.entered, ways.there] > hope  # type: ignore[misc]
             found.append(self._landed(seen, row[alive], count[alive], ways.only(alive), value))
         return _best_of(lattice, found, beam)
 
     def _landed(self, seen: list[int], row: IntArray, count: IntArray, ways: Ways, value: _Value) -> _Found:
         """What these ways come to, for every phase there."""
         turn_of_bar = count % PHASES
-        score = np.stack([self.nodes[i].reach for i in seen])[row, ways.there, :, ways.entered]  # type: ignore[misc]
+        score = np.stack([self.nodes[i].reach for i in seen])[row, ways.entered, ways.there]  # type: ignore[misc]
         score += value.worth[ROTATED][turn_of_bar] - ways.cost[:, None]
         phase = value.phase[ROTATED][turn_of_bar]
-        keys = phase * self.lattice.bins + (ways.here * (PHASES * self.lattice.bins) + ways.left)[:, None]
+        keys = phase + PHASES * (ways.left * len(self.lattice.slack) + ways.here)[:, None]
         return _Found(score, keys, np.stack([np.array(seen)[row], count, ways.turn, ways.there, ways.entered], axis=1))
 
     def _lead(self, value: _Value) -> _Found:
         """Landing it as the first hit after a lead-in: on any beat, with any slack, at any tempo."""
         lattice = self.lattice
-        score = np.empty(lattice.shape)
-        score[:] = value.worth[:, None] - lattice.lead_cost()
-        level, bins = np.arange(lattice.shape[0]), np.arange(lattice.bins)
-        keys = (level[:, None, None] * PHASES + value.phase[:, None]) * lattice.bins + bins
-        return _Found(score.reshape(-1, PHASES), keys.reshape(-1, PHASES), np.zeros((score.size // PHASES, 5), np.int64))
+        score = (value.worth - lattice.lead_cost()[:, None]).repeat(len(lattice.slack), axis=0)
+        keys = value.phase + PHASES * np.arange(len(score))[:, None]
+        return _Found(score, keys, np.zeros((len(score), 5), np.int64))
 
     def best_way(self) -> list[Knot]:
         """The knots that lead to the best state of all."""
@@ -227,22 +225,21 @@ class _Search:
         index, key = self.last, self.nodes[self.last].best_key
         while index > 0:
             node = self.nodes[index]
-            level, rest = divmod(key, PHASES * lattice.bins)
+            level, phase_here = divmod(key % (PHASES * len(lattice.slack)), PHASES)
             before, count, turn, there, entered, phase = node.previous[np.searchsorted(node.keys, key)].tolist()
             turned = int(turn_after(np.array(count))) if turn else 0
-            eighths = count or PHASES + rest // lattice.bins
+            eighths = count or PHASES + phase_here
             knots.append(Knot(index - 1, eighths, float(lattice.slack[level]), turned, float(lattice.turns[turn])))
             index, key = before, self._left(before, there, phase, entered) if before else -1
         return knots[::-1]
 
     def _left(self, index: int, level: int, phase: int, entered: int) -> int:
         """Key of the state of node ``index`` from which tempo bin ``entered`` is entered best."""
-        node, bins = self.nodes[index], self.lattice.bins
-        first = (level * PHASES + phase) * bins
-        rows = slice(*np.searchsorted(node.keys, [first, first + bins]))
-        scores = np.full(bins, -np.inf)
-        scores[node.keys[rows] - first] = node.scores[rows]
-        return first + self.lattice.entered_from(scores, entered)
+        node, lattice = self.nodes[index], self.lattice
+        scores = np.full(lattice.size, -np.inf)
+        scores[node.keys] = node.scores
+        best = lattice.entered_from(scores.reshape(lattice.shape)[:, level, phase], entered)
+        return (best * len(lattice.slack) + level) * PHASES + phase
 
 
 def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: Limits) -> list[bool]:
@@ -260,8 +257,8 @@ def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: Limits) -> 
 
 def _start_node(lattice: Lattice) -> _Node:
     reach = np.full(lattice.shape, -np.inf)
-    reach[lattice.shape[0] // 2, 0, :] = 0.0
-    return _Node(reach, reach.max(axis=1), best=0.0)
+    reach[:, len(lattice.slack) // 2, 0] = 0.0
+    return _Node(reach, reach.max(axis=2), best=0.0)
 
 
 def _landing_value(weight: float, must: bool, crowded: bool, limits: Limits) -> _Value:
@@ -295,5 +292,5 @@ def _best_of(lattice: Lattice, found: list[_Found], beam: float) -> _Node:
     previous = np.concatenate([x.previous for x in found])[way]
     reach = lattice.entering(top.reshape(lattice.shape))
     return _Node(
-        reach, reach.max(axis=1), ceiling, int(top.argmax()), kept, top[kept], np.column_stack((previous, phase))
+        reach, reach.max(axis=2), ceiling, int(top.argmax()), kept, top[kept], np.column_stack((previous, phase))
     )
