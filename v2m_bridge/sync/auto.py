@@ -10,9 +10,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.music.emotions import parse_emotion
+from v2m_bridge.sync.lattice import Effort
 from v2m_bridge.sync.limits import limits_of
 from v2m_bridge.sync.model import FitOptions
-from v2m_bridge.sync.lattice import Effort
 from v2m_bridge.sync.search import Knot, search_knots
 from v2m_bridge.timeline.hits import Hit
 

@@ -1,4 +1,4 @@
-"""The states of the search: bins of log tempo, levels of slack, places in the bar, and what leads from one to the next."""
+"""The states of the search: bins of log tempo, levels of slack, places in the bar; and the ways between them."""
 
 from __future__ import annotations
 
@@ -147,7 +147,8 @@ class Lattice:
 
     def lead_cost(self) -> FloatArray:
         """[bin] cost of coming in with this tempo from a lead-in."""
-        return self._deviation_cost(self.low + (np.arange(self.bins) + 0.5) * self.width, LEAD_COUNT)
+        middles: FloatArray = self.low + (np.arange(self.bins) + 0.5) * self.width
+        return self._deviation_cost(middles, LEAD_COUNT)
 
     def counts(self, gap_s: float) -> list[int]:
         """Numbers of eighths that can fill ``gap_s``, thinned for long gaps but always around the request."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from v2m_bridge.sync.anchors import Anchor, bpm_between
 from v2m_bridge.sync.limits import Limits
 
 FloatArray = npt.NDArray[np.float64]
@@ -31,25 +32,6 @@ ROOM_BEATS = 2
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """A beat with its time; the tempo changes only at anchors.
-
-    Attributes:
-        beat: quarter notes from the start.
-        seconds: when the beat falls.
-        target_s: when the picture wants it.
-        tolerance_s: how far ``seconds`` may lie from there; infinite for a bar line that serves no hit.
-        pull: how strongly it is drawn to the middle of its tolerance.
-    """
-
-    beat: float
-    seconds: float
-    target_s: float
-    tolerance_s: float
-    pull: float = 0.0
-
-
-@dataclass(frozen=True)
 class _Wishes:
     """[anchors] where each beat may lie, where it should, and how much that counts against tempo steps."""
 
@@ -60,7 +42,7 @@ class _Wishes:
 
 
 def smooth(
-    anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS, fixed: tuple[bool, bool] = (True, False)
+    anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
 ) -> list[Anchor]:
     """Move each anchor inside its tolerance to make the squared tempo steps, and its pull, as small as possible.
 
@@ -71,9 +53,9 @@ def smooth(
         anchors: in order.
         limits: range of the eighth and largest ratio of neighbours.
         sweeps: the descent ends after so many.
-        fixed: whether the first and the last anchor stay where they are.
+        fixed: so many anchors at the beginning and at the end stay where they are.
     """
-    if len(anchors) < 3:
+    if len(anchors) < 3 or len(anchors) <= sum(fixed):
         return list(anchors)
     eighths = 2 * np.diff([anchor.beat for anchor in anchors])
     beats_s = np.array([anchor.seconds for anchor in anchors])
@@ -82,7 +64,7 @@ def smooth(
     unit = PULL_STEP * limits.eighth_s / np.maximum(tolerance, 1e-9)
     pull = np.array([anchor.pull for anchor in anchors]) * unit**2
     wishes = _Wishes(target - tolerance, target + tolerance, target, pull)
-    free = np.arange(int(fixed[0]), len(anchors) - int(fixed[1]))
+    free = np.arange(fixed[0], len(anchors) - fixed[1])
     colours = [free[colour::3] for colour in range(min(3, len(free)))]
     for _ in range(sweeps):
         largest = 0.0
@@ -201,8 +183,3 @@ def _eighth_range(neighbour_s: float | None, limits: Limits) -> tuple[float, flo
 
 def _bars_between(bars: Sequence[int], low_beat: float, high_beat: float) -> Sequence[int]:
     return bars[bisect_left(bars, low_beat + ROOM_BEATS) : bisect_right(bars, high_beat - ROOM_BEATS)]
-
-
-def bpm_between(here: Anchor, after: Anchor) -> float:
-    """The constant tempo from one anchor to another."""
-    return (after.beat - here.beat) * 60 / (after.seconds - here.seconds)
