@@ -147,8 +147,8 @@ class Lattice:
 
     def lead_cost(self) -> FloatArray:
         """[bin] cost of coming in with this tempo from a lead-in."""
-        middles: FloatArray = self.low + (np.arange(self.bins) + 0.5) * self.width
-        return self._deviation_cost(middles, LEAD_COUNT)
+        middles = self.low + (np.arange(self.bins, dtype=np.float64) + 0.5) * self.width
+        return self._deviation_cost(middles.astype(np.float64), LEAD_COUNT)
 
     def counts(self, gap_s: float) -> list[int]:
         """Numbers of eighths that can fill ``gap_s``, thinned for long gaps but always around the request."""
