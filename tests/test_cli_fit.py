@@ -124,6 +124,9 @@ def test_options_reach_the_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str
     [
         ("--tempo", "fast"),
         ("--tempo", "1000"),
+        ("--tempo", "nan"),
+        ("--tempo", "inf"),
+        ("--tempo", "-5"),
         ("--weight", "sound=1"),
         ("--weight", "cut=x"),
         ("--mood", "angry"),
