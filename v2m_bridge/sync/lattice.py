@@ -35,14 +35,12 @@ class Effort:
         step_bins: tempo bins to the largest step allowed; the smoother removes what they round.
         beam_weight: a state this much hit weight behind the best of its node is given up.
         turn_from: eighths between two hits that allow a tempo change between them.
-        turn_slack: whether a turn is tried with every pair of slacks, or only with equal ones.
     """
 
     slack_levels: int = 5
     step_bins: int = 10
-    beam_weight: float = 4.0
-    turn_from: int = 8
-    turn_slack: bool = False
+    beam_weight: float = 6.0
+    turn_from: int = 4
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,7 @@ class Lattice:
         share = np.arange(self.reach + 1) * self.width / max(step, 1e-12)
         self.step_cost = STEP_LINEAR * share + STEP_SQUARE * share**2
         self.turns = np.array([1.0, limits.max_ratio, 1 / limits.max_ratio])
-        turn, there, here = (x.ravel() for x in np.indices((3, levels, levels)))
-        tried = (turn == 0) | (there == here) | effort.turn_slack
-        self.turn, self.there, self.here = turn[tried], there[tried], here[tried]
+        self.turn, self.there, self.here = (x.ravel() for x in np.indices((3, levels, levels)))
         self.ratio, self.log_ratio = self.turns[self.turn], np.log(self.turns[self.turn])
         self.shift_s = self.slack[self.here] - self.slack[self.there]
 

@@ -65,10 +65,6 @@ class Knot:
 ROTATED = (np.arange(PHASES) + np.arange(PHASES)[:, None]) % PHASES
 """[eighths % PHASES, phase there] phase here."""
 
-NORMAL = Effort()
-FOR_MUSTS = Effort(beam_weight=6.0, turn_from=4, turn_slack=True)
-"""Where must-hits are wanted, more is tried to reach them."""
-
 
 @dataclass(frozen=True)
 class _Value:
@@ -119,7 +115,7 @@ def search_knots(
     weights: Sequence[float],
     musts: Sequence[bool],
     limits: Limits,
-    effort: Effort | None = None,
+    effort: Effort = Effort(),
     lead_in: bool = False,
 ) -> list[Knot]:
     """The hits to land: the largest weight first (musts above all), then the smoothest way.
@@ -130,7 +126,7 @@ def search_knots(
         musts: whether the hit has to fall on a beat that can be a downbeat; where two of them leave less than the
             shortest bar between them, the weightier way lands one.
         limits: the hard constraints.
-        effort: how hard to search; None: normally, harder where there are must-hits.
+        effort: how hard to search.
         lead_in: beat 0 is nowhere: before the first knot there is room enough to come in at any tempo on any beat.
 
     Returns:
@@ -139,7 +135,7 @@ def search_knots(
     """
     if not len(times_s):
         return []
-    search = _Search(Lattice(limits, effort or (FOR_MUSTS if any(musts) else NORMAL)), times_s, musts, lead_in)
+    search = _Search(Lattice(limits, effort), times_s, musts, lead_in)
     for hit, (weight, must) in enumerate(zip(weights, musts, strict=True)):
         search.add(hit + 1, weight, must)
     return search.best_way()
