@@ -22,6 +22,8 @@ DEVIATION = 1.0
 """Cost of four bars at the edge of the allowed tempo range."""
 TURN = 12.0
 """A tempo change between two hits costs more than a full step: only if a hit is lost else."""
+TURN_UP_TO = 24
+"""Between hits further apart than so many eighths one tempo reaches every time."""
 LEAD_COUNT = 8
 """The tempo of a lead-in is weighed like that of so many eighths."""
 
@@ -39,7 +41,7 @@ class Effort:
 
     slack_levels: int = 5
     step_bins: int = 10
-    beam_weight: float = 6.0
+    beam_weight: float = 4.0
     turn_from: int = 4
 
 
@@ -123,7 +125,8 @@ class Lattice:
         second = mean_s / (share * (self.ratio - 1) + 1)
         first = second * self.ratio
         allowed = (np.minimum(first, second) >= limits.low_s) & (np.maximum(first, second) <= limits.high_s)
-        allowed &= (count[:, None] >= self.effort.turn_from) | (self.turn == 0)
+        may_turn = (count >= self.effort.turn_from) & (count <= TURN_UP_TO)
+        allowed &= may_turn[:, None] | (self.turn == 0)
         pair, kind = np.nonzero(allowed)
         turn, log_ratio = self.turn[kind], self.log_ratio[kind]
         entered = np.log(first[allowed] / limits.eighth_s)
