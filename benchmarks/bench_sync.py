@@ -1,10 +1,11 @@
 """How well the tempo fit lands the cuts of real films and of made ones, against constant tempi.
 
-    python benchmarks/bench_sync.py FOLDER_OF_TIMELINES [--seeds N]
+    python benchmarks/bench_sync.py FOLDER_OF_TIMELINES [--seeds N] [--additions N]
 
 Prints, per film: cuts landed by a fixed 120 bpm and by the best constant tempo (60 to 160 bpm), on beats and on
 eighths, and by the fit at 72, 96, 120 and auto; tempi, steps, places, odd bars, run time. Then the same fit on random
 edits (log-normal shot lengths, five rates), what the smoothing gains at equal hits, and the time of long inputs.
+``--additions`` adds one hit to each of so many random edits and counts how often less lands than before.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.timeline.hits import Hit, HitKind, find_hits
 
 RATES = (Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60000, 1001))
+ADDED_RATES = (Fraction(24), Fraction(25), Fraction(30), Fraction(50), Fraction(24000, 1001))
 TEMPI = (72.0, 96.0, 120.0, None)
 HEAD = "".join(
     f"{name:>{width}}"
@@ -120,11 +123,18 @@ def roughness(fit: Fit) -> tuple[float, float]:
 
 
 def long_inputs() -> None:
-    print(f"\nlong inputs (processor time)\n{HEAD}")
+    print(f"\nlong inputs (processor time; ratio: to the input half as long)\n{HEAD}   ratio")
     rate = Fraction(24)
-    for count in (250, 500, 1000, 2000):
-        hits, frames = random_edit(3, rate, 3.0, count)
-        print(row(f"  {count} cuts", *timed(hits, frames, rate, FitOptions(bpm=120.0))))
+    for musts in (0, 10):
+        before = 0.0
+        for count in (500, 1000, 2000, 4000):
+            hits, frames = random_edit(3, rate, 3.0, count)
+            if musts:
+                hits = [replace(hit, must=k % musts == 0, weight=4.0) for k, hit in enumerate(hits)]
+            fit, seconds = min((timed(hits, frames, rate, FitOptions(bpm=120.0)) for _ in range(3)), key=lambda x: x[1])
+            name = f"  {count} cuts" + (f", one in {musts} must" if musts else "")
+            print(row(name, fit, seconds) + (f"{seconds / before:8.2f}" if before else ""))
+            before = seconds
     rng = np.random.default_rng(3)
     for name, found in (
         ("  3 h, 2000 random frames", np.unique(rng.integers(1, 259_200, 2000))),
@@ -135,14 +145,50 @@ def long_inputs() -> None:
         print(row(name, *timed(hits, int(found[-1]) + 48, rate, FitOptions(bpm=120.0))))
 
 
+def additions(edits: int) -> None:
+    """One hit more, anywhere: how often less lands than before; errors and steps on the way."""
+    worse, gained, errors = [], 0, {True: [0.0], False: [0.0]}
+    for seed in range(edits):
+        rng = np.random.default_rng(seed)
+        rate = ADDED_RATES[seed % len(ADDED_RATES)]
+        median_s, bpm = rng.choice([0.3, 0.6, 1.2, 2.0, 3.0, 5.0]), float(rng.choice([72, 90, 96, 110, 120, 140]))
+        hits, frames = random_edit(seed, rate, median_s, int(np.exp(rng.uniform(np.log(3), np.log(120)))))
+        kinds = rng.choice([(0.6, 0), (1.0, 0), (1.0, 0), (1.0, 0), (2.0, 0), (4.0, seed % 2)], len(hits))
+        hits = [replace(hit, weight=float(w), must=bool(m)) for hit, (w, m) in zip(hits, kinds, strict=True)]
+        frame = int(rng.integers(1, frames))
+        if frame in {hit.frame for hit in hits}:
+            continue
+        weight, must = rng.choice([(0.05, 0), (0.4, 0), (1.0, 0), (2.0, 0), (4.0, seed % 2)])
+        more = [*hits, Hit(frame, Fraction(frame) / rate, HitKind.MARKER, float(weight), bool(must))]
+        before, after = (fit_tempo(some, frames, rate, FitOptions(bpm=bpm)) for some in (hits, more))
+        gained += 1
+        if landed_weights(after) < landed_weights(before):
+            worse.append((seed, landed_weights(before), landed_weights(after)))
+        for x in before.landings:
+            if x.lands is not Lands.MISS:
+                errors[x.hit.must].append(abs(x.error_frames))
+    print(f"\none hit more in {gained} random edits: {len(worse)} times less lands than before {worse[:5]}")
+    print(f"mean distance from the picture: must-hits {np.mean(errors[True]):.3f} frames, ", end="")
+    print(f"other hits {np.mean(errors[False]):.3f} frames")
+
+
+def landed_weights(fit: Fit) -> tuple[float, float]:
+    """Weight of must-hits on downbeats, and of all hits that land."""
+    musts = sum(x.hit.weight for x in fit.landings if x.hit.must and x.lands is Lands.DOWNBEAT)
+    return round(musts, 6), round(sum(x.hit.weight for x in fit.landings if x.lands is not Lands.MISS), 6)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of .otio films")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--additions", type=int, default=0)
     arguments = parser.parse_args()
     films(arguments.folder)
     random_edits(arguments.seeds)
     long_inputs()
+    if arguments.additions:
+        additions(arguments.additions)
 
 
 if __name__ == "__main__":

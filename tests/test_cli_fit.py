@@ -89,7 +89,7 @@ def test_a_miss_is_explained_under_the_table(tmp_path: Path, capsys: pytest.Capt
     edit = write_edit(tmp_path, [48, 48, 2, 100])
     _, out, err = run(capsys, str(edit), "--tempo", "120")
     assert "too close: 2 frames" in out
-    assert "warning: 1 of 3 hits are not on the grid" in err
+    assert "warning: 1 of 3 hits is not on the grid: too close to a neighbour\n" in err
 
 
 def test_the_picture_is_well_formed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,6 +124,9 @@ def test_options_reach_the_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str
     [
         ("--tempo", "fast"),
         ("--tempo", "1000"),
+        ("--tempo", "nan"),
+        ("--tempo", "inf"),
+        ("--tempo", "-5"),
         ("--weight", "sound=1"),
         ("--weight", "cut=x"),
         ("--mood", "angry"),

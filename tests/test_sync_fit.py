@@ -9,49 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fit_checker import check_fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sync_films import RATES, film, fitted, make_hits, random_cuts
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.fit import fit_tempo
-from v2m_bridge.sync.model import Fit, FitOptions, Lands
-from v2m_bridge.timeline.hits import Hit, HitKind, find_hits
-from v2m_bridge.timeline.model import Cut, Timeline
+from v2m_bridge.sync.model import FitOptions, Lands
+from v2m_bridge.timeline.hits import Hit, HitKind
 
-RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60000, 1001)]
 SETTINGS = settings(deadline=None, max_examples=30)
-
-
-def make_hits(frames: Any, rate: Fraction, musts: Any = ()) -> list[Hit]:
-    wanted = {int(f) for f in musts}
-    return [Hit(int(f), Fraction(int(f)) / rate, HitKind.CUT, 1.0, int(f) in wanted) for f in sorted(set(frames))]
-
-
-def random_cuts(seed: int, rate: Fraction, median_s: float, count: int) -> list[int]:
-    """Cuts of log-normal shot lengths, as films have them."""
-    rng = np.random.default_rng(seed)
-    lengths = np.maximum(1, np.round(rng.lognormal(np.log(median_s), 0.8, count) * float(rate))).astype(int)
-    return [int(f) for f in np.unique(np.cumsum(lengths))]
-
-
-def fitted(hits: list[Hit], rate: Fraction, bpm: float | None = 120.0, **options: Any) -> Fit:
-    """A fit whose document has passed the independent check."""
-    end = max((hit.frame for hit in hits), default=0) + round(2 * rate)
-    fit = fit_tempo(hits, end, rate, FitOptions(bpm=bpm, **options))
-    limits = {key: options[key] for key in ("tempo_range", "max_step", "eighths") if key in options}
-    check_fit(fit_document(fit).model_dump(mode="json", by_alias=True), rate, bpm, **limits)
-    return fit
-
-
-def landed_weight(fit: Fit) -> float:
-    return sum(x.hit.weight for x in fit.landings if x.lands is not Lands.MISS)
-
-
-film = st.tuples(
-    st.integers(0, 10**6), st.sampled_from(RATES), st.sampled_from([0.3, 0.8, 1.5, 3.0, 6.0, 15.0]), st.integers(1, 50)
-)
 
 
 @SETTINGS
@@ -72,16 +39,6 @@ def test_every_limit_can_be_changed(shots: Any, tempo_range: float, max_step: fl
     seed, rate, median_s, count = shots
     hits = make_hits(random_cuts(seed, rate, median_s, count), rate)
     fitted(hits, rate, 110.0, tempo_range=tempo_range, max_step=max_step, eighths=eighths)
-
-
-@SETTINGS
-@given(film, st.integers(1, 4000))
-def test_one_more_hit_lowers_the_weight_landed_by_no_more_than_its_conflict(shots: Any, extra: int) -> None:
-    seed, rate, median_s, count = shots
-    frames = random_cuts(seed, rate, median_s, count)
-    before = fitted(make_hits(frames, rate), rate)
-    after = fitted(make_hits([*frames, extra], rate), rate)
-    assert landed_weight(after) >= landed_weight(before) - 1
 
 
 @pytest.mark.parametrize("bpm", [96.0, 120.0])
@@ -173,23 +130,25 @@ def test_cuts_already_on_a_grid_keep_it() -> None:
     assert abs(fit.summary.min_bpm - 120) < 0.05
 
 
-def test_the_start_timecode_of_the_edit_changes_nothing() -> None:
-    rate = Fraction(24000, 1001)
-    cuts = tuple(Cut(frame) for frame in random_cuts(4, rate, 3.0, 30))
-    edits = [Timeline("film", rate, start, cuts[-1].frame + 100, cuts=cuts) for start in (0, 86400, 107_892)]
-    fits = [fit_tempo(find_hits(edit), edit.duration_frames, rate, FitOptions(bpm=110.0)) for edit in edits]
-    assert fits[0] == replace(fits[1], tempo_map=fits[0].tempo_map)
-    assert fits[0].tempo_map.points == fits[1].tempo_map.points == fits[2].tempo_map.points
+def test_never_worse_than_the_best_constant_tempo() -> None:
+    for seed in range(30):
+        rate = RATES[seed % len(RATES)]
+        hits = make_hits(random_cuts(seed, rate, (0.5, 2.0, 5.0)[seed % 3], 5 + 2 * seed), rate)
+        summary = fitted(hits, rate, 100.0).summary
+        assert summary.landed_share >= summary.constant_landed_share
 
 
-def test_black_before_the_picture_costs_no_hits() -> None:
-    """The edit moved by n frames behind black of n frames: every hit that landed still lands, bar one at the joint."""
-    rate = Fraction(25)
-    frames = random_cuts(8, rate, 3.0, 40)
-    before = landed_weight(fitted(make_hits(frames, rate), rate))
-    for shift in (1, 13, 50, 333, 1500):
-        moved = fitted(make_hits([frame + shift for frame in frames], rate), rate)
-        assert landed_weight(moved) >= before - 1
+def test_must_hits_lie_close_to_their_frame() -> None:
+    """The slack smooths the tempo, but a must-hit takes little of it; nothing is lost for that."""
+    musts, cuts = [], []
+    for seed, rate in enumerate(RATES):
+        frames = random_cuts(40 + seed, rate, 3.0, 60)
+        for x in fitted(make_hits(frames, rate, frames[5::6]), rate).landings:
+            if x.lands is not Lands.MISS:
+                (musts if x.hit.must else cuts).append(abs(x.error_frames))
+    assert len(musts) > 40
+    assert np.mean(musts) < 0.25
+    assert np.mean(musts) < 0.7 * np.mean(cuts)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +224,39 @@ def test_auto_stays_in_its_range_and_follows_the_pace() -> None:
     sad = fitted(make_hits(random_cuts(3, rate, 4.0, 60), rate), rate, None, mood="sad").requested_bpm
     exciting = fitted(make_hits(random_cuts(3, rate, 4.0, 60), rate), rate, None, mood="exciting").requested_bpm
     assert sad < exciting
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [[], [100], [5], [100, 187], [5, 12], [20, 259_199], [*range(19, 200, 19)], [10, 21, 32, 48]],
+)
+def test_the_map_of_auto_stays_in_the_range_of_auto(frames: list[int]) -> None:
+    summary = fitted(make_hits(frames, Fraction(24)), Fraction(24), None).summary
+    assert 60 <= summary.min_bpm <= summary.max_bpm <= 160
+    assert summary.landed >= min(len(frames), 1)
+
+
+def test_auto_of_a_range_without_room_is_its_middle() -> None:
+    fit = fit_tempo(make_hits([100, 187], Fraction(24)), 300, Fraction(24), FitOptions(min_bpm=118.0, max_bpm=122.0))
+    assert fit.requested_bpm == 120
+
+
+def test_three_must_hits_close_together_each_have_their_reason() -> None:
+    fit = fitted(make_hits([240, 249, 258, 413], Fraction(24), [240, 249, 258]), Fraction(24))
+    kept = {x.hit.frame for x in fit.landings if x.lands is Lands.DOWNBEAT and x.hit.must}
+    assert len(kept) == 1
+    reasons = {x.hit.frame: x.reason for x in fit.landings if x.hit.must and x.hit.frame not in kept}
+    assert all("shortest bar (2 beats)" in reason and f"frame {min(kept)}" in reason for reason in reasons.values())
+    assert len(reasons) == 2
+
+
+def test_a_must_hit_one_frame_after_a_cut_wins() -> None:
+    fit = fitted(make_hits([100, 240, 241, 395], Fraction(24), [241]), Fraction(24))
+    cut, must = fit.landings[1:3]
+    assert must.lands is Lands.DOWNBEAT
+    assert cut.lands is Lands.MISS
+    assert "too close: 1 frame before the hit at frame 241" in cut.reason
+    assert fit.warnings == ("1 of 4 hits is not on the grid: too close to a neighbour",)
 
 
 @pytest.mark.parametrize(

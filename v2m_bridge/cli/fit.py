@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +90,7 @@ def fit(
     from rich.console import Console
 
     _show(timeline, result, Console())
-    print_warnings([*timeline.warnings, *result.warnings])
+    print_warnings([*timeline.warnings, *(_in_timecode(warning, timeline) for warning in result.warnings)])
 
 
 def _tempo(text: str) -> float | None:
@@ -97,9 +99,12 @@ def _tempo(text: str) -> float | None:
     if text.strip().lower() == "auto":
         return None
     try:
-        return float(text)
+        bpm = float(text)
     except ValueError:
         raise InputError(f"--tempo {text!r} is neither a number nor auto") from None
+    if not math.isfinite(bpm):
+        raise InputError(f"--tempo {text!r} is no tempo", "give beats a minute, 10 to 400, or auto")
+    return bpm
 
 
 def _mood(text: str | None) -> str | None:
@@ -167,11 +172,17 @@ def _show(timeline: Timeline, result: Fit, console: Console) -> None:
         console.print(_hits(timeline, result))
     for x in result.landings:
         if x.reason:
-            console.print(f"{timeline.timecode(x.hit.frame)}  {x.reason}", highlight=False, markup=False)
+            reason = _in_timecode(x.reason, timeline)
+            console.print(f"{timeline.timecode(x.hit.frame)}  {reason}", highlight=False, markup=False)
     line = curve_line(result, timeline.duration_s, max(20, min(100, console.width - 24)))
     console.print(f"{summary.min_bpm:6.1f} bpm {line} {summary.max_bpm:.1f} bpm", highlight=False)
     for text in _figures(summary):
         console.print(text, highlight=False)
+
+
+def _in_timecode(text: str, timeline: Timeline) -> str:
+    """``at frame 240`` as the composer reads it on screen: ``at 01:00:10:00``."""
+    return re.sub(r"\bat frame (\d+)", lambda found: f"at {timeline.timecode(int(found[1]))}", text)
 
 
 def _figures(summary: FitSummary) -> list[str]:
@@ -184,7 +195,7 @@ def _figures(summary: FitSummary) -> list[str]:
             * (summary.motion_hits > 0)
         ),
         f"Tempo steps: {summary.mean_step:.1%} on average, {summary.max_step:.1%} at most; "
-        f"{summary.odd_bars} bars other than 4/4",
+        f"{summary.odd_bars} bar{'' if summary.odd_bars == 1 else 's'} other than 4/4",
     ]
 
 

@@ -10,9 +10,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.music.emotions import parse_emotion
+from v2m_bridge.sync.lattice import Effort
+from v2m_bridge.sync.lead import origin_of
 from v2m_bridge.sync.limits import limits_of
 from v2m_bridge.sync.model import FitOptions
-from v2m_bridge.sync.search import Effort, Knot, search_knots
+from v2m_bridge.sync.search import Knot, search_knots
 from v2m_bridge.timeline.hits import Hit
 
 CANDIDATE_RATIO = 1.06
@@ -41,14 +43,25 @@ def choose_tempo(hits: Sequence[Hit], rate: Fraction, options: FitOptions) -> fl
         rate: frames per second.
         options: limits of the search, the hard constraints, and the mood if known.
     """
-    wanted = pace_bpm(hits, options)
+    low, high = request_range(options)
+    wanted = min(max(round(pace_bpm(hits, options)), low), high)
     excerpts = _excerpts(hits)
     if not excerpts:
-        return float(round(wanted))
-    steps = max(1, math.ceil(math.log(options.max_bpm / options.min_bpm) / math.log(CANDIDATE_RATIO)))
-    ladder = [options.min_bpm * (options.max_bpm / options.min_bpm) ** (k / steps) for k in range(steps + 1)]
-    candidates = {_within(float(round(bpm)), options) for bpm in [*ladder, wanted]}
-    return max(sorted(candidates), key=lambda bpm: _merit(bpm, wanted, excerpts, rate, options))
+        return float(wanted)
+    steps = max(1, math.ceil(math.log(high / low) / math.log(CANDIDATE_RATIO)))
+    ladder = {round(low * (high / low) ** (k / steps)) for k in range(steps + 1)}
+    return float(max(sorted({*ladder, wanted}), key=lambda bpm: _merit(bpm, wanted, excerpts, rate, options)))
+
+
+def request_range(options: FitOptions) -> tuple[int, int]:
+    """Lowest and highest whole tempo to request, so that the map stays between ``min_bpm`` and ``max_bpm``.
+
+    Where these leave no room for the tempo range around any request, both are the tempo in the middle.
+    """
+    low = math.ceil(options.min_bpm / (1 - options.tempo_range) - 1e-9)
+    high = math.floor(options.max_bpm / (1 + options.tempo_range) + 1e-9)
+    middle = round((options.min_bpm + options.max_bpm) / 2)
+    return (low, high) if low <= high else (middle, middle)
 
 
 def pace_bpm(hits: Sequence[Hit], options: FitOptions) -> float:
@@ -58,11 +71,7 @@ def pace_bpm(hits: Sequence[Hit], options: FitOptions) -> float:
     bpm = PACE_BPM * (max(shot_s, 0.1) / PACE_SHOT_S) ** PACE_EXPONENT
     if options.mood is not None:
         bpm *= MOOD_FACTOR[parse_emotion(options.mood)]
-    return _within(bpm, options)
-
-
-def _within(bpm: float, options: FitOptions) -> float:
-    return min(max(bpm, options.min_bpm), options.max_bpm)
+    return float(min(max(bpm, options.min_bpm), options.max_bpm))
 
 
 def _excerpts(hits: Sequence[Hit]) -> list[tuple[Hit, ...]]:
@@ -89,21 +98,22 @@ def _merit(bpm: float, wanted: float, excerpts: Sequence[Sequence[Hit]], rate: F
     total = landed = eighths = 0.0
     steps: list[float] = []
     for hits in excerpts:
-        times = [float(hit.seconds) for hit in hits]
-        weights = [hit.weight for hit in hits]
-        knots = search_knots(times, weights, [hit.must for hit in hits], limits, COARSE)
+        origin = origin_of(hits, limits)
+        times = [float(hit.seconds - origin) for hit in hits]
+        weights, musts = [hit.weight for hit in hits], [hit.must for hit in hits]
+        knots = search_knots(times, weights, musts, limits, COARSE, lead_in=origin > 0)
         total += sum(weights)
         landed += sum(weights[knot.hit] for knot in knots)
         places = itertools.accumulate(knot.eighths for knot in knots)
         eighths += sum(weights[knot.hit] for knot, place in zip(knots, places, strict=True) if place % 2)
-        tempi = _tempi(knots, times)
+        tempi = _tempi(knots, times, lead_in=origin > 0)
         steps += [abs(after / before - 1) for before, after in itertools.pairwise(tempi)]
     octaves = math.log2(bpm / wanted)
     jolt = STEP_COST * statistics.fmean(steps) if steps else 0.0
     return (landed - EIGHTH_COST * eighths) / total - jolt - PACE_COST * (octaves / 0.5) ** 2
 
 
-def _tempi(knots: Sequence[Knot], times: Sequence[float]) -> list[float]:
-    beats_s = [0.0, *(times[knot.hit] + knot.slack_s for knot in knots)]
+def _tempi(knots: Sequence[Knot], times: Sequence[float], lead_in: bool) -> list[float]:
+    beats_s = [0.0, *(times[knot.hit] + knot.slack_s for knot in knots)][lead_in:]
     lengths = (after - before for before, after in itertools.pairwise(beats_s))
-    return [30 * knot.eighths / length for knot, length in zip(knots, lengths, strict=True)]
+    return [30 * knot.eighths / length for knot, length in zip(knots[lead_in:], lengths, strict=True)]

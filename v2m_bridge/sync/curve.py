@@ -49,11 +49,13 @@ def curve_svg(fit: Fit, duration_s: float, title: str = "") -> str:
             f"<title>{escape(title or 'Tempo')}: {figures}</title>",
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
             f'<text x="{LEFT}" y="20" font-size="14">{escape(title)}</text>',
+            *_legend(fit),
             *(_tempo_tick(y(bpm), bpm) for bpm in ticks),
+            f'<text x="{LEFT - 6}" y="20" text-anchor="end" fill="#4a5568">bpm</text>',
             *lines,
             f'<path d="{" ".join(path)}" fill="none" stroke="#1a202c" stroke-width="2"/>',
             *(_time_tick(x(s), s) for s in _round_times(duration_s)),
-            f'<text x="{LEFT}" y="{HEIGHT - 8}" fill="#4a5568">{figures}. {_legend()}</text>',
+            f'<text x="{LEFT}" y="{HEIGHT - 8}" fill="#4a5568">{figures}</text>',
             "</svg>\n",
         ]
     )
@@ -66,12 +68,21 @@ def _limits(fit: Fit) -> tuple[float, float]:
 
 
 def _hit_line(x: float, lands: Lands, must: bool) -> str:
+    """A line where the hit is; one that is missed has a cross on top."""
     top = TOP if lands is Lands.DOWNBEAT else TOP + 24
     dash = f' stroke-dasharray="{DASHES[lands]}"' if DASHES[lands] else ""
     width = 3 if must else 1
-    return (
+    line = (
         f'<line x1="{x:.2f}" x2="{x:.2f}" y1="{top}" y2="{HEIGHT - BOTTOM}" '
         f'stroke="{COLOURS[lands]}" stroke-width="{width}" opacity="0.7"{dash}/>'
+    )
+    return line + (_cross(x, top) if lands is Lands.MISS else "")
+
+
+def _cross(x: float, y: float) -> str:
+    return (
+        f'<path d="M {x - 4:.2f} {y - 4:.2f} l 8 8 m 0 -8 l -8 8" fill="none" '
+        f'stroke="{COLOURS[Lands.MISS]}" stroke-width="2"/>'
     )
 
 
@@ -92,8 +103,20 @@ def _round_times(duration_s: float) -> list[float]:
     return [k * float(step) for k in range(int(duration_s / step) + 1)]
 
 
-def _legend() -> str:
-    return "Lines: long downbeat, short beat, dashed eighth, dotted miss; thick: must-hit."
+def _legend(fit: Fit) -> list[str]:
+    """What the lines mean, at the top right: only those that the picture has."""
+    kinds = [lands for lands in Lands if any(x.lands is lands for x in fit.landings)]
+    samples = [(lands.value, COLOURS[lands], DASHES[lands], 1) for lands in kinds]
+    if any(x.hit.must for x in fit.landings):
+        samples.append(("must-hit", "#4a5568", "", 3))
+    parts = []
+    for place, (name, colour, dash, width) in enumerate(reversed(samples)):
+        x = WIDTH - RIGHT - 90 * (place + 1)
+        parts.append(
+            f'<path d="M {x} 16 h 24" stroke="{colour}" stroke-width="{width + 1}" stroke-dasharray="{dash}"/>'
+            f'<text x="{x + 30}" y="20" fill="#4a5568">{name}</text>'
+        )
+    return parts
 
 
 def curve_line(fit: Fit, duration_s: float, width: int = 72) -> str:

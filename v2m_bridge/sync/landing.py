@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 
+from v2m_bridge.sync.anchors import Grid
 from v2m_bridge.sync.model import FitSummary, Landing, Lands
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.tempo import TempoMap
@@ -17,7 +18,7 @@ SAME = 1e-6
 
 def land_hits(
     hits: Sequence[Hit],
-    tempo_map: TempoMap,
+    tempo_map: TempoMap | Grid,
     downbeats: Sequence[float],
     rate: Fraction,
     tolerance_frames: float,

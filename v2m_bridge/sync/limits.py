@@ -11,7 +11,7 @@ from v2m_bridge.sync.model import FitOptions
 
 INSIDE = 0.99
 """The share of the tolerance that is used, so that no rounding later pushes a hit out."""
-STEP_INSIDE = 1e-9
+STEP_INSIDE = 1e-6
 """Likewise for the largest tempo step."""
 HIT_VALUE = 1e5
 """Landing weight 1 outweighs every cost of shape: hits first, then smoothness (lexicographic)."""

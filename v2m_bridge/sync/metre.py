@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from v2m_bridge.timing.tempo import Metre
 
@@ -14,25 +14,30 @@ CHANGE_COST = {2: 1.0, 3: 1.0, 4: 0.0, 5: 1.2}
 
 
 def choose_bars(
-    rewards: Mapping[int, float], forced: frozenset[int], end_beat: float, odd_bar_cost: float
+    rewards: Mapping[int, float],
+    forced: frozenset[int],
+    end_beat: float,
+    odd_bar_cost: float,
+    starts: Sequence[int] = (0,),
 ) -> list[int]:
-    """Beats on which bars start, beginning with 0, ending at or after ``end_beat``.
+    """Beats on which bars start, beginning with one of ``starts``, ending at or after ``end_beat``.
 
     Dynamic programming over beats: the weight of hits on downbeats less the price of odd bars is as large as can be.
 
     Args:
         rewards: whole beat -> weight of the hits that land there.
-        forced: beats that have to be downbeats, at least 2 apart and from 0.
+        forced: beats that have to be downbeats, at least 2 apart, from ``starts`` too, none before the last of these.
         end_beat: length of the piece in quarter notes.
         odd_bar_cost: hit weight that one bar of 2, 3 or 5 beats must gain.
+        starts: where the first bar may start; of equals the last.
 
     Returns:
         The bar lines.
     """
     last_forced = max(forced, default=0)
-    size = max(math.ceil(end_beat - 1e-9), last_forced, 1) + COMMON_BAR
-    best = [0.0] + [-math.inf] * size
-    came = [0] * (size + 1)
+    size = max(math.ceil(end_beat - 1e-9), last_forced, starts[-1], 1) + COMMON_BAR
+    best = [0.0 if beat in starts else -math.inf for beat in range(size + 1)]
+    came = [-1] * (size + 1)
     since_forced = 0
     for beat in range(1, size + 1):
         for bar, price in CHANGE_COST.items():
@@ -48,7 +53,7 @@ def choose_bars(
     ends = range(max(size - COMMON_BAR, last_forced), size + 1)
     beat = max(ends, key=lambda b: (best[b], -b))
     bars = [beat]
-    while bars[-1] > 0:
+    while came[bars[-1]] >= 0:
         bars.append(came[bars[-1]])
     return bars[::-1]
 

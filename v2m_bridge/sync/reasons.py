@@ -79,13 +79,16 @@ def _miss_reason(landings: Sequence[Landing], index: int, landed: Sequence[int],
             return f"{TOO_CLOSE}: {_frames(gap_s, rate)} {where} {name}, but {unit} lasts at least {least}"
     before = _neighbours(index, landed)[0][1]
     gap_s = float(hit.seconds) - (float(landings[before].hit.seconds) if before >= 0 else 0.0)
-    name = f"frame {landings[before].hit.frame}" if before >= 0 else "the start"
+    name = f"the hit at frame {landings[before].hit.frame}" if before >= 0 else "the start"
     fewer = max(1, math.floor(gap_s / limits.eighth_s))
-    return (
-        f"the tempo cannot reach it and its neighbours in time: from {name}, {fewer} eighths are "
-        f"{30 * fewer / gap_s:.1f} bpm, {fewer + 1} are {30 * (fewer + 1) / gap_s:.1f} bpm "
-        f"(allowed {30 / limits.high_s:.1f} to {30 / limits.low_s:.1f} in steps of {limits.max_ratio - 1:.0%})"
-    )
+    tempi = {count: 30 * count / gap_s for count in (fewer, fewer + 1)}
+    ways = " or ".join(f"{count} eighth{'s' if count > 1 else ''} at {bpm:.1f} bpm" for count, bpm in tempi.items())
+    if any(30 / limits.high_s <= bpm <= 30 / limits.low_s for bpm in tempi.values()):
+        return (
+            f"out of reach: {ways} from {name}, but not in steps of {limits.max_ratio - 1:.0%} together with the hits "
+            "around it"
+        )
+    return f"out of reach: {ways} from {name} (allowed {30 / limits.high_s:.1f} to {30 / limits.low_s:.1f})"
 
 
 def _neighbours(index: int, candidates: Sequence[int]) -> list[tuple[str, int]]:
@@ -109,7 +112,7 @@ def _miss_warning(landings: Sequence[Landing]) -> list[str]:
     if not missed:
         return []
     close = sum(x.reason.startswith(TOO_CLOSE) for x in missed)
-    return [
-        f"{len(missed)} of {len(landings)} hits are not on the grid: {close} too close to a neighbour, "
-        f"{len(missed) - close} out of reach of the tempo limits"
-    ]
+    why = {"too close to a neighbour": close, "out of reach of the tempo limits": len(missed) - close}
+    parts = [f"{count} {text}" if count < len(missed) else text for text, count in why.items() if count]
+    verb = "is" if len(missed) == 1 else "are"
+    return [f"{len(missed)} of {len(landings)} hits {verb} not on the grid: {', '.join(parts)}"]

@@ -11,13 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from v2m_bridge.sync.anchors import Anchor, bpm_between
 from v2m_bridge.sync.limits import Limits
 
 FloatArray = npt.NDArray[np.float64]
 
-SWEEPS = 400
-ENOUGH_S = 1e-8
+SWEEPS = 200
+ENOUGH_S = 1e-6
 """A sweep that moves no beat further than this ends the descent."""
+OVERSHOOT = 1.6
+"""Each beat moves this much further than to its own best place: long waves of tempo settle several times faster."""
+PULL_STEP = 0.01
+"""A beat at the edge of its tolerance costs its pull times what a tempo step of this ratio costs."""
 AUDIBLE_STEP = 0.015
 """Larger tempo steps are spread over the bar lines around them (trained listeners notice about 2-4 %)."""
 RELAYS = 2
@@ -27,98 +32,92 @@ ROOM_BEATS = 2
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """A beat with its time; the tempo changes only at anchors.
+class _Wishes:
+    """[anchors] where each beat may lie, where it should, and how much that counts against tempo steps."""
 
-    Attributes:
-        beat: quarter notes from the start.
-        seconds: when the beat falls.
-        target_s: when the picture wants it.
-        tolerance_s: how far ``seconds`` may lie from there; infinite for a bar line that serves no hit.
-    """
-
-    beat: float
-    seconds: float
-    target_s: float
-    tolerance_s: float
+    earliest: FloatArray
+    latest: FloatArray
+    target: FloatArray
+    pull: FloatArray
 
 
-def smooth(anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS) -> list[Anchor]:
-    """Move each anchor inside its tolerance to make the squared tempo steps as small as possible.
+def smooth(
+    anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
+) -> list[Anchor]:
+    """Move each anchor inside its tolerance to make the squared tempo steps, and its pull, as small as possible.
 
     Descent over one beat at a time (every third at once: they share no step), each to the best place between its
     limits, so limits that hold at the start hold at the end, and no step grows beyond the largest allowed.
 
     Args:
-        anchors: in order; the first is the start of the piece and stays.
+        anchors: in order.
         limits: range of the eighth and largest ratio of neighbours.
         sweeps: the descent ends after so many.
+        fixed: so many anchors at the beginning and at the end stay where they are.
     """
-    count = len(anchors) - 1
-    if count < 2:
+    if len(anchors) < 3 or len(anchors) <= sum(fixed):
         return list(anchors)
     eighths = 2 * np.diff([anchor.beat for anchor in anchors])
     beats_s = np.array([anchor.seconds for anchor in anchors])
-    earliest = np.array([anchor.target_s - anchor.tolerance_s for anchor in anchors])
-    latest = np.array([anchor.target_s + anchor.tolerance_s for anchor in anchors])
+    target = np.array([anchor.target_s for anchor in anchors])
+    tolerance = np.array([anchor.tolerance_s for anchor in anchors])
+    unit = PULL_STEP * limits.eighth_s / np.maximum(tolerance, 1e-9)
+    pull = np.array([anchor.pull for anchor in anchors]) * unit**2
+    wishes = _Wishes(target - tolerance, target + tolerance, target, pull)
+    free = np.arange(fixed[0], len(anchors) - fixed[1])
+    colours = [free[colour::3] for colour in range(min(3, len(free)))]
     for _ in range(sweeps):
         largest = 0.0
-        for colour in range(3):
-            at = np.arange(1 + colour, count + 1, 3)
-            if len(at):
-                move = _best_moves(at, beats_s, eighths, (earliest, latest), limits)
-                beats_s[at] += move
-                largest = max(largest, float(np.abs(move).max()))
+        for at in colours:
+            move = _best_moves(at, beats_s, eighths, wishes, limits)
+            beats_s[at] += move
+            largest = max(largest, float(np.abs(move).max()))
         if largest < ENOUGH_S:
             break
     return [replace(anchor, seconds=float(s)) for anchor, s in zip(anchors, beats_s, strict=True)]
 
 
 def _best_moves(
-    at: npt.NDArray[np.int64],
-    beats_s: FloatArray,
-    eighths: FloatArray,
-    window: tuple[FloatArray, FloatArray],
-    limits: Limits,
+    at: npt.NDArray[np.int64], beats_s: FloatArray, eighths: FloatArray, wishes: _Wishes, limits: Limits
 ) -> FloatArray:
     """[len(at)] seconds by which the beats ``at`` should move, all else fixed."""
-    ratio, last = limits.max_ratio, len(eighths)
+    ratio = limits.max_ratio
     # lengths of an eighth in the two segments before each beat and the two after; nothing pulls beyond the ends
-    padded = np.concatenate(([np.nan, np.nan], np.diff(beats_s) / eighths, [np.nan, np.nan]))
+    beyond = np.array([np.nan, np.nan])
+    padded = np.concatenate((beyond, np.diff(beats_s) / eighths, beyond))
     before2, before, after, after2 = padded[at], padded[at + 1], padded[at + 2], padded[at + 3]
-    inner = at < last
-    a, b = 1 / eighths[at - 1], np.where(inner, 1 / eighths[np.minimum(at, last - 1)], 0.0)
-    b_safe = np.where(inner, b, 1.0)
-    steps = (before - before2, after - before, after2 - after)
-    pulls = (a, -(a + b), b)
-    exists = (at >= 2, inner, at < last - 1)
-    slope, curve = np.zeros(len(at)), np.zeros(len(at))
-    for step, pull, there in zip(steps, pulls, exists, strict=True):
-        slope += np.where(there, pull * step, 0.0)
-        curve += np.where(there, pull * pull, 0.0)
-    floor = np.maximum(window[0][at] - beats_s[at], (limits.low_s - before) / a)
-    ceiling = np.minimum(window[1][at] - beats_s[at], (limits.high_s - before) / a)
+    per_eighth = np.concatenate(([np.nan], 1 / eighths, [np.nan]))
+    a, b = per_eighth[at], per_eighth[at + 1]
+    slope = wishes.pull[at] * (beats_s[at] - wishes.target[at])
+    curve = wishes.pull[at].copy()
+    for step, pull in ((before - before2, a), (after - before, -(a + b)), (after2 - after, b)):
+        there = ~np.isnan(step)
+        slope[there] += (pull * step)[there]
+        curve[there] += (pull * pull)[there]
+    floor, ceiling = wishes.earliest[at] - beats_s[at], wishes.latest[at] - beats_s[at]
     for bound in (
+        (limits.low_s - before) / a,
         (before2 / ratio - before) / a,
-        (after - limits.high_s) / b_safe,
+        (after - limits.high_s) / b,
         (after - ratio * before) / (ratio * a + b),
-        (after - ratio * after2) / b_safe,
+        (after - ratio * after2) / b,
     ):
         floor = np.fmax(floor, bound)
     for bound in (
+        (limits.high_s - before) / a,
         (before2 * ratio - before) / a,
-        (after - limits.low_s) / b_safe,
+        (after - limits.low_s) / b,
         (ratio * after - before) / (a + ratio * b),
-        (after - after2 / ratio) / b_safe,
+        (after - after2 / ratio) / b,
     ):
         ceiling = np.fmin(ceiling, bound)
-    move = np.minimum(np.maximum(-slope / np.maximum(curve, 1e-30), floor), ceiling)
+    move = np.minimum(np.maximum(-OVERSHOOT * slope / np.maximum(curve, 1e-30), floor), ceiling)
     return np.where((floor <= 0) & (ceiling >= 0), move, 0.0)
 
 
 def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor]:
     """Add bar lines around every audible tempo step as anchors that may move freely, so the step can be spread."""
-    tempi = [_bpm(here, after) for here, after in itertools.pairwise(anchors)]
+    tempi = [bpm_between(here, after) for here, after in itertools.pairwise(anchors)]
     wanted: set[int] = set()
     for index in range(1, len(tempi)):
         if abs(math.log(tempi[index] / tempi[index - 1])) > AUDIBLE_STEP:
@@ -157,8 +156,8 @@ def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limi
     """When the turn ``around[index]`` could fall if it stood on ``beat``, or None where the limits forbid it."""
     here, after = around[index - 1], around[index + 1]
     first, second, ratio = 2 * (beat - here.beat), 2 * (after.beat - beat), limits.max_ratio
-    before_s = 30 / _bpm(around[index - 2], here) if index >= 2 else None
-    after_s = 30 / _bpm(after, around[index + 2]) if index + 2 < len(around) else None
+    before_s = 30 / bpm_between(around[index - 2], here) if index >= 2 else None
+    after_s = 30 / bpm_between(after, around[index + 2]) if index + 2 < len(around) else None
     low1, high1 = _eighth_range(before_s, limits)
     low2, high2 = _eighth_range(after_s, limits)
     earliest = max(
@@ -184,7 +183,3 @@ def _eighth_range(neighbour_s: float | None, limits: Limits) -> tuple[float, flo
 
 def _bars_between(bars: Sequence[int], low_beat: float, high_beat: float) -> Sequence[int]:
     return bars[bisect_left(bars, low_beat + ROOM_BEATS) : bisect_right(bars, high_beat - ROOM_BEATS)]
-
-
-def _bpm(here: Anchor, after: Anchor) -> float:
-    return (after.beat - here.beat) * 60 / (after.seconds - here.seconds)
