@@ -98,7 +98,7 @@ def test_a_seesaw_ends_by_itself() -> None:
     films = [film(120, seed=seed) for seed in range(4)]
     for item in decode_batch(network, films, [DecodeOptions(seed=s, temperature=0.3, top_p=0.3) for s in range(4)]):
         turns = [chord for chord, _ in itertools.groupby(item.ids.tolist())]
-        assert all(len(set(turns[k : k + 7])) > 2 for k in range(len(turns) - 6))
+        assert all(len(set(turns[k : k + 5])) > 2 for k in range(len(turns) - 4))
 
 
 def test_foreign_tones_cost_their_strength() -> None:

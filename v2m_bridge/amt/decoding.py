@@ -57,7 +57,7 @@ class DecodeOptions:
     affect: float = 1.0
     allow_no_chord: bool = False
     longest_run: int | None = 6
-    longest_alternation: int | None = 6
+    longest_alternation: int | None = 4
     key_strength: float = 0.5
     change_at_cut: float = 1.0
     locked: Mapping[int, int] = field(default_factory=dict)
