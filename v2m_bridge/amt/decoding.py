@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -122,6 +123,13 @@ def decode_batch(
     shared = _checked(conditionings, options)
     films = [_without_moods(item) if shared.affect == 0 else item for item in conditionings]
     chosen = _Choosing(films, shared, [item.seed for item in options])
+    with _one_thread():
+        _choose_all(network, films, chosen, progress)
+    return chosen.sequences(options, network.identity)
+
+
+def _choose_all(network: ChordNetwork, films: Sequence[Conditioning], chosen: _Choosing, progress: Progress) -> None:
+    """Slot by slot, in windows of the network's context."""
     n_slots, context = films[0].length, network.context
     slot = window_start = 0
     while slot < n_slots:
@@ -137,7 +145,20 @@ def decode_batch(
                 break
             scores = network.extend(cache, chord[:, None])[:, 0]
         window_start = slot - int(context * CARRIED_SHARE)
-    return chosen.sequences(options, network.identity)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A step is hundreds of tiny operations: handing them out to threads costs more than it gains.
+
+    Most of all where other programs, such as the host, want the cores too.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _without_moods(film: Conditioning) -> Conditioning:
