@@ -88,7 +88,7 @@ def main() -> None:
     apart = seconds(lambda: [decode_batch(network, films[:1], [item]) for item in own])
     show(f"{BATCH} singles against a batch of {BATCH}", apart / together, "at least 3", f"{together:.2f} s the batch")
 
-    long = seconds(lambda: decode(network, empty_conditioning(LONG), options))
+    long = seconds(lambda: decode(network, empty_conditioning(LONG), options), 2)
     show(f"{LONG} chords against {STEPS}", long / single, "at most 11", f"{long:.2f} s the long one")
 
 

@@ -28,7 +28,7 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import BoolArray, FloatArray
 from v2m_bridge.progress import Progress, silent
 
-CARRIED_SHARE = 1 / 3
+CARRIED_SHARE = 1 / 4
 """Share of a full window that is carried over as context into the next one."""
 
 

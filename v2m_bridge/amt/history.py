@@ -95,15 +95,18 @@ class History:
     def __init__(self, batch: int, capacity: int, device: torch.device | str = "cpu") -> None:
         self.length = 0
         self.capacity = capacity
-        self.ids = torch.full((batch, capacity), PAD_ID, dtype=torch.long, device=device)
+        self._padded = torch.full((batch, 3 + capacity), PAD_ID, dtype=torch.long, device=device)
+        self.ids = self._padded[:, 3:]
         self._run_at = torch.zeros((batch, capacity), dtype=torch.long, device=device)
         self._start_at = torch.zeros((batch, capacity), dtype=torch.long, device=device)
         self._runs = torch.zeros((batch, 3), dtype=torch.long, device=device)
+        self._one_more = torch.tensor([1, 0, 0], device=device)
         self._exact = torch.zeros((batch, capacity), dtype=torch.long, device=device)
         self._loose = torch.zeros((batch, capacity), dtype=torch.long, device=device)
         self._alike = torch.zeros((batch, capacity, len(LIKENESS_KEPT)), device=device)
         self._changed = torch.zeros((batch, capacity), dtype=torch.bool, device=device)
         self._kept = torch.tensor(LIKENESS_KEPT, device=device)
+        self._to_byte = 255 * (1 - self._kept)
         self._roots = torch.tensor(token_roots(), device=device)
         frequencies = torch.tensor(PULSE_FREQUENCIES, device=device, dtype=torch.float32)
         self._turn = torch.polar(torch.ones_like(frequencies), 2 * math.pi * frequencies)
@@ -130,17 +133,15 @@ class History:
         same = self._update_follows(now, token, changed)
         self._update_alike(now, token, changed)
         self.length = now + 1
-        recent = torch.full((len(token), 4), PAD_ID, dtype=torch.long, device=token.device)
-        for back in range(min(4, self.length)):
-            recent[:, back] = self.ids[:, now - back]
+        recent = self._padded[:, now : now + 4].flip(1)
         ends = torch.cat((torch.zeros_like(self._runs[:, :1]), self._runs[:, :2].cumsum(dim=1)), dim=1)
         chords = torch.where(ends <= now, self.ids.gather(1, (now - ends).clamp(min=0)), PAD_ID)
         exact, loose = (part.clamp(max=255).to(torch.uint8) for part in (self._exact, self._loose))
-        alike = (self._alike * (255 * (1 - self._kept))).round().to(torch.uint8)
+        alike = (self._alike * self._to_byte).round().to(torch.uint8)
         return self._runs.clamp(max=LONGEST_RUN), recent, chords, pulse, exact, loose, same, alike
 
     def _update_runs(self, now: int, changed: Tensor) -> None:
-        longer = self._runs + torch.tensor([1, 0, 0], device=changed.device)
+        longer = self._runs + self._one_more
         fresh = torch.cat((torch.ones_like(longer[:, :1]), self._runs[:, :2]), dim=1)
         self._runs = torch.where(changed[:, None], fresh, longer)
         self._run_at[:, now] = self._runs[:, 0]
