@@ -107,8 +107,8 @@ def test_dense_features_of_a_film(tmp_path: Path) -> None:
     features = measure(timeline, cached)
     assert features.dense.shape == (8 * features.length, 4)
     assert features.dense.dtype == np.float32
-    assert features.dense_present.tolist() == [True] * 32 + [False] * 8  # 98 frames: a slot is whole or absent
-    assert not features.dense[32:].any()
+    assert features.dense_present.tolist() == [True] * 33 + [False] * 7  # 98 frames are 4.08 s
+    assert not features.dense[33:].any()
     motion, novelty, brightness, colour = features.dense[:32].T
     assert int(novelty.argmax()) == 16  # the cut, at 2 s
     assert motion[16] < 4 * np.median(motion)  # is no motion

@@ -172,7 +172,7 @@ def _kinks(path: Float64Array, energy: Float64Array, side: int) -> _Kinks:
 def _stops(energy: Float64Array, lively: Float64Array, speed: Float64Array, side: int) -> list[Contact]:
     """Movement at its full that is over from one picture to the next, and stays so."""
     found = []
-    for k in range(side, len(energy) - side - 1):
+    for k in range(side, len(energy) - LEAST_SIDE):
         before, after = energy[k - side + 1 : k + 1], energy[k + 2 : k + 2 + side].max()
         full = before.max()
         if (

@@ -7,11 +7,14 @@ and without knowing the thing; so the centres of a film's pictures are the path 
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.complexfloating]
 
 ROW_SIZE = 6
 """Energy, centre x, centre y, radius, camera x, camera y."""
@@ -26,11 +29,11 @@ NOISE_SPREADS, LEAST_DIFFERENCE = 6.0, 0.5
 CAMERA_GRID = 32, 64
 """Rows and columns of the picture in which the camera's movement is looked for."""
 CAMERA_CELLS, CAMERA_SHARE = (4, 6), 0.75
-"""The camera moves only if something moves in so many parts of the picture."""
+"""The shift has to explain the difference in this share of the parts of the picture,"""
 CAMERA_PEAK = 0.12
 """A shift of the whole picture correlates at least this well (phase correlation: 1 is a pure shift)."""
 CAMERA_GAIN = 0.8
-"""And leaves at most this share of the difference."""
+"""and leaves at most this share of it."""
 
 
 class MovementMeter:
@@ -38,6 +41,7 @@ class MovementMeter:
 
     def __init__(self) -> None:
         self._before: Float32Array | None = None
+        self._spectrum: Spectrum | None = None
 
     def add(self, small: UInt8Array) -> Float32Array:
         """[6] of the next picture ``[height, width, 3]``.
@@ -47,19 +51,19 @@ class MovementMeter:
         Camera: shift of the whole picture since the one before, in heights; 0 where there is none to be sure of.
         """
         luma, before = luma_of(small), self._before
-        self._before = luma
+        spectrum, spectrum_before = _spectrum(luma), self._spectrum
+        self._before, self._spectrum = luma, spectrum
         row = np.zeros(ROW_SIZE, np.float32)
-        if before is None or before.shape != luma.shape:
+        if before is None or spectrum_before is None or before.shape != luma.shape:
             return row
         difference = np.abs(luma - before)
-        moving = _moving(_averaged(difference))
-        shift = _camera_shift(_spectrum(before), _spectrum(luma), luma.shape) if _everywhere(moving) else None
-        if shift is not None:
-            steadied = np.abs(luma - _shifted(before, *shift))
-            if steadied.mean() < CAMERA_GAIN * difference.mean():
-                moving = _moving(_averaged(steadied))
-                row[CAMERA] = shift[1] / len(luma), shift[0] / len(luma)
-        row[:4] = _blob(moving)
+        for down, right in _camera_shifts(spectrum_before, spectrum, luma.shape):
+            steadied = np.abs(luma - _shifted(before, down, right))
+            if _is_steadier(difference, steadied):
+                difference = steadied
+                row[CAMERA] = right / len(luma), down / len(luma)
+                break
+        row[:4] = _blob(_moving(_averaged(difference)))
         return row
 
 
@@ -107,14 +111,17 @@ def _moving(box: Float32Array) -> Float32Array:
     return moving
 
 
-def _everywhere(moving: Float32Array) -> bool:
-    """Whether all parts of the picture move, as they do when the camera does."""
-    rows, columns = CAMERA_CELLS
-    height, width = len(moving) // rows, moving.shape[1] // columns
-    if not height or not width:
-        return False
-    cells = moving[: rows * height, : columns * width].reshape(rows, height, columns, width).max(axis=(1, 3))
-    return int((cells > 0).sum()) >= CAMERA_SHARE * rows * columns
+def _is_steadier(difference: Float32Array, steadied: Float32Array) -> bool:
+    """Whether the shift explains the difference all over the picture, and not that of one thing in it."""
+    before, after = _cells(difference), _cells(steadied)
+    return int((after <= CAMERA_GAIN * before).sum()) >= CAMERA_SHARE * before.size
+
+
+def _cells(picture: Float32Array, grid: tuple[int, int] = CAMERA_CELLS) -> Float32Array:
+    """Sums over a grid of parts of the picture."""
+    rows = np.arange(grid[0]) * len(picture) // grid[0]
+    columns = np.arange(grid[1]) * picture.shape[1] // grid[1]
+    return np.add.reduceat(np.add.reduceat(picture, rows, axis=0), columns, axis=1)
 
 
 def _blob(moving: Float32Array) -> tuple[float, float, float, float]:
@@ -131,31 +138,46 @@ def _blob(moving: Float32Array) -> tuple[float, float, float, float]:
     return 100 * total / moving.size, (x + edge) / whole, (y + edge) / whole, square**0.5 / whole
 
 
-def _spectrum(luma: Float32Array) -> npt.NDArray[np.complex128]:
-    """Fourier transform of the picture on the camera's grid, its edges faded out."""
-    rows, columns = CAMERA_GRID
-    y = np.arange(rows) * len(luma) // rows
-    x = np.arange(columns) * luma.shape[1] // columns
-    grid = luma[np.ix_(y, x)]
-    return np.fft.rfft2((grid - grid.mean()) * np.outer(np.hanning(rows), np.hanning(columns)))
+def _spectrum(luma: Float32Array) -> Spectrum | None:
+    """Fourier transform of the picture on the camera's grid, its edges faded out; None of a tiny picture."""
+    if len(luma) < CAMERA_GRID[0] or luma.shape[1] < CAMERA_GRID[1]:
+        return None
+    grid = _cells(luma, CAMERA_GRID)
+    grid /= _cell_sizes(luma.shape)
+    return np.asarray(np.fft.rfft2((grid - grid.mean()) * _fade()))
 
 
-def _camera_shift(
-    before: npt.NDArray[np.complex128], now: npt.NDArray[np.complex128], shape: tuple[int, ...]
-) -> tuple[float, float] | None:
-    """Rows and columns that the whole picture moved, in pixels of the luma picture, by phase correlation."""
+@functools.lru_cache(8)
+def _cell_sizes(shape: tuple[int, ...]) -> Float32Array:
+    return _cells(np.ones(shape, np.float32), CAMERA_GRID)
+
+
+@functools.cache
+def _fade() -> Float32Array:
+    return np.outer(*(np.hanning(size) for size in CAMERA_GRID)).astype(np.float32)
+
+
+def _camera_shifts(before: Spectrum, now: Spectrum | None, shape: tuple[int, ...]) -> list[tuple[float, float]]:
+    """Rows and columns by which the whole picture may have moved, in its pixels, by phase correlation.
+
+    Two at most: the best may be that of a large thing. None where the picture as a whole stays.
+    """
+    if now is None:
+        return []
     cross = now * before.conj()
     rows, columns = CAMERA_GRID
     surface = np.fft.irfft2(cross / (np.abs(cross) + 1e-6), CAMERA_GRID)
-    row, column = divmod(int(surface.argmax()), columns)
-    if (row, column) == (0, 0) or surface[row, column] < CAMERA_PEAK:
-        return None
-    down = _peak(surface[:, column], row)
-    right = _peak(surface[row], column)
-    return (
-        ((down + rows / 2) % rows - rows / 2) * shape[0] / rows,
-        ((right + columns / 2) % columns - columns / 2) * shape[1] / columns,
-    )
+    found: list[tuple[float, float]] = []
+    for _ in range(2):
+        row, column = divmod(int(surface.argmax()), columns)
+        if (row, column) == (0, 0) or surface[row, column] < CAMERA_PEAK:
+            break
+        down, right = _peak(surface[:, column], row), _peak(surface[row], column)
+        down, right = (down + rows / 2) % rows - rows / 2, (right + columns / 2) % columns - columns / 2
+        found.append((down * shape[0] / rows, right * shape[1] / columns))
+        near_rows, near_columns = np.arange(row - 2, row + 3) % rows, np.arange(column - 2, column + 3) % columns
+        surface[np.ix_(near_rows, near_columns)] = 0.0
+    return found
 
 
 def _peak(line: npt.NDArray[np.float64], at: int) -> float:
