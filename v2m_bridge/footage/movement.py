@@ -1,195 +1,202 @@
 """Where in the picture something moves: one row for every picture, cheap enough for every picture of a film.
 
-The picture before is shifted by the camera's own movement and taken from the picture; what differs by more than the
-noise is movement. The centre of that difference lies half way between where a thing was and where it is, at any speed
-and without knowing the thing; so the centres of a film's pictures are the path of what moves in it.
+A stretch of a film under a steady camera has a ground: what most of its pictures show at each place. What differs from
+it is the thing that moves, whole and sharp, at rest as at any speed; its centres are its path.
 """
 
 from __future__ import annotations
 
-import functools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 UInt8Array = npt.NDArray[np.uint8]
 Float32Array = npt.NDArray[np.float32]
-Spectrum = npt.NDArray[np.complexfloating]
 
 ROW_SIZE = 6
-"""Energy, centre x, centre y, radius, camera x, camera y."""
-ENERGY, CENTRE, RADIUS, CAMERA = 0, slice(1, 3), 3, slice(4, 6)
+"""Change, centre x, centre y, radius, area, jump."""
+CHANGE, CENTRE, RADIUS, AREA, JUMP = 0, slice(1, 3), 3, 4, 5
 
-ROWS = 90
-"""Luma pictures have about so many rows; noise of finer pixels averages out."""
-BOX = 5
+ROWS = 80
+"""The pictures that are followed have about so many rows; noise of finer pixels averages out."""
+BOX = 3
 """Differences are averaged over so many pixels on a side."""
-NOISE_SPREADS, LEAST_DIFFERENCE = 6.0, 0.5
-"""Movement differs by so many distances of median and lower quartile, and grey levels, more than the median."""
-CAMERA_GRID = 32, 64
-"""Rows and columns of the picture in which the camera's movement is looked for."""
-CAMERA_CELLS, CAMERA_SHARE = (4, 6), 0.75
-"""The shift has to explain the difference in this share of the parts of the picture,"""
-CAMERA_PEAK = 0.12
-"""A shift of the whole picture correlates at least this well (phase correlation: 1 is a pure shift)."""
-CAMERA_GAIN = 0.8
-"""and leaves at most this share of it."""
+NOISE_SPREADS, LEAST_DIFFERENCE = 6.0, 6.0
+"""What counts differs by so many distances of median and lower quartile more than the median, and by so many levels."""
+PEAK_SHARE = 0.25
+"""And by this share of what differs most: around a thing the compression leaves traces that are no part of it."""
+JUMP_LEVELS, JUMP_RATIO = 12.0, 3.0
+"""A new stretch begins where the picture changes by so many levels, and so many times more than just before."""
+STRETCH, SEEN_AGAIN = 300, 150
+"""Pictures that are looked at together, and how many of them the next stretch sees again."""
+SAMPLES = 31
+"""Pictures that the ground is the median of."""
+MOST_MOVING = 0.6
+"""If more than this share of the picture moves at some time, the camera does: there is no ground."""
+ALIKE = 0.3
+"""What looks like the thing is at most so far from its colour as what else is seen at that place."""
+LEAST_STRETCH = 6
 
 
 class MovementMeter:
-    """Takes the pictures of a film in order and measures each against the one before."""
+    """Takes the pictures of a film in order, and measures them a stretch at a time."""
 
     def __init__(self) -> None:
-        self._before: Float32Array | None = None
-        self._spectrum: Spectrum | None = None
+        self._cv2 = _opencv()
+        self._pictures: list[UInt8Array] = []
+        self._changes: list[float] = []
+        self._measured = 0
+        self._rows: list[Float32Array] = []
 
-    def add(self, small: UInt8Array) -> Float32Array:
-        """[6] of the next picture ``[height, width, 3]``.
+    def add(self, small: UInt8Array) -> None:
+        """Take the next picture ``[height, width, 3]``."""
+        if self._cv2 is None:
+            return
+        picture = self._reduced(small)
+        change = 0.0
+        if self._pictures and self._pictures[-1].shape == picture.shape:
+            change = float(self._cv2.norm(picture, self._pictures[-1], self._cv2.NORM_L1)) / picture.size
+            if change > max(JUMP_LEVELS, JUMP_RATIO * max(self._changes[-3:])):
+                self.pause()
+        elif self._pictures:
+            self.pause()
+        self._pictures.append(picture)
+        self._changes.append(change)
+        if len(self._pictures) == STRETCH:
+            self._measure(STRETCH - SEEN_AGAIN // 2)
+            self._measured -= STRETCH - SEEN_AGAIN
+            del self._pictures[:-SEEN_AGAIN], self._changes[:-SEEN_AGAIN]
 
-        Energy: share of the picture that moves, per cent. Centre: where, in picture heights from the top left.
-        Radius: root of the mean square distance from the centre, in heights.
-        Camera: shift of the whole picture since the one before, in heights; 0 where there is none to be sure of.
+    def pause(self) -> None:
+        """What follows is another stretch."""
+        self._measure(len(self._pictures))
+        self._pictures.clear()
+        self._changes.clear()
+        self._measured = 0
+
+    def finish(self) -> Float32Array:
+        """[N, 6] for the N pictures taken; [0, 6] where OpenCV does not load.
+
+        Change: share of the picture that differs from the picture before, per cent. Centre of what moves, in picture
+        heights from the top left, and radius: the root of the mean square distance from it. Area: share of the picture
+        that it covers, per cent; 0 where nothing stands out from the ground. Jump: how much of ``change`` is in one
+        place, 0..255.
         """
-        luma, before = luma_of(small), self._before
-        spectrum, spectrum_before = _spectrum(luma), self._spectrum
-        self._before, self._spectrum = luma, spectrum
-        row = np.zeros(ROW_SIZE, np.float32)
-        if before is None or spectrum_before is None or before.shape != luma.shape:
-            return row
-        difference = np.abs(luma - before)
-        for down, right in _camera_shifts(spectrum_before, spectrum, luma.shape):
-            steadied = np.abs(luma - _shifted(before, down, right))
-            if _is_steadier(difference, steadied):
-                difference = steadied
-                row[CAMERA] = right / len(luma), down / len(luma)
-                break
-        row[:4] = _blob(_moving(_averaged(difference)))
-        return row
+        self.pause()
+        return np.concatenate(self._rows) if self._rows else np.zeros((0, ROW_SIZE), np.float32)
+
+    def _reduced(self, small: UInt8Array) -> UInt8Array:
+        step = max(1, round(len(small) / ROWS))
+        if step == 1:
+            return small
+        height, width = len(small) // step, small.shape[1] // step
+        whole = small[: height * step, : width * step]
+        return np.asarray(self._cv2.resize(whole, (width, height), interpolation=self._cv2.INTER_AREA))
+
+    def _measure(self, end: int) -> None:
+        """Rows of the pictures up to ``end`` of this stretch that have none yet."""
+        first = self._measured
+        if end <= first:
+            return
+        rows = np.zeros((end - first, ROW_SIZE), np.float32)
+        self._rows.append(rows)
+        self._measured = end
+        if len(self._pictures) < LEAST_STRETCH:
+            return
+        samples = np.array(self._samples())
+        ground = self._ground(samples)
+        if ground is None:
+            rows[:, AREA] = 100.0
+        else:
+            peak = float(np.median([self._difference(sample, ground).max() for sample in samples]))
+        for row, k in zip(rows, range(first, end), strict=True):
+            if k:
+                row[CHANGE], row[JUMP] = self._changed(self._pictures[k], self._pictures[k - 1])
+            if ground is not None:
+                row[1:5] = self._thing(self._difference(self._pictures[k], ground), peak)
+
+    def _ground(self, samples: UInt8Array) -> UInt8Array | None:
+        """What is behind everything, or None where most of the picture moves.
+
+        Where a thing passes often, or rests, most pictures may show it, not the ground: there the ground is whichever
+        looks less like the thing, whose colour is known from where it passes seldom.
+        """
+        spread = self._difference(samples.max(axis=0), samples.min(axis=0))
+        moving = spread > _noise(spread)
+        if np.count_nonzero(moving) > MOST_MOVING * moving.size:
+            return None
+        ground = samples[len(samples) // 2].copy()
+        if not moving.any():
+            return ground
+        there = samples[:, moving].astype(np.int16)
+        usual = np.partition(there, len(there) // 2, axis=0)[len(there) // 2]
+        away = np.abs(there - usual).max(axis=2)
+        most = away.max(axis=0)
+        shows = away > np.maximum(most / 2, LEAST_DIFFERENCE)
+        count = shows.sum(axis=0)
+        other = (there * shows[..., None]).sum(axis=0) / np.maximum(count, 1)[:, None]
+        seldom = np.maximum(0.5 - count / len(there), 0.0)
+        colour = _weighted_median(other, np.where(most >= np.quantile(most, 0.9) / 2, seldom**2, 0.0))
+        hidden = (count > 0) & (np.abs(usual - colour).max(axis=1) < ALIKE * np.abs(other - colour).max(axis=1))
+        ground[moving] = np.where(hidden[:, None], other, usual)
+        return ground
+
+    def _samples(self) -> list[UInt8Array]:
+        """Pictures of the stretch, as many of each part of it as moves there: a thing at rest is no ground."""
+        moved = np.array(self._changes) - np.median(self._changes) / 2
+        total = np.cumsum(np.maximum(moved, 1e-3))
+        wanted = (np.arange(SAMPLES) + 0.5) / SAMPLES * total[-1]
+        return [self._pictures[k] for k in np.unique(np.searchsorted(total, wanted)).tolist()]
+
+    def _difference(self, a: UInt8Array, b: UInt8Array) -> UInt8Array:
+        """Largest difference of the three colours, averaged over a box around every pixel."""
+        cv2 = self._cv2
+        red, green, blue = cv2.split(cv2.absdiff(a, b))
+        return np.asarray(cv2.blur(cv2.max(cv2.max(red, green), blue), (BOX, BOX)))
+
+    def _changed(self, picture: UInt8Array, before: UInt8Array) -> tuple[float, float]:
+        difference = self._difference(picture, before)
+        floor = _noise(difference)
+        return 100 * float(np.count_nonzero(difference > floor)) / difference.size, float(difference.max()) - floor
+
+    def _thing(self, difference: UInt8Array, peak: float) -> tuple[float, float, float, float]:
+        """Centre, radius and area of what stands out."""
+        cv2 = self._cv2
+        floor = max(_noise(difference), PEAK_SHARE * peak)
+        above = cv2.convertScaleAbs(cv2.subtract(difference, round(floor)), alpha=255 / floor)
+        sums = cv2.moments(above)
+        total = sums["m00"]
+        if total <= 0:
+            return 0.0, 0.0, 0.0, 0.0
+        x, y, high = sums["m10"] / total, sums["m01"] / total, len(difference)
+        square = max(0.0, (sums["mu20"] + sums["mu02"]) / total)
+        return (x + 0.5) / high, (y + 0.5) / high, square**0.5 / high, 100 * total / 255 / above.size
 
 
-def luma_of(small: UInt8Array) -> Float32Array:
-    """About 90 rows of grey, 0..255, of an RGB or BGR picture."""
-    step = max(1, len(small) // ROWS)
-    height, width = len(small) // step * step, small.shape[1] // step * step
-    whole = small[:height, :width]
-    grey = whole[..., 0].astype(np.uint16)
-    grey += whole[..., 2]
-    grey += whole[..., 1]
-    grey += whole[..., 1]
-    rows = grey[::step].astype(np.float32)
-    for k in range(1, step):
-        rows += grey[k::step]
-    columns = rows[:, ::step].copy()
-    for k in range(1, step):
-        columns += rows[:, k::step]
-    columns *= np.float32(1 / (4 * step * step))
-    return columns
-
-
-def _averaged(difference: Float32Array) -> Float32Array:
-    """Mean over a box around every pixel; the outermost pixels are dropped."""
-    half = min(BOX, *difference.shape)
-    rows = difference[: len(difference) - half + 1].copy()
-    for k in range(1, half):
-        rows += difference[k : len(difference) - half + 1 + k]
-    width = rows.shape[1] - half + 1
-    box = rows[:, :width].copy()
-    for k in range(1, half):
-        box += rows[:, k : width + k]
-    box *= np.float32(1 / half**2)
-    return box
-
-
-def _moving(box: Float32Array) -> Float32Array:
-    """How much each pixel moves, 0..1."""
-    sample = np.sort(box[::3, ::3], axis=None)
+def _noise(difference: UInt8Array) -> float:
+    """The difference that noise does not reach."""
+    sample = np.sort(difference[::3, ::3], axis=None)
     level = float(sample[len(sample) // 2])
-    spread = level - float(sample[len(sample) // 4])
-    floor = np.float32(level + NOISE_SPREADS * spread + LEAST_DIFFERENCE)
-    moving: Float32Array = np.maximum(box - floor, 0)
-    moving /= moving + floor  # a thing weighs by its size, not by how it stands out from what is behind it
-    return moving
+    return level + NOISE_SPREADS * (level - float(sample[len(sample) // 4])) + LEAST_DIFFERENCE
 
 
-def _is_steadier(difference: Float32Array, steadied: Float32Array) -> bool:
-    """Whether the shift explains the difference all over the picture, and not that of one thing in it."""
-    before, after = _cells(difference), _cells(steadied)
-    return int((after <= CAMERA_GAIN * before).sum()) >= CAMERA_SHARE * before.size
+def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[c] of ``values`` [n, c]."""
+    if not weights.any():
+        return np.full(values.shape[1], np.inf)
+    found = []
+    for column in values.T:
+        order = np.argsort(column)
+        total = np.cumsum(weights[order])
+        found.append(column[order[int(np.searchsorted(total, total[-1] / 2))]])
+    return np.array(found)
 
 
-def _cells(picture: Float32Array, grid: tuple[int, int] = CAMERA_CELLS) -> Float32Array:
-    """Sums over a grid of parts of the picture."""
-    rows = np.arange(grid[0]) * len(picture) // grid[0]
-    columns = np.arange(grid[1]) * picture.shape[1] // grid[1]
-    return np.add.reduceat(np.add.reduceat(picture, rows, axis=0), columns, axis=1)
-
-
-def _blob(moving: Float32Array) -> tuple[float, float, float, float]:
-    """Energy, centre and radius of what moves."""
-    columns, rows = moving.sum(axis=0), moving.sum(axis=1)
-    total = float(rows.sum())
-    if total <= 0:
-        return 0.0, 0.0, 0.0, 0.0
-    height, width = moving.shape
-    across, down = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-    x, y = float(columns @ across) / total, float(rows @ down) / total
-    square = float(columns @ (across - x) ** 2 + rows @ (down - y) ** 2) / total
-    whole, edge = height + BOX - 1, BOX / 2
-    return 100 * total / moving.size, (x + edge) / whole, (y + edge) / whole, square**0.5 / whole
-
-
-def _spectrum(luma: Float32Array) -> Spectrum | None:
-    """Fourier transform of the picture on the camera's grid, its edges faded out; None of a tiny picture."""
-    if len(luma) < CAMERA_GRID[0] or luma.shape[1] < CAMERA_GRID[1]:
+def _opencv() -> Any:
+    """OpenCV, or None where it does not load: then no movement is followed."""
+    try:
+        import cv2
+    except ImportError:
         return None
-    grid = _cells(luma, CAMERA_GRID)
-    grid /= _cell_sizes(luma.shape)
-    return np.asarray(np.fft.rfft2((grid - grid.mean()) * _fade()))
-
-
-@functools.lru_cache(8)
-def _cell_sizes(shape: tuple[int, ...]) -> Float32Array:
-    return _cells(np.ones(shape, np.float32), CAMERA_GRID)
-
-
-@functools.cache
-def _fade() -> Float32Array:
-    return np.outer(*(np.hanning(size) for size in CAMERA_GRID)).astype(np.float32)
-
-
-def _camera_shifts(before: Spectrum, now: Spectrum | None, shape: tuple[int, ...]) -> list[tuple[float, float]]:
-    """Rows and columns by which the whole picture may have moved, in its pixels, by phase correlation.
-
-    Two at most: the best may be that of a large thing. None where the picture as a whole stays.
-    """
-    if now is None:
-        return []
-    cross = now * before.conj()
-    rows, columns = CAMERA_GRID
-    surface = np.fft.irfft2(cross / (np.abs(cross) + 1e-6), CAMERA_GRID)
-    found: list[tuple[float, float]] = []
-    for _ in range(2):
-        row, column = divmod(int(surface.argmax()), columns)
-        if (row, column) == (0, 0) or surface[row, column] < CAMERA_PEAK:
-            break
-        down, right = _peak(surface[:, column], row), _peak(surface[row], column)
-        down, right = (down + rows / 2) % rows - rows / 2, (right + columns / 2) % columns - columns / 2
-        found.append((down * shape[0] / rows, right * shape[1] / columns))
-        near_rows, near_columns = np.arange(row - 2, row + 3) % rows, np.arange(column - 2, column + 3) % columns
-        surface[np.ix_(near_rows, near_columns)] = 0.0
-    return found
-
-
-def _peak(line: npt.NDArray[np.float64], at: int) -> float:
-    """The position of a peak between the samples."""
-    left, here, right = line[at - 1], line[at], line[(at + 1) % len(line)]
-    neighbour, sign = (right, 1) if right > left else (left, -1)
-    beside = max(0.0, float(neighbour))
-    return at + sign * beside / (float(here) + beside)
-
-
-def _shifted(picture: Float32Array, down: float, right: float) -> Float32Array:
-    """The picture moved by whole pixels; what comes in from outside repeats the edge."""
-    rows = np.clip(np.arange(len(picture)) - round(down), 0, len(picture) - 1)
-    columns = np.clip(np.arange(picture.shape[1]) - round(right), 0, picture.shape[1] - 1)
-    return picture[rows][:, columns]
+    return cv2

@@ -96,7 +96,6 @@ class TraceRecorder:
         self._seconds = array.array("d")
         self._change = array.array("f")
         self._thumbs = bytearray()
-        self._movement = array.array("f")
         self._meter = MovementMeter()
         self._before: UInt8Array | None = None
 
@@ -105,8 +104,12 @@ class TraceRecorder:
         self._seconds.append(seconds)
         self._change.append(0.0 if self._before is None else mean_difference(small, self._before))
         self._thumbs += thumb.tobytes()
-        self._movement.extend(self._meter.add(small).tolist())
+        self._meter.add(small)
         self._before = small
+
+    def pause(self) -> None:
+        """Nothing follows for now: free the pictures that are held for what moves in them."""
+        self._meter.pause()
 
     def finish(self) -> Trace:
         """Everything taken so far."""
@@ -114,7 +117,7 @@ class TraceRecorder:
             np.array(self._seconds, np.float64),
             np.array(self._change, np.float32),
             np.frombuffer(bytes(self._thumbs), np.uint8).reshape(-1, *THUMB_SHAPE),
-            np.array(self._movement, np.float32).reshape(-1, ROW_SIZE),
+            self._meter.finish(),
         )
 
 
