@@ -34,6 +34,8 @@ SAMPLES = 31
 """Pictures that the ground is the median of."""
 MOST_MOVING = 0.6
 """If more than this share of the picture moves at some time, the camera does: there is no ground."""
+RIM = 3
+"""Pixels from the outline of where it moves at which a thing shows its own colour."""
 ALIKE = 0.3
 """What looks like the thing is at most so far from its colour as what else is seen at that place."""
 LEAST_STRETCH = 6
@@ -109,12 +111,15 @@ class MovementMeter:
         if ground is None:
             rows[:, AREA] = 100.0
         else:
-            peak = float(np.median([self._difference(sample, ground).max() for sample in samples]))
+            differences = [self._difference(picture, ground) for picture in self._pictures]
+            most = np.max(differences, axis=0)
+            floor = max(LEAST_DIFFERENCE, PEAK_SHARE * float(np.median([d.max() for d in differences])))
+            scale = 255 / np.maximum(self._cv2.dilate(most, np.ones((BOX, BOX), np.uint8)), floor).astype(np.float32)
         for row, k in zip(rows, range(first, end), strict=True):
             if k:
                 row[CHANGE], row[JUMP] = self._changed(self._pictures[k], self._pictures[k - 1])
             if ground is not None:
-                row[1:5] = self._thing(self._difference(self._pictures[k], ground), peak)
+                row[1:5] = self._thing(differences[k], floor, scale)
 
     def _ground(self, samples: UInt8Array) -> UInt8Array | None:
         """What is behind everything, or None where most of the picture moves.
@@ -136,11 +141,18 @@ class MovementMeter:
         shows = away > np.maximum(most / 2, LEAST_DIFFERENCE)
         count = shows.sum(axis=0)
         other = (there * shows[..., None]).sum(axis=0) / np.maximum(count, 1)[:, None]
-        seldom = np.maximum(0.5 - count / len(there), 0.0)
-        colour = _weighted_median(other, np.where(most >= np.quantile(most, 0.9) / 2, seldom**2, 0.0))
+        weights = self._rim(moving)[moving] * (most >= np.quantile(most, 0.9) / 2) * (count > 0)
+        colour = _weighted_median(other, weights)
         hidden = (count > 0) & (np.abs(usual - colour).max(axis=1) < ALIKE * np.abs(other - colour).max(axis=1))
         ground[moving] = np.where(hidden[:, None], other, usual)
         return ground
+
+    def _rim(self, moving: npt.NDArray[np.bool_]) -> UInt8Array:
+        """1 just inside the outline of where something moves, where a thing is only for a moment."""
+        cv2, box = self._cv2, np.ones((3, 3), np.uint8)
+        outlines, _ = cv2.findContours(moving.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        filled = cv2.drawContours(np.zeros(moving.shape, np.uint8), outlines, -1, 1, cv2.FILLED)
+        return np.asarray(cv2.erode(filled, box) - cv2.erode(filled, box, iterations=1 + RIM))
 
     def _samples(self) -> list[UInt8Array]:
         """Pictures of the stretch, as many of each part of it as moves there: a thing at rest is no ground."""
@@ -160,11 +172,12 @@ class MovementMeter:
         floor = _noise(difference)
         return 100 * float(np.count_nonzero(difference > floor)) / difference.size, float(difference.max()) - floor
 
-    def _thing(self, difference: UInt8Array, peak: float) -> tuple[float, float, float, float]:
-        """Centre, radius and area of what stands out."""
+    def _thing(self, difference: UInt8Array, floor: float, scale: Float32Array) -> tuple[float, float, float, float]:
+        """Centre, radius and area of what stands out; each place counts by how much of it is covered."""
         cv2 = self._cv2
-        floor = max(_noise(difference), PEAK_SHARE * peak)
-        above = cv2.convertScaleAbs(cv2.subtract(difference, round(floor)), alpha=255 / floor)
+        level = max(floor, _noise(difference))
+        _, clear = cv2.threshold(difference, round(level), 0, cv2.THRESH_TOZERO)
+        above = cv2.multiply(clear, scale, dtype=cv2.CV_32F)
         sums = cv2.moments(above)
         total = sums["m00"]
         if total <= 0:
