@@ -29,6 +29,8 @@ SHARP = 0.75
 """A contact changes the velocity by this share of the largest speed around it; straight back is 2."""
 FAST = 0.5
 """And it is met or left at this share of that speed at least: the top of a throw is not."""
+TURN, STILL = 0.75, 0.25
+"""Cosine of the old and the new direction, at most; or the slower of the two speeds is at most this share."""
 AROUND_S = 0.3
 """How far around a contact the largest speed is looked for."""
 LEAST_CHANGE = 0.012
@@ -37,8 +39,8 @@ CLEAR = 0.06
 """What two curves leave unexplained, relative to that, at most."""
 BETTER = 0.35
 """And relative to what one curve leaves."""
-CALM = 0.15
-"""At the turn of a swing the speed falls below this share of the largest around it."""
+LEAST_REST = 0.1
+"""Just before and after the turn of a swing it has this share of the largest speed around it."""
 INNER, OUTER, ARCH = 0.4, 0.8, 1.05
 """A swing moves no more after 4/5 of the way to the next turn than after 2/5; a throw moves ever more."""
 BACK = -0.7
@@ -92,16 +94,26 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
         Contacts in order; the thing is touched while picture ``index`` is shown.
     """
     side = max(LEAST_SIDE, round(SIDE_S * fps))
-    if len(movement) < 2 * side + 1:
+    if len(movement) < 2 * LEAST_SIDE + 1:
         return []
     rows = np.asarray(movement, np.float64)
     seen = (rows[:, AREA] >= LEAST_AREA) & (rows[:, AREA] <= MOST_AREA)
     path = np.where(seen[:, None], rows[:, CENTRE], np.nan)
     speed = _speeds(path)
-    angles = _angles(path, side)
-    bounces = _bounces(angles, speed, side, fps)
-    swings = _swings(path, speed, bounces, side)
+    top = np.maximum(_running_max(speed, max(side, round(AROUND_S * fps))), 1e-9)
+    bounces: list[Contact] = []
+    for reach in dict.fromkeys((side, LEAST_SIDE)):
+        found = _bounces(_angles(path, reach), top, reach, len(path))
+        if reach < side:  # only where there is no room for more: beside a cut, or where the thing comes into the picture
+            found = [contact for contact in found if _is_narrow(path, contact.index, side)]
+        bounces += [contact for contact in found if all(abs(contact.index - b.index) >= side for b in bounces)]
+    swings = _swings(path, speed, top, bounces, side)
     return _apart([*bounces, *swings, *_jumps(rows)], APART_S * fps)
+
+
+def _is_narrow(path: Float64Array, at: float, side: int) -> bool:
+    low, high = round(at) - side, round(at) + side + 1
+    return low < 0 or high > len(path) or bool(np.isnan(path[low:high]).any())
 
 
 def _speeds(path: Float64Array) -> Float64Array:
@@ -156,21 +168,22 @@ def _angles(path: Float64Array, side: int) -> _Angles:
     return result
 
 
-def _bounces(angles: _Angles, speed: Float64Array, side: int, fps: float) -> list[Contact]:
-    """Where the velocity turns from one picture to the next."""
+def _bounces(angles: _Angles, top: Float64Array, side: int, count: int) -> list[Contact]:
+    """Where the velocity turns from one picture to the next, against the largest speeds around, ``top``."""
     change = np.nan_to_num(angles.change)
     reach = change * side
-    top = np.maximum(_running_max(speed, max(side, round(AROUND_S * fps))), 1e-9)
     before, after = (np.nan_to_num(np.linalg.norm(v, axis=1)) for v in (angles.before, angles.after))
+    slower, faster = np.minimum(before, after), np.maximum(before, after)
+    turned = (np.nan_to_num(angles.before) * np.nan_to_num(angles.after)).sum(axis=1) <= TURN * before * after
     sharp = (
         (reach >= LEAST_CHANGE)
         & (angles.rough <= CLEAR * reach)
         & (angles.rough <= BETTER * angles.smooth)
         & (change >= SHARP * top)
-        & (np.maximum(before, after) >= FAST * top)
-        & (np.abs(angles.at - np.arange(len(change))) < 0.5 + 1e-9)
+        & (turned | (slower <= STILL * faster))
+        & (faster >= FAST * top)
     )
-    gain = np.subtract(angles.smooth, angles.rough, out=np.zeros(len(sharp)), where=sharp)
+    gain = np.subtract(angles.smooth, angles.rough, out=np.zeros(count), where=sharp)
     best = sharp & (gain >= _running_max(gain, side // 2))
     return [
         Contact(float(angles.at[k]), float(min(1.0, change[k] / top[k] / 1.5))) for k in np.flatnonzero(best).tolist()
@@ -180,10 +193,13 @@ def _bounces(angles: _Angles, speed: Float64Array, side: int, fps: float) -> lis
 # ------------------------------------------------------------------------------------------------- swings and jumps
 
 
-def _swings(path: Float64Array, speed: Float64Array, bounces: list[Contact], side: int) -> list[Contact]:
+def _swings(
+    path: Float64Array, speed: Float64Array, top: Float64Array, bounces: list[Contact], side: int
+) -> list[Contact]:
     """Where a swing comes to rest for a moment and goes back the way it came."""
+    velocity = _velocities(path, max(1, side // 2))
     sharp = [bounce.index for bounce in bounces]
-    rests = [at for at in _rests(path, speed, side) if all(abs(at - s) >= side / 2 for s in sharp)]
+    rests = [at for at in _rests(path, velocity, top, side) if all(abs(at - s) >= side / 2 for s in sharp)]
     turns = sorted([*rests, *sharp])
     found = []
     for n, here in enumerate(turns):
@@ -193,23 +209,32 @@ def _swings(path: Float64Array, speed: Float64Array, bounces: list[Contact], sid
     return found
 
 
-def _rests(path: Float64Array, speed: Float64Array, side: int) -> list[float]:
-    """Moments at which the velocity passes through nothing to its opposite."""
-    velocity = np.gradient(path, axis=0)
+def _velocities(path: Float64Array, half: int) -> Float64Array:
+    """[N, 2] heights per picture: the slope of the places up to ``half`` pictures away; NaN where not all are seen."""
+    result = np.full(path.shape, np.nan)
+    times = np.arange(-half, half + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(path, 2 * half + 1, axis=0)
+    result[half : len(path) - half] = windows @ times / (times @ times)
+    return result
+
+
+def _rests(path: Float64Array, velocity: Float64Array, top: Float64Array, side: int) -> list[float]:
+    """Moments at which the velocity passes through nothing to its opposite, without a stay."""
+    half = max(1, side // 2)
     found: list[float] = []
     for k in range(side, len(path) - side):
-        near = speed[k - side : k + side + 1]
-        if np.isnan(path[k - side : k + side + 1]).any() or speed[k] > near.min():
-            continue
         before, after = path[k] - path[k - side], path[k + side] - path[k]
-        size = np.linalg.norm(before) * np.linalg.norm(after)
-        if size < LEAST_CHANGE**2 / 4 or before @ after > BACK * size:
+        size = float(np.linalg.norm(before) * np.linalg.norm(after))
+        if not size >= LEAST_CHANGE**2 / 4 or before @ after > BACK * size:  # NaN where nothing is seen
             continue
         axis = (after - before) / np.linalg.norm(after - before)
-        along = velocity[k - side // 2 : k + side // 2 + 1] @ axis
-        slope, middle = np.polyfit(np.arange(len(along)) - side // 2, along, 1)
-        if slope > 0 and abs(middle / slope) <= side / 2:
-            found.append(k - middle / slope)
+        along = velocity[k - half : k + half + 1] @ axis
+        if np.isnan(along).any() or min(-along[0], along[-1]) < LEAST_REST * top[k]:
+            continue
+        slope, middle = np.polyfit(np.arange(-half, half + 1), along, 1)
+        at = k - middle / slope
+        if slope > 0 and abs(at - k) <= 0.5 + 1e-9 and not (found and at - found[-1] < half):
+            found.append(at)
     return found
 
 
@@ -223,7 +248,8 @@ def _jumps(rows: Float64Array) -> list[Contact]:
     """Where something is elsewhere from one picture to the next, and still before and after."""
     level, change = rows[:, JUMP], rows[:, CHANGE]
     found = []
-    for k in np.flatnonzero((level >= JUMP_LEVEL) & (change >= JUMP_CHANGE) & (change <= MOST_AREA)).tolist():
+    clear = max(JUMP_LEVEL, JUMP_RATIO * float(np.median(level)))
+    for k in np.flatnonzero((level >= clear) & (change >= JUMP_CHANGE) & (change <= MOST_AREA)).tolist():
         around = [j for j in range(k - JUMP_AROUND, k + JUMP_AROUND + 1) if j != k and 0 < j < len(rows)]
         if len(around) >= JUMP_AROUND and change[k] >= JUMP_RATIO * max(change[j] for j in around):
             found.append(Contact(float(k), JUMP_STRENGTH))

@@ -15,11 +15,11 @@ from v2m_bridge.footage.clip import ClipEncoder
 from v2m_bridge.footage.dense import DenseMeter
 from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
 from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
-from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, together
+from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, moves, together
 from v2m_bridge.footage.reading import Take, TakePlan, plan, seconds_of
 from v2m_bridge.footage.seeing import Eye, Seen, Sight
 from v2m_bridge.footage.source import VideoSource
-from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes
+from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes, shown_pictures
 from v2m_bridge.footage.trace import Trace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, Timeline
@@ -101,6 +101,7 @@ class _Measurement:
         rows = len(self._seconds)
         self._motion, self._present = np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
         self._change = np.full(timeline.duration_frames, np.nan, np.float32)
+        self._moving = np.ones(timeline.duration_frames, np.bool_)
         self._seen = Seen.nothing(rows)
         self._dense = DenseMeter(timeline)
         self._contacts: list[Onset] = []
@@ -115,7 +116,7 @@ class _Measurement:
         else:
             self._measure_edit(plans)
         self._progress("footage", 1.0)
-        bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate)
+        bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate, self._moving)
         dense, dense_present = self._dense.finish()
         return FootageFeatures(
             duration_s=self._timeline.duration_s,
@@ -250,6 +251,9 @@ class _Measurement:
 
     def _follow(self, take: Take, trace: Trace) -> None:
         self._dense.add(take, trace)
+        if trace.length:
+            shown = shown_pictures(take, trace, self._timeline.rate)
+            self._moving[take.start_frame : take.end_frame] = moves(trace)[shown]
         self._contacts += contacts_of_take(take, trace, map(_span, self._timeline.cuts), self._timeline.rate)
 
     def _compare_edges(self, edges: dict[int, UInt8Array]) -> None:
