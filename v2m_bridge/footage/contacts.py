@@ -39,13 +39,17 @@ CLEAR = 0.06
 """What two curves leave unexplained, relative to that, at most."""
 BETTER = 0.35
 """And relative to what one curve leaves."""
+STAYS, DEAD = 3, 0.08
+"""A thing that stops dead moves by less than this share of its last step for so many pictures,"""
+NOT_SLOWED, SUDDEN = 0.75, 5.0
+"""and that step is at least this share of those before, and at most this multiple: it was on its way."""
 LEAST_REST = 0.1
 """Just before and after the turn of a swing it has this share of the largest speed around it."""
 INNER, OUTER, ARCH = 0.4, 0.8, 1.05
 """A swing moves no more after 4/5 of the way to the next turn than after 2/5; a throw moves ever more."""
 BACK = -0.7
 """Cosine of the directions before and after a turn, at most."""
-SWING_STRENGTH, JUMP_STRENGTH = 0.7, 0.8
+SWING_STRENGTH, JUMP_STRENGTH, STOP_STRENGTH = 0.7, 0.8, 0.7
 APART_S = 0.15
 """Two contacts are at least this far apart."""
 JUMP_LEVEL, JUMP_RATIO, JUMP_CHANGE = 25.0, 3.0, 0.3
@@ -107,6 +111,8 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
         if reach < side:  # only where there is no room for more: beside a cut, or where the thing comes into the picture
             found = [contact for contact in found if _is_narrow(path, contact.index, side)]
         bounces += [contact for contact in found if all(abs(contact.index - b.index) >= side for b in bounces)]
+    stops = [c for c in _stops(path, top, side) if all(abs(c.index - b.index) >= LEAST_SIDE for b in bounces)]
+    bounces += stops
     swings = _swings(path, speed, top, bounces, side)
     return _apart([*bounces, *swings, *_jumps(rows)], APART_S * fps)
 
@@ -188,6 +194,18 @@ def _bounces(angles: _Angles, top: Float64Array, side: int, count: int) -> list[
     return [
         Contact(float(angles.at[k]), float(min(1.0, change[k] / top[k] / 1.5))) for k in np.flatnonzero(best).tolist()
     ]
+
+
+def _stops(path: Float64Array, top: Float64Array, side: int) -> list[Contact]:
+    """Where a thing at its full speed is at rest from one picture to the next, and stays there."""
+    step = np.insert(np.linalg.norm(np.diff(path, axis=0), axis=1), 0, np.nan)
+    found = []
+    for k in range(2, len(path) - STAYS):
+        full, after = step[k], step[k + 2 : k + 2 + STAYS]
+        moving = full * side >= LEAST_CHANGE and full >= FAST * top[k] and step[k + 1] <= full <= SUDDEN * step[k - 1]
+        if moving and full >= NOT_SLOWED * step[max(1, k - 3) : k].max() and after.max() <= DEAD * full:
+            found.append(Contact(k + float(step[k + 1] / full), STOP_STRENGTH))
+    return found
 
 
 # ------------------------------------------------------------------------------------------------- swings and jumps
