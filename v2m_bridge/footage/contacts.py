@@ -25,6 +25,8 @@ STEPS = np.linspace(-0.5, 0.5, 11)
 """Where between two pictures the angle may be."""
 LEAST_AREA, MOST_AREA = 0.03, 45.0
 """Per cent of the picture that a thing covers; if most of it moves, it is the camera."""
+LINE, TO_AND_FRO = 0.3, 1.5
+"""A path goes along a line if it spreads to the side by at most this share, and covers this much more than its reach."""
 SHARP = 0.75
 """A contact changes the velocity by this share of the largest speed around it; straight back is 2."""
 FAST = 0.5
@@ -102,7 +104,7 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
         return []
     rows = np.asarray(movement, np.float64)
     seen = (rows[:, AREA] >= LEAST_AREA) & (rows[:, AREA] <= MOST_AREA)
-    path = np.where(seen[:, None], rows[:, CENTRE], np.nan)
+    path = _along(np.where(seen[:, None], rows[:, CENTRE], np.nan))
     speed = _speeds(path)
     top = np.maximum(_running_max(speed, max(side, round(AROUND_S * fps))), 1e-9)
     bounces: list[Contact] = []
@@ -111,10 +113,22 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
         if reach < side:  # only where there is no room for more: beside a cut, or where the thing comes into the picture
             found = [contact for contact in found if _is_narrow(path, contact.index, side)]
         bounces += [contact for contact in found if all(abs(contact.index - b.index) >= side for b in bounces)]
-    stops = [c for c in _stops(path, top, side) if all(abs(c.index - b.index) >= LEAST_SIDE for b in bounces)]
-    bounces += stops
+    stops = _stops(path, top, side)
+    bounces = [*stops, *(b for b in bounces if all(abs(b.index - stop.index) >= side for stop in stops))]
     swings = _swings(path, speed, top, bounces, side)
     return _apart([*bounces, *swings, *_jumps(rows)], APART_S * fps)
+
+
+def _along(path: Float64Array) -> Float64Array:
+    """The path without what it wavers to the side, where it goes to and fro along one line."""
+    seen = path[~np.isnan(path[:, 0])]
+    if len(seen) < LEAST_SIDE:
+        return path
+    middle = seen.mean(axis=0)
+    _, size, axes = np.linalg.svd(seen - middle, full_matrices=False)
+    along = (path - middle) @ axes[0]
+    way, reach = np.nansum(np.abs(np.diff(along))), np.nanmax(along) - np.nanmin(along)
+    return path if size[1] > LINE * size[0] or way < TO_AND_FRO * reach else middle + along[:, None] * axes[0]
 
 
 def _is_narrow(path: Float64Array, at: float, side: int) -> bool:
@@ -242,8 +256,8 @@ def _rests(path: Float64Array, velocity: Float64Array, top: Float64Array, side: 
     found: list[float] = []
     for k in range(side, len(path) - side):
         before, after = path[k] - path[k - side], path[k + side] - path[k]
-        size = float(np.linalg.norm(before) * np.linalg.norm(after))
-        if not size >= LEAST_CHANGE**2 / 4 or before @ after > BACK * size:  # NaN where nothing is seen
+        there, back = float(np.linalg.norm(before)), float(np.linalg.norm(after))
+        if not min(there, back) >= LEAST_CHANGE / 2 or before @ after > BACK * there * back:  # NaN: nothing is seen
             continue
         axis = (after - before) / np.linalg.norm(after - before)
         along = velocity[k - half : k + half + 1] @ axis

@@ -6,6 +6,7 @@ it is the thing that moves, whole and sharp, at rest as at any speed; its centre
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,9 @@ STRETCH, SEEN_AGAIN = 300, 150
 """Pictures that are looked at together, and how many of them the next stretch sees again."""
 SAMPLES = 31
 """Pictures that the ground is the median of."""
-MOST_MOVING = 0.6
+SPREAD_NOISE = 4.0
+"""Extremes of many pictures differ by so many times more than two pictures, from noise alone."""
+MOST_MOVING = 0.9
 """If more than this share of the picture moves at some time, the camera does: there is no ground."""
 RIM = 3
 """Pixels from the outline of where it moves at which a thing shows its own colour."""
@@ -128,7 +131,8 @@ class MovementMeter:
         looks less like the thing, whose colour is known from where it passes seldom.
         """
         spread = self._difference(samples.max(axis=0), samples.min(axis=0))
-        moving = spread > _noise(spread)
+        steps = [self._difference(a, b) for a, b in itertools.pairwise(self._pictures[:: len(self._pictures) // 4])]
+        moving = spread > SPREAD_NOISE * float(np.median(steps)) + LEAST_DIFFERENCE
         if np.count_nonzero(moving) > MOST_MOVING * moving.size:
             return None
         ground = samples[len(samples) // 2].copy()
