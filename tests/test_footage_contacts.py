@@ -85,7 +85,8 @@ def test_the_path_of_a_thing_that_rests_and_moves() -> None:
         picture[60:90, left : left + 30] = 220
         meter.add(picture)
     rows = meter.finish()
-    assert np.abs(rows[:, CENTRE] - np.stack([(across + 15) / 180, np.full(len(across), 75 / 180)], axis=1)).max() < 0.01
+    middle = np.stack([across + 15, np.full(len(across), 75)], axis=1) / 180
+    assert np.abs(rows[:, CENTRE] - middle).max() < 0.01
     assert np.abs(rows[:, AREA] - 100 * 30 * 30 / (180 * 320)).max() < 0.6
 
 

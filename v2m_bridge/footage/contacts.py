@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.movement import AREA, CENTRE, CHANGE, JUMP, RADIUS
+from v2m_bridge.footage.movement import AREA, CENTRE, CHANGE, JUMP
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ STEPS = np.linspace(-0.5, 0.5, 11)
 LEAST_AREA, MOST_AREA = 0.03, 45.0
 """Per cent of the picture that a thing covers; if most of it moves, it is the camera."""
 LINE, TO_AND_FRO = 0.3, 1.5
-"""A path goes along a line if it spreads to the side by at most this share, and covers this much more than its reach."""
+"""A path goes along a line if it spreads to the side by at most this share, and is longer by this than its reach."""
 SHARP = 0.75
 """A contact changes the velocity by this share of the largest speed around it; straight back is 2."""
 FAST = 0.5
@@ -110,7 +110,7 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
     bounces: list[Contact] = []
     for reach in dict.fromkeys((side, LEAST_SIDE)):
         found = _bounces(_angles(path, reach), top, reach, len(path))
-        if reach < side:  # only where there is no room for more: beside a cut, or where the thing comes into the picture
+        if reach < side:  # only where there is no room for more: beside a cut, or where the thing comes in
             found = [contact for contact in found if _is_narrow(path, contact.index, side)]
         bounces += [contact for contact in found if all(abs(contact.index - b.index) >= side for b in bounces)]
     stops = _stops(path, top, side)

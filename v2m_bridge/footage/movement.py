@@ -135,7 +135,7 @@ class MovementMeter:
         moving = spread > SPREAD_NOISE * float(np.median(steps)) + LEAST_DIFFERENCE
         if np.count_nonzero(moving) > MOST_MOVING * moving.size:
             return None
-        ground = samples[len(samples) // 2].copy()
+        ground: UInt8Array = samples[len(samples) // 2].copy()
         if not moving.any():
             return ground
         there = samples[:, moving].astype(np.int16)
