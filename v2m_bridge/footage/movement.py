@@ -6,6 +6,7 @@ it is the thing that moves, whole and sharp, at rest as at any speed; its centre
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -48,7 +49,7 @@ class MovementMeter:
     """Takes the pictures of a film in order, and measures them a stretch at a time."""
 
     def __init__(self) -> None:
-        self._cv2 = _opencv()
+        self._cv2 = opencv()
         self._pictures: list[UInt8Array] = []
         self._changes: list[float] = []
         self._measured = 0
@@ -210,7 +211,8 @@ def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.fl
     return np.array(found)
 
 
-def _opencv() -> Any:
+@functools.cache
+def opencv() -> Any:
     """OpenCV, or None where it does not load: then no movement is followed."""
     try:
         import cv2
