@@ -45,6 +45,8 @@ STAYS, DEAD = 3, 0.08
 """A thing that stops dead moves by less than this share of its last step for so many pictures,"""
 NOT_SLOWED, SUDDEN = 0.75, 5.0
 """and that step is at least this share of those before, and at most this multiple: it was on its way."""
+BY_ONE_STEP = 0.7
+"""Share of the way to the turn of a swing that one step makes, at most."""
 LEAST_REST = 0.1
 """Just before and after the turn of a swing it has this share of the largest speed around it."""
 INNER, OUTER, ARCH = 0.4, 0.8, 1.05
@@ -259,6 +261,9 @@ def _rests(path: Float64Array, velocity: Float64Array, top: Float64Array, side: 
         there, back = float(np.linalg.norm(before)), float(np.linalg.norm(after))
         if not min(there, back) >= LEAST_CHANGE / 2 or before @ after > BACK * there * back:  # NaN: nothing is seen
             continue
+        steps = np.linalg.norm(np.diff(path[k - side : k + side + 1], axis=0), axis=1)
+        if steps[:side].max() > BY_ONE_STEP * there or steps[side:].max() > BY_ONE_STEP * back:
+            continue  # it did not move there, the ground was taken anew
         axis = (after - before) / np.linalg.norm(after - before)
         along = velocity[k - half : k + half + 1] @ axis
         if np.isnan(along).any() or min(-along[0], along[-1]) < LEAST_REST * top[k]:
