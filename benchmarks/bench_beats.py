@@ -32,7 +32,7 @@ from v2m_bridge.footage.trace import Reducer, Trace, UInt8Array
 from v2m_bridge.timeline.model import Timeline
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from contact_scenes import KINDS, judge, scene_film  # noqa: E402
+from contact_scenes import KINDS, judge, scene_film
 
 FILM_S = 600
 

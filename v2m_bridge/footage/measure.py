@@ -38,6 +38,7 @@ class MeasureOptions:
         clip: whether to look at the footage with CLIP where its weights are to be had.
         clip_weights: a file of weights; None: what was pulled or the hub's cache holds.
         encoder: an encoder that is loaded already; overrides ``clip_weights``.
+        eye: CLIP that is kept from one call to the next; overrides ``encoder`` and ``clip_weights``.
         device: for CLIP: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         cache: whether to use the feature cache.
         cache_folder: the folder of all caches, of which this one is ``features``; None: that of the state folder.
@@ -47,6 +48,7 @@ class MeasureOptions:
     clip: bool = True
     clip_weights: Path | None = None
     encoder: ClipEncoder | None = None
+    eye: Eye | None = None
     device: str = "auto"
     cache: bool = True
     cache_folder: Path | None = None
@@ -61,7 +63,7 @@ def measure(
     Raises:
         Cancelled: when the listener of ``progress`` says so.
     """
-    eye = Eye.find(options.encoder, options.clip_weights, options.device) if options.clip else None
+    eye = options.eye or Eye.find(options.encoder, options.clip_weights, options.device) if options.clip else None
     notes = [NO_WEIGHTS] if options.clip and eye is None else []
     try:
         return _Measurement(timeline, options, progress, eye, notes).run()
