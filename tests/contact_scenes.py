@@ -274,7 +274,7 @@ def _metronome(rng: np.random.Generator, size: tuple[int, int], seconds: float, 
     if rng.random() < 0.5:
         corners = [(-0.2, 1.0), (0.2, 1.0), (0.08, 0.3), (-0.08, 0.3)]
         body = np.array([((pivot[0] + x) * size[1], y * size[1]) for x, y in corners], np.int32)
-        cv2.fillPoly(ground, [body], _colour(rng, ground))
+        cv2.fillPoly(ground, [body], _colour(rng, np.full((1, 1, 3), colour, np.uint8)))
 
     def angle(t: float) -> float:
         share = (t + phase) / period

@@ -40,8 +40,10 @@ MOST_MOVING = 0.9
 """If more than this share of the picture moves at some time, the camera does: there is no ground."""
 RIM = 3
 """Pixels from the outline of where it moves at which a thing shows its own colour."""
-ALIKE = 0.3
+ALIKE = 0.5
 """What looks like the thing is at most so far from its colour as what else is seen at that place."""
+OTHER_COLOUR, SECOND_SHARE = 50.0, 0.2
+"""A thing has a second colour if so much of its rim is so far from the first."""
 LEAST_STRETCH = 6
 
 
@@ -147,8 +149,8 @@ class MovementMeter:
         count = shows.sum(axis=0)
         other = (there * shows[..., None]).sum(axis=0) / np.maximum(count, 1)[:, None]
         weights = self._rim(moving)[moving] * (most >= np.quantile(most, 0.9) / 2) * (count > 0)
-        colour = _weighted_median(other, weights)
-        hidden = (count > 0) & (np.abs(usual - colour).max(axis=1) < ALIKE * np.abs(other - colour).max(axis=1))
+        colours = _colours(other[weights > 0])
+        hidden = (count > 0) & (_distance(usual, colours) < ALIKE * _distance(other, colours))
         ground[moving] = np.where(hidden[:, None], other, usual)
         return ground
 
@@ -199,16 +201,20 @@ def _noise(difference: UInt8Array) -> float:
     return level + NOISE_SPREADS * (level - float(sample[len(sample) // 4])) + LEAST_DIFFERENCE
 
 
-def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[c] of ``values`` [n, c]."""
-    if not weights.any():
-        return np.full(values.shape[1], np.inf)
+def _colours(rim: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The one or two colours [k, 3] that most of [n, 3] have; none where there are none."""
     found = []
-    for column in values.T:
-        order = np.argsort(column)
-        total = np.cumsum(weights[order])
-        found.append(column[order[int(np.searchsorted(total, total[-1] / 2))]])
-    return np.array(found)
+    left = rim
+    while len(left) > SECOND_SHARE * len(rim) and len(found) < 2:
+        found.append(np.median(left, axis=0))
+        left = left[np.abs(left - found[-1]).max(axis=1) > OTHER_COLOUR]
+    return np.array(found).reshape(-1, 3)
+
+
+def _distance(values: npt.NDArray[np.float64], colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[n] how far each of [n, 3] is from the nearest colour."""
+    away = np.abs(values[:, None, :] - colours[None]).max(axis=2)
+    return np.asarray(away.min(axis=1, initial=np.inf))
 
 
 @functools.cache
