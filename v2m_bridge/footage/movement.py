@@ -40,8 +40,12 @@ MOST_MOVING = 0.9
 """If more than this share of the picture moves at some time, the camera does: there is no ground."""
 RIM = 3
 """Pixels from the outline of where it moves at which a thing shows its own colour."""
-ALIKE = 0.5
-"""What looks like the thing is at most so far from its colour as what else is seen at that place."""
+NEIGHBOURHOOD = 15
+"""Pixels across in which the colour beside a place is taken."""
+FREE = 4
+"""So many of the pictures, those that look least like the thing, show what is behind it, if any do."""
+LEAST_SHARE, BESIDE = 0.15, 0.5
+"""Most pictures show the thing at a place if they show so much of it, and so little that is not on the way to it."""
 OTHER_COLOUR, SECOND_SHARE = 50.0, 0.2
 """A thing has a second colour if so much of its rim is so far from the first."""
 LEAST_STRETCH = 6
@@ -148,10 +152,11 @@ class MovementMeter:
         shows = away > np.maximum(most / 2, LEAST_DIFFERENCE)
         count = shows.sum(axis=0)
         other = (there * shows[..., None]).sum(axis=0) / np.maximum(count, 1)[:, None]
-        weights = self._rim(moving)[moving] * (most >= np.quantile(most, 0.9) / 2) * (count > 0)
-        colours = _colours(other[weights > 0])
-        hidden = (count > 0) & (_distance(usual, colours) < ALIKE * _distance(other, colours))
-        ground[moving] = np.where(hidden[:, None], other, usual)
+        rim = (self._rim(moving)[moving] > 0) & (most >= np.quantile(most, 0.9) / 2) & (count > 0)
+        beside = self._beside(ground, moving)[moving][rim]
+        strange = np.abs(other[rim] - beside).max(axis=1) >= np.abs(usual[rim] - beside).max(axis=1)
+        colours = _colours(np.where(strange[:, None], other[rim], usual[rim]))
+        ground[moving] = usual if not len(colours) else _uncovered(there, usual, colours)
         return ground
 
     def _rim(self, moving: npt.NDArray[np.bool_]) -> UInt8Array:
@@ -160,6 +165,12 @@ class MovementMeter:
         outlines, _ = cv2.findContours(moving.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         filled = cv2.drawContours(np.zeros(moving.shape, np.uint8), outlines, -1, 1, cv2.FILLED)
         return np.asarray(cv2.erode(filled, box) - cv2.erode(filled, box, iterations=1 + RIM))
+
+    def _beside(self, picture: UInt8Array, moving: npt.NDArray[np.bool_]) -> Float32Array:
+        """[h, w, 3] mean colour around every place of what does not move."""
+        still = (~moving).astype(np.float32)
+        shown = self._cv2.blur(picture * still[..., None], (NEIGHBOURHOOD, NEIGHBOURHOOD))
+        return np.asarray(shown / np.maximum(self._cv2.blur(still, (NEIGHBOURHOOD, NEIGHBOURHOOD)), 1e-3)[..., None])
 
     def _samples(self) -> list[UInt8Array]:
         """Pictures of the stretch, as many of each part of it as moves there: a thing at rest is no ground."""
@@ -203,7 +214,7 @@ def _noise(difference: UInt8Array) -> float:
 
 def _colours(rim: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """The one or two colours [k, 3] that most of [n, 3] have; none where there are none."""
-    found = []
+    found: list[npt.NDArray[np.float64]] = []
     left = rim
     while len(left) > SECOND_SHARE * len(rim) and len(found) < 2:
         found.append(np.median(left, axis=0))
@@ -211,10 +222,24 @@ def _colours(rim: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.array(found).reshape(-1, 3)
 
 
-def _distance(values: npt.NDArray[np.float64], colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """[n] how far each of [n, 3] is from the nearest colour."""
-    away = np.abs(values[:, None, :] - colours[None]).max(axis=2)
-    return np.asarray(away.min(axis=1, initial=np.inf))
+def _uncovered(
+    there: npt.NDArray[np.int16], usual: npt.NDArray[np.int16], colours: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """[n, 3] what is behind a thing of these colours at n places, of which pictures show ``there`` [k, n, 3].
+
+    What most of them show, unless that is a mixture of the thing and of the pictures that look least like it.
+    """
+    count = min(FREE, len(there) - 1)
+    away = np.min([np.abs(there - colour).max(axis=2) for colour in colours], axis=0)
+    least = np.argpartition(-away, count, axis=0)[:count, :, None]
+    free = np.take_along_axis(there, least, axis=0).mean(axis=0)
+    nearest = np.abs(usual[:, None] - colours[None]).max(axis=2).argmin(axis=1)
+    way, gone = colours[nearest] - free, usual - free
+    square = np.maximum((way**2).sum(axis=1), 1.0)
+    share = (way * gone).sum(axis=1) / square
+    beside = ((gone - share[:, None] * way) ** 2).sum(axis=1)
+    hidden = (share > LEAST_SHARE) & (beside < (BESIDE * share) ** 2 * square)
+    return np.where(hidden[:, None], free, usual)
 
 
 @functools.cache
