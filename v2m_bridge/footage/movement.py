@@ -40,8 +40,9 @@ MOST_MOVING = 0.9
 """If more than this share of the picture moves at some time, the camera does: there is no ground."""
 RIM = 3
 """Pixels from the outline of where it moves at which a thing shows its own colour."""
-NEIGHBOURHOOD = 15
-"""Pixels across in which the colour beside a place is taken."""
+NEIGHBOURHOOD, STRANGE = 15, 0.5
+"""Pixels across in which the colour beside a place is taken; what most pictures show there is the thing itself only if
+the rest is nearer to that colour by this factor."""
 FREE = 4
 """So many of the pictures, those that look least like the thing, show what is behind it, if any do."""
 LEAST_SHARE, BESIDE = 0.15, 0.5
@@ -93,7 +94,7 @@ class MovementMeter:
         Change: share of the picture that differs from the picture before, per cent. Centre of what moves, in picture
         heights from the top left, and radius: the root of the mean square distance from it. Area: share of the picture
         that it covers, per cent; 0 where nothing stands out from the ground. Jump: how much of ``change`` is in one
-        place, 0..255.
+        place, 0..255. Under a moving camera the area is 100 and the rest 0.
         """
         self.pause()
         return np.concatenate(self._rows) if self._rows else np.zeros((0, ROW_SIZE), np.float32)
@@ -120,16 +121,15 @@ class MovementMeter:
         ground = self._ground(samples)
         if ground is None:
             rows[:, AREA] = 100.0
-        else:
-            differences = [self._difference(picture, ground) for picture in self._pictures]
-            most = np.max(differences, axis=0)
-            floor = max(LEAST_DIFFERENCE, PEAK_SHARE * float(np.median([d.max() for d in differences])))
-            scale = 255 / np.maximum(self._cv2.dilate(most, np.ones((BOX, BOX), np.uint8)), floor).astype(np.float32)
+            return
+        differences = [self._difference(picture, ground) for picture in self._pictures]
+        most = np.max(differences, axis=0)
+        floor = max(LEAST_DIFFERENCE, PEAK_SHARE * float(np.median([d.max() for d in differences])))
+        scale = 255 / np.maximum(self._cv2.dilate(most, np.ones((BOX, BOX), np.uint8)), floor).astype(np.float32)
         for row, k in zip(rows, range(first, end), strict=True):
             if k:
                 row[CHANGE], row[JUMP] = self._changed(self._pictures[k], self._pictures[k - 1])
-            if ground is not None:
-                row[1:5] = self._thing(differences[k], floor, scale)
+            row[1:5] = self._thing(differences[k], floor, scale)
 
     def _ground(self, samples: UInt8Array) -> UInt8Array | None:
         """What is behind everything, or None where most of the picture moves.
@@ -154,7 +154,7 @@ class MovementMeter:
         other = (there * shows[..., None]).sum(axis=0) / np.maximum(count, 1)[:, None]
         rim = (self._rim(moving)[moving] > 0) & (most >= np.quantile(most, 0.9) / 2) & (count > 0)
         beside = self._beside(ground, moving)[moving][rim]
-        strange = np.abs(other[rim] - beside).max(axis=1) >= np.abs(usual[rim] - beside).max(axis=1)
+        strange = np.abs(other[rim] - beside).max(axis=1) >= STRANGE * np.abs(usual[rim] - beside).max(axis=1)
         colours = _colours(np.where(strange[:, None], other[rim], usual[rim]))
         ground[moving] = usual if not len(colours) else _uncovered(there, usual, colours)
         return ground
