@@ -60,7 +60,8 @@ class ContactFilm:
             clean = self.paint(float(frame / self.rate))
             top, left = rng.integers(0, 64, 2)  # a window that jumps: cheaper than new noise, and as unrelated
             grain = sheet[top : top + height, left : left + width]
-            yield np.clip(clean + grain + 0.5, 0, 255).astype(np.uint8)
+            noisy = clean + grain
+            yield np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
 
     def write(self, path: Path) -> Path:
         """Encode it."""
@@ -159,23 +160,34 @@ def thing_painter(
     ground = ground_of(rng, size)
     radius, colour = rng.uniform(0.05, 0.14), rng.uniform(0, 255, 3)
     colour += (-1 if ground.mean() > 110 else 1) * 80 + ground.mean() - colour.mean()
-    x, y = np.meshgrid((np.arange(width) + 0.5) / height, (np.arange(height) + 0.5) / height)
+    x, y = (np.arange(width) + 0.5) / height, (np.arange(height)[:, None] + 0.5) / height
+    foot = np.array([motion.foot_x, 0.88])
 
-    def cover(at: Floats) -> Floats:
-        edge = (radius - np.hypot(x - at[0], y - at[1])) * height
-        mask = np.clip(edge + 0.5, 0, 1)
+    def around(places: Floats) -> tuple[slice, slice]:
+        """Rows and columns that a thing at these places can cover."""
+        corners = np.concatenate([places, foot[None]]) if rod else places
+        low = np.maximum((corners.min(axis=0) - radius) * height - 2, 0).astype(int)
+        high = np.maximum((corners.max(axis=0) + radius) * height + 2, 0).astype(int)
+        return slice(low[1], high[1]), slice(low[0], high[0])
+
+    def cover(at: Floats, rows: slice, columns: slice) -> Floats:
+        across, down = x[columns], y[rows]
+        mask = np.clip((radius - np.hypot(across - at[0], down - at[1])) * height + 0.5, 0, 1)
         if rod:
-            foot = np.array([motion.foot_x, 0.88])
             along = at - foot
-            share = np.clip(((x - foot[0]) * along[0] + (y - foot[1]) * along[1]) / (along @ along), 0, 1)
-            away = np.hypot(x - foot[0] - share * along[0], y - foot[1] - share * along[1])
+            share = np.clip(((across - foot[0]) * along[0] + (down - foot[1]) * along[1]) / (along @ along), 0, 1)
+            away = np.hypot(across - foot[0] - share * along[0], down - foot[1] - share * along[1])
             mask = np.maximum(mask, np.clip((0.012 - away) * height + 0.5, 0, 1))
         return np.asarray(mask)
 
     def paint(seconds: float) -> npt.NDArray[np.float32]:
         moments = seconds + shutter_s * np.linspace(0, 1, 4 if shutter_s else 1, endpoint=False)
-        mask = np.mean([cover(at) for at in motion.path(moments)], axis=0)[..., None]
-        return np.asarray(ground * (1 - mask) + colour * mask, np.float32)
+        places = motion.path(moments)
+        rows, columns = around(places)
+        mask = np.mean([cover(at, rows, columns) for at in places], axis=0)[..., None]
+        picture = ground.copy()
+        picture[rows, columns] += ((colour - ground[rows, columns]) * mask).astype(np.float32)
+        return picture
 
     return paint
 

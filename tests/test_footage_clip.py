@@ -266,3 +266,30 @@ def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
     assert features.semantic_present.all() and encoder.count == 18
     assert measure(read_video(path)).semantic_present.all()
     assert passes == [path] and encoder.count == 18
+
+
+def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from v2m_bridge.footage import seeing
+    from v2m_bridge.pipeline import Engine
+
+    loads: list[Path] = []
+
+    def load(weights: Path, *, device: str) -> ClipEncoder:
+        loads.append(weights)
+        return encoder_of(small_clip())
+
+    monkeypatch.setattr(seeing, "load_encoder", load)
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"one")
+    engine = Engine(clip_weights=weights)
+    eyes = [engine.measure_options().eye for _ in range(3)]
+    assert loads == []  # nothing is loaded before a film needs it
+    assert len({id(eye.encoder()) for eye in eyes if eye is not None}) == 1
+    assert loads == [weights]
+    weights.write_bytes(b"others")
+    changed = engine.measure_options().eye
+    assert changed is not None
+    assert changed.encoder() is not eyes[0].encoder()  # type: ignore[union-attr]
+    weights.unlink()
+    with pytest.raises(CheckpointError):
+        engine.measure_options()

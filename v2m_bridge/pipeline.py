@@ -13,6 +13,7 @@ from v2m_bridge.direction import Direction, direct
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
+from v2m_bridge.footage.seeing import Eye
 from v2m_bridge.footage.thumbnails import shot_thumbnails
 from v2m_bridge.harmony import Harmony, harmonise
 from v2m_bridge.hosts.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUFFIXES, read_edit
@@ -71,6 +72,7 @@ class Engine:
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
     _aligner: AlignmentNetwork | None = field(default=None, repr=False)
+    _eye: Eye | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
         """The chord network, loaded at the first call."""
@@ -100,8 +102,15 @@ class Engine:
         return place if place is not None and place.is_file() else None
 
     def measure_options(self) -> MeasureOptions:
-        """How footage is measured."""
-        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights)
+        """How footage is measured; CLIP stays loaded for as long as its weights stay the same.
+
+        Raises:
+            CheckpointError: ``clip_weights`` was given but does not exist.
+        """
+        eye = Eye.find(None, self.clip_weights, "auto")
+        if eye is None or self._eye is None or eye.identity != self._eye.identity:
+            self._eye = eye
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights, eye=self._eye)
 
 
 def read_source(

@@ -29,6 +29,9 @@ OWN_JUMP, OWN_RATIO = 4.5, 3.2
 STRONG_JUMP, STRONG_RATIO = 14.0, 2.4
 """The same without a proposal, for small and for large jumps."""
 
+DARK_BELOW, DARKEST = 50.0, 0.35
+"""Below this brightness (0..255) jumps may be smaller in proportion, down to this share."""
+
 CHANGED_SHARE = 0.3
 """A cut changes the whole picture; a title or a thing that pops up changes a smaller part of it."""
 
@@ -99,12 +102,13 @@ def hard_cuts(proposals: Sequence[int], trace: Trace, rate: Fraction) -> list[in
         return []
     jumps = thumb_jumps(trace)
     around = _largest_neighbour(jumps)
+    least = _dimness(trace)
     proposed = np.zeros(trace.length, np.bool_)
     proposed[[index for index in proposals if 0 < index < trace.length]] = True
     stands_out = (
-        (proposed & (jumps >= PROPOSED_JUMP) & (jumps >= PROPOSED_RATIO * around))
-        | ((jumps >= OWN_JUMP) & (jumps >= OWN_RATIO * around))
-        | ((jumps >= STRONG_JUMP) & (jumps >= STRONG_RATIO * around))
+        (proposed & (jumps >= PROPOSED_JUMP * least) & (jumps >= PROPOSED_RATIO * around))
+        | ((jumps >= OWN_JUMP * least) & (jumps >= OWN_RATIO * around))
+        | ((jumps >= STRONG_JUMP * least) & (jumps >= STRONG_RATIO * around))
     )
     flash_frames = max(BLINK_FRAMES + 1, round(FLASH_S * float(rate)))
     judge = _Judge(trace, flash_frames)
@@ -119,6 +123,13 @@ def thumb_jumps(trace: Trace) -> Float32Array:
         part = np.abs(np.diff(piece, axis=0)).mean(axis=(1, 2, 3), dtype=np.float32)
         jumps[max(1, start) : max(1, start) + len(part)] = part
     return jumps
+
+
+def _dimness(trace: Trace) -> Float32Array:
+    """[N] 1 for a picture of usual brightness, less for a dark one next to a dark one: its jumps are smaller."""
+    bright = trace.brightness
+    lighter = np.maximum(bright, np.concatenate([bright[:1], bright[:-1]]))
+    return np.asarray(np.clip(lighter / DARK_BELOW, DARKEST, 1.0), np.float32)
 
 
 def _largest_neighbour(jumps: Float32Array) -> Float32Array:

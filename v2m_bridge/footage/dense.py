@@ -59,9 +59,10 @@ class DenseMeter:
         covered = _between(known.astype(np.float64), edges)
         present = (lengths > 0) & (covered >= lengths - 1e-6) & self._looked
         rows = np.zeros((self._slots, DENSE_SIZE), np.float32)
-        rows[:, 0] = _between(np.nan_to_num(self._change.astype(np.float64)), edges) / 255
-        rows[:, 1] = novelty(self._looks, self._looked)
         spans = np.maximum(lengths, 1e-9)
+        whole = float(self._timeline.rate) / DENSE_RATE
+        rows[:, 0] = _between(np.nan_to_num(self._change.astype(np.float64)), edges) / 255 * whole / spans
+        rows[:, 1] = novelty(self._looks, self._looked)
         rows[:, 2] = _between(self._bright.astype(np.float64), edges) / spans / 255
         rows[:, 3] = _between(self._colour.astype(np.float64), edges) / spans
         rows[~present] = 0

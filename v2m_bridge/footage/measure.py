@@ -15,11 +15,11 @@ from v2m_bridge.footage.clip import ClipEncoder
 from v2m_bridge.footage.dense import DenseMeter
 from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
 from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
-from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, together
+from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, moves, together
 from v2m_bridge.footage.reading import Take, TakePlan, plan, seconds_of
 from v2m_bridge.footage.seeing import Eye, Seen, Sight
 from v2m_bridge.footage.source import VideoSource
-from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes
+from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes, shown_pictures
 from v2m_bridge.footage.trace import Trace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, Timeline
@@ -38,6 +38,7 @@ class MeasureOptions:
         clip: whether to look at the footage with CLIP where its weights are to be had.
         clip_weights: a file of weights; None: what was pulled or the hub's cache holds.
         encoder: an encoder that is loaded already; overrides ``clip_weights``.
+        eye: CLIP that is kept from one call to the next; overrides ``encoder`` and ``clip_weights``.
         device: for CLIP: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         cache: whether to use the feature cache.
         cache_folder: the folder of all caches, of which this one is ``features``; None: that of the state folder.
@@ -47,6 +48,7 @@ class MeasureOptions:
     clip: bool = True
     clip_weights: Path | None = None
     encoder: ClipEncoder | None = None
+    eye: Eye | None = None
     device: str = "auto"
     cache: bool = True
     cache_folder: Path | None = None
@@ -61,7 +63,7 @@ def measure(
     Raises:
         Cancelled: when the listener of ``progress`` says so.
     """
-    eye = Eye.find(options.encoder, options.clip_weights, options.device) if options.clip else None
+    eye = options.eye or Eye.find(options.encoder, options.clip_weights, options.device) if options.clip else None
     notes = [NO_WEIGHTS] if options.clip and eye is None else []
     try:
         return _Measurement(timeline, options, progress, eye, notes).run()
@@ -101,6 +103,7 @@ class _Measurement:
         rows = len(self._seconds)
         self._motion, self._present = np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
         self._change = np.full(timeline.duration_frames, np.nan, np.float32)
+        self._moving = np.ones(timeline.duration_frames, np.bool_)
         self._seen = Seen.nothing(rows)
         self._dense = DenseMeter(timeline)
         self._contacts: list[Onset] = []
@@ -115,7 +118,7 @@ class _Measurement:
         else:
             self._measure_edit(plans)
         self._progress("footage", 1.0)
-        bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate)
+        bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate, self._moving)
         dense, dense_present = self._dense.finish()
         return FootageFeatures(
             duration_s=self._timeline.duration_s,
@@ -250,6 +253,9 @@ class _Measurement:
 
     def _follow(self, take: Take, trace: Trace) -> None:
         self._dense.add(take, trace)
+        if trace.length:
+            shown = shown_pictures(take, trace, self._timeline.rate)
+            self._moving[take.start_frame : take.end_frame] = moves(trace)[shown]
         self._contacts += contacts_of_take(take, trace, map(_span, self._timeline.cuts), self._timeline.rate)
 
     def _compare_edges(self, edges: dict[int, UInt8Array]) -> None:

@@ -11,8 +11,9 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.contacts import find_contacts
+from v2m_bridge.footage.contacts import MOST_AREA, find_contacts
 from v2m_bridge.footage.model import Onset
+from v2m_bridge.footage.movement import AREA, CHANGE
 from v2m_bridge.footage.reading import Take
 from v2m_bridge.footage.trace import Trace
 
@@ -22,14 +23,24 @@ BEFORE_S = 0.3
 APART_S = 0.25
 """Two onsets are at least this far apart; of nearer ones the stronger counts."""
 
-FLOOR = 1.0
-"""Change per frame (0..255) that counts as stillness: film grain and compression stay below."""
+FLOOR, FLOOR_FACTOR = 1.0, 2.0
+"""Change per frame (0..255) that counts as stillness, and the multiple of a shot's lower quartile that does: film grain
+and compression stay below."""
 
 LEAST_RISE = 0.7
 """Natural logarithm of the rise: the change doubles."""
 
 ABRUPT_FRAMES = 2
 """It does so within this many frames; a thing that falls gathers speed for longer."""
+
+HOLD_FRAMES = 3
+"""And the change stays so for this many frames: one that flares up once is a new key frame of the compression."""
+
+LATER_RISE = 0.7
+"""In the moment after it changes by no more than this again: what falls goes on to gather speed."""
+
+LEAST_MOVING = 0.3
+"""Per cent of the picture that differs from the one before by more than grain does."""
 
 FULL_RISE = 2.5
 """A rise of this (twelvefold) has strength 1."""
@@ -41,13 +52,19 @@ CUT_FRAMES = 2
 """Frames around a cut, on either side, whose change is the cut's own; every shot is judged by itself."""
 
 
-def find_onsets(change: npt.NDArray[np.float32], cuts: Iterable[tuple[int, int]], rate: Fraction) -> tuple[Onset, ...]:
+def find_onsets(
+    change: npt.NDArray[np.float32],
+    cuts: Iterable[tuple[int, int]],
+    rate: Fraction,
+    moving: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Onset, ...]:
     """Onsets at frame accuracy.
 
     Args:
         change: [N] mean absolute difference of each frame to the one before, 0..255; NaN where unknown.
         cuts: ``[start, end)`` of every change of shot, in frames; the two are equal at a hard cut.
         rate: frames per second.
+        moving: [N] whether something moves, and not only grain; None: wherever the picture changes.
 
     Returns:
         Onsets in order; ``seconds`` is the start of the first frame that moves.
@@ -56,9 +73,20 @@ def find_onsets(change: npt.NDArray[np.float32], cuts: Iterable[tuple[int, int]]
     first = 1  # the first frame has no change of its own
     for start, end in [*sorted(cuts), (len(change) + CUT_FRAMES, len(change))]:
         shot = change[first : max(first, start - CUT_FRAMES + 1)]
-        onsets += (Onset(float((first + frame) / rate), strength) for frame, strength in _of_shot(shot, rate))
+        onsets += (
+            Onset(float((first + frame) / rate), strength)
+            for frame, strength in _of_shot(shot, rate)
+            if moving is None or moving[first + frame : first + frame + HOLD_FRAMES].all()
+        )
         first = end + CUT_FRAMES
     return tuple(onsets)
+
+
+def moves(trace: Trace) -> npt.NDArray[np.bool_]:
+    """[N] whether something in the picture moves, or the camera; True throughout where that was not measured."""
+    if len(trace.movement) != trace.length:
+        return np.ones(trace.length, np.bool_)
+    return np.asarray((trace.movement[:, CHANGE] >= LEAST_MOVING) | (trace.movement[:, AREA] > MOST_AREA))
 
 
 def contacts_of_take(take: Take, trace: Trace, cuts: Iterable[tuple[int, int]], rate: Fraction) -> list[Onset]:
@@ -113,12 +141,13 @@ def _of_shot(change: npt.NDArray[np.float32], rate: Fraction) -> list[tuple[int,
     back, apart = max(2, round(BEFORE_S * float(rate))), max(1, round(APART_S * float(rate)))
     if len(change) <= back or np.isnan(change).any():
         return []
-    level = np.log(np.maximum(change, FLOOR))
+    level = np.log(np.maximum(change, max(FLOOR, FLOOR_FACTOR * float(np.quantile(change, 0.25)))))
     calm = np.lib.stride_tricks.sliding_window_view(level, back)[:-1].max(axis=1)
     found: list[tuple[int, float]] = []
     abrupt = level[back:] - level[back - ABRUPT_FRAMES : -ABRUPT_FRAMES] >= LEAST_RISE
     for frame in (np.flatnonzero((level[back:] - calm >= LEAST_RISE) & abrupt) + back).tolist():
-        if not found or frame - found[-1][0] >= apart:
-            peak = float(level[frame : frame + apart].max()) - float(calm[frame - back])
-            found.append((frame, min(1.0, peak / FULL_RISE)))
+        held, later = level[frame : frame + HOLD_FRAMES], level[frame : frame + apart].max()
+        lasts = len(held) == HOLD_FRAMES and held.min() - calm[frame - back] >= LEAST_RISE / 2
+        if lasts and later <= held[:ABRUPT_FRAMES].max() + LATER_RISE and (not found or frame - found[-1][0] >= apart):
+            found.append((frame, min(1.0, float(later - calm[frame - back]) / FULL_RISE)))
     return found

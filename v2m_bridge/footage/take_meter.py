@@ -124,6 +124,8 @@ class TakeMeter:
         self._before, self._shown = self._shown, picture
         if picture.seconds <= self.last_s + self._on_time_s:
             self._recorder.add(picture.seconds, small, thumb)
+        else:
+            self._recorder.pause()
 
     def finish(self, media_end_s: float | None) -> TakeResult:
         """The result; ``media_end_s`` is where the file ends, if it is known and not a still."""

@@ -26,7 +26,8 @@ def fit_with_motion(
     """As :func:`v2m_bridge.sync.fit.fit_tempo`, for hits some of which may be movements of the picture.
 
     Every cut and marker that lands without the motion hits lands with them, must-hits on a downbeat likewise; where
-    the search does not get there, fewer motion hits are wanted, in the end none.
+    the search does not get there, fewer motion hits are wanted, in the end none. What is missed without them is not
+    wanted again, so that the cuts that land are the same.
 
     Returns:
         The fit with all hits among its landings, a motion hit that was not wanted as it happens to lie.
@@ -42,10 +43,12 @@ def fit_with_motion(
         return _with_motion(fit_tempo(soft, duration_frames, rate, options), hits, rate)
     plain = fit_tempo(firm, duration_frames, rate, options)
     fixed = replace(options, bpm=plain.requested_bpm)
+    landing = {x.hit.frame for x in plain.landings if x.lands is not Lands.MISS}
+    held = [hit for hit in firm if hit.frame in landing]
     by_weight = sorted(soft, key=lambda hit: (-hit.weight, hit.frame))
     for share in KEPT:
         wanted = by_weight[: max(1, round(share * len(soft)))]
-        fit = fit_tempo([*firm, *_light(wanted, firm)], duration_frames, rate, fixed)
+        fit = fit_tempo([*held, *_light(wanted, firm)], duration_frames, rate, fixed)
         if _landed(plain) <= _landed(fit):
             return replace(_with_motion(fit, hits, rate), options=plain.options)
     return _with_motion(plain, hits, rate)
