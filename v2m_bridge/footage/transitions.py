@@ -169,7 +169,9 @@ def _worth_looking(trace: Trace, total: npt.NDArray[np.float64], length: int) ->
 def _mixture(trace: Trace, start: int, length: int) -> float | None:
     """How badly the pictures of the window are mixtures of its ends (0 perfectly), or None when they are not."""
     half = (length + 1) // 2
-    before, middle, after = trace.thumbs[[start - 1, start - 1 + half, start + length]].reshape(3, -1).astype(np.float32)
+    before, middle, after = (
+        trace.thumbs[[start - 1, start - 1 + half, start + length]].reshape(3, -1).astype(np.float32)
+    )
     way = after - before
     difference = float(np.abs(way).mean())
     if difference < DISSOLVE_DIFFERENCE:
