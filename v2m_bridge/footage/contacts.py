@@ -259,7 +259,7 @@ def _rests(path: Float64Array, velocity: Float64Array, top: Float64Array, side: 
     for k in range(side, len(path) - side):
         before, after = path[k] - path[k - side], path[k + side] - path[k]
         there, back = float(np.linalg.norm(before)), float(np.linalg.norm(after))
-        if not min(there, back) >= LEAST_CHANGE / 2 or before @ after > BACK * there * back:  # NaN: nothing is seen
+        if not min(there, back) >= LEAST_CHANGE / 4 or before @ after > BACK * there * back:  # NaN: nothing is seen
             continue
         steps = np.linalg.norm(np.diff(path[k - side : k + side + 1], axis=0), axis=1)
         if steps[:side].max() > BY_ONE_STEP * there or steps[side:].max() > BY_ONE_STEP * back:

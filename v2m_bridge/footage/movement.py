@@ -43,12 +43,12 @@ RIM = 3
 NEIGHBOURHOOD, STRANGE = 15, 0.5
 """Pixels across in which the colour beside a place is taken; what most pictures show there is the thing itself only if
 the rest is nearer to that colour by this factor."""
-FREE = 4
+FREE = 2
 """So many of the pictures, those that look least like the thing, show what is behind it, if any do."""
 LEAST_SHARE, BESIDE = 0.15, 0.5
 """Most pictures show the thing at a place if they show so much of it, and so little that is not on the way to it."""
-OTHER_COLOUR, SECOND_SHARE = 50.0, 0.2
-"""A thing has a second colour if so much of its rim is so far from the first."""
+OTHER_COLOUR, NEXT_SHARE = 50.0, 0.12
+"""A thing has another colour, three at most, if so much of its rim is so far from those before."""
 LEAST_STRETCH = 6
 
 
@@ -156,8 +156,19 @@ class MovementMeter:
         beside = self._beside(ground, moving)[moving][rim]
         strange = np.abs(other[rim] - beside).max(axis=1) >= STRANGE * np.abs(usual[rim] - beside).max(axis=1)
         colours = _colours(np.where(strange[:, None], other[rim], usual[rim]))
-        ground[moving] = usual if not len(colours) else _uncovered(there, usual, colours)
-        return ground
+        ground[moving] = usual
+        grounds = [ground]
+        for count_of in range(1, len(colours) + 1):
+            grounds.append(ground.copy())
+            grounds[-1][moving] = _uncovered(there, usual, colours[:count_of])
+        return min(grounds, key=lambda ground: self._unsteadiness(samples, ground))
+
+    def _unsteadiness(self, samples: UInt8Array, ground: UInt8Array) -> float:
+        """How much the size of what stands out from a ground changes: a thing keeps its size."""
+        differences = [self._difference(sample, ground) for sample in samples]
+        enough = max(LEAST_DIFFERENCE, float(np.median([d.max() for d in differences])) / 2)
+        sizes = np.array([np.count_nonzero(difference > enough) for difference in differences])
+        return float(sizes.std() / max(1.0, sizes.mean()))
 
     def _rim(self, moving: npt.NDArray[np.bool_]) -> UInt8Array:
         """1 just inside the outline of where something moves, where a thing is only for a moment."""
@@ -213,10 +224,10 @@ def _noise(difference: UInt8Array) -> float:
 
 
 def _colours(rim: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The one or two colours [k, 3] that most of [n, 3] have; none where there are none."""
+    """The colours [k, 3], three at most, that most of [n, 3] have; none where there are none."""
     found: list[npt.NDArray[np.float64]] = []
     left = rim
-    while len(left) > SECOND_SHARE * len(rim) and len(found) < 2:
+    while len(left) > NEXT_SHARE * len(rim) and len(found) < 3:
         found.append(np.median(left, axis=0))
         left = left[np.abs(left - found[-1]).max(axis=1) > OTHER_COLOUR]
     return np.array(found).reshape(-1, 3)
