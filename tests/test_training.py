@@ -273,6 +273,7 @@ def test_the_whole_training_leaves_everything_that_evaluation_needs(trained: Pat
     assert {path.name for path in trained.iterdir()} == {
         "chords.safetensors",
         "dynamics.safetensors",
+        "alignment.safetensors",
         "baselines.safetensors",
         "training.json",
         "curves.svg",
