@@ -1,6 +1,6 @@
 """The cost of the temporal video encoder by length, and what a ten-minute film adds.
 
-    python benchmarks/bench_alignment.py [--threads 2]
+    python benchmarks/bench_alignment.py [--threads 1]
 
 Prints the ratio of the times for four times the frames, at 8 frames a second, and the seconds that ranking eight
 candidates of a ten-minute film takes.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -40,35 +40,41 @@ def made_film(seconds: int) -> FootageFeatures:
     )
 
 
-def best_of(action: Callable[[], object], times: int = 7) -> float:
-    """Shortest CPU time of several runs, after one that does not count: others may be using the machine."""
-    action()
-    taken = []
-    for _ in range(times):
-        started = time.process_time()
-        action()
-        taken.append(time.process_time() - started)
-    return min(taken)
+def best_of(actions: Sequence[Callable[[], object]], times: int = 31) -> list[float]:
+    """Shortest time of several runs each, in turns, after one that does not count: others may be using the machine."""
+    taken: list[list[float]] = [[] for _ in actions]
+    for _ in range(times + 1):
+        for action, mine in zip(actions, taken, strict=True):
+            started = time.perf_counter()
+            action()
+            mine.append(time.perf_counter() - started)
+    return [min(mine[1:]) for mine in taken]
+
+
+def encoding(network: AlignmentNetwork, seconds: int) -> Callable[[], object]:
+    film = made_film(seconds)
+    rows, dense = as_film([seconds_of_film(film)]), dense_of(film)
+    assert isinstance(dense, Dense)
+    return lambda: network.video(rows, dense)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
     network = AlignmentNetwork().eval()
-    taken = {}
-    for seconds in (150, 600, 2400):
-        film = made_film(seconds)
-        rows, dense = as_film([seconds_of_film(film)]), dense_of(film)
-        assert isinstance(dense, Dense)
-        with torch.inference_mode():
-            taken[seconds] = best_of(lambda rows=rows, dense=dense: network.video(rows, dense))
-        print(f"{seconds} s, {seconds * DENSE_RATE} frames: {1000 * taken[seconds]:.1f} ms of the encoder")
-    for short, long in ((150, 600), (600, 2400)):
-        print(f"four times the frames, {short} -> {long} s: {taken[long] / taken[short]:.2f} times the time")
+    lengths = (150, 600, 2400)
+    with torch.inference_mode():
+        taken = best_of([encoding(network, seconds) for seconds in lengths])
+    for seconds, least in zip(lengths, taken, strict=True):
+        print(f"{seconds} s, {seconds * DENSE_RATE} frames: {1000 * least:.1f} ms of the encoder")
+    for place in (1, 2):
+        ratio = taken[place] / taken[place - 1]
+        print(f"four times the frames, {lengths[place - 1]} -> {lengths[place]} s: {ratio:.2f} times the time")
     film = made_film(600)
     piece = MusicHeard(np.ones(600, np.int64), np.full(600, 10, np.float32), np.full(600, 0.2, np.float32), False)
-    print(f"ranking 8 candidates of 10 minutes: {best_of(lambda: film_alignment(network, film, [piece] * 8), 3):.2f} s")
+    (ranking,) = best_of([lambda: film_alignment(network, film, [piece] * 8)], 3)
+    print(f"ranking 8 candidates of 10 minutes: {ranking:.2f} s")
 
 
 if __name__ == "__main__":

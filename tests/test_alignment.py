@@ -192,6 +192,23 @@ def test_unlearned_dense_input_is_silent() -> None:
         assert torch.equal(network.video(shown, dense_rows(2, True)), network.video(shown))
 
 
+def test_a_long_film_is_encoded_in_blocks_and_nothing_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    from v2m_bridge.amt import alignment
+
+    network = tiny()
+    torch.nn.init.normal_(network.video.seconds.weight, std=0.3)
+    rows = as_film([film(301, 3), film(301, 4)])
+    dense = Dense(torch.rand(2, 301 * DENSE_RATE, DENSE_COLUMNS), torch.rand(2, 301 * DENSE_RATE) < 0.9)
+    with torch.inference_mode():
+        in_blocks, without = network.video(rows, dense), network.video(rows)
+        monkeypatch.setattr(alignment, "BLOCK_S", 1000)
+        at_once = network.video(rows, dense)
+        assert torch.allclose(in_blocks, at_once, atol=1e-5)
+        assert torch.allclose(without, network.video(rows), atol=1e-5)
+    assert in_blocks.shape == (2, 301, TINY.video_width)
+    assert not torch.allclose(in_blocks, without, atol=1e-2)
+
+
 def test_dense_input_can_be_learned() -> None:
     """Films alike but for their dense rows, music that is as loud as those: only the dense branch can tell them."""
     torch.manual_seed(0)

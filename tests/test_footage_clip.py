@@ -293,3 +293,31 @@ def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monk
     weights.unlink()
     with pytest.raises(CheckpointError):
         engine.measure_options()
+
+
+def test_the_quick_tower_is_used_and_gives_the_same_in_bfloat16(pictures: list[np.ndarray]) -> None:
+    from v2m_bridge.footage.clip_tower import LeanBlock, make_lean
+
+    model = small_clip(3)
+    semantic, emotion = plain_run(model, pictures)
+    encoder = encoder_of(model, "bfloat16")
+    assert all(isinstance(block, LeanBlock) for block in model.visual.transformer.resblocks)
+    assert not make_lean(model.visual), "once only"
+    quick_semantic, quick_emotion = encoder.encode([still_of(picture) for picture in pictures])
+    assert np.abs(quick_semantic - semantic).max() < 0.03 * np.abs(semantic).max()
+    assert np.abs(quick_emotion - emotion).max() < 0.01
+
+
+def test_a_tower_of_another_kind_is_left_as_it_is(pictures: list[np.ndarray]) -> None:
+    from v2m_bridge.footage.clip_tower import make_lean
+
+    torch.manual_seed(0)
+    other = open_clip.model.CLIP(  # the plain GELU
+        embed_dim=768,
+        vision_cfg={"image_size": 336, "layers": 1, "width": 64, "head_width": 32, "patch_size": 28},
+        text_cfg={"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1},
+    ).eval()
+    before = plain_run(other, pictures[:2])
+    assert not make_lean(other.visual)
+    after = encoder_of(other).encode([still_of(picture) for picture in pictures[:2]])
+    assert np.abs(after[0] - before[0]).max() < 1e-4

@@ -8,6 +8,7 @@ reading and what is published: ``docs/alignment.md``.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,12 @@ DENSE_COLUMNS = 4
 
 WINDOW_S = 96
 """Seconds of a window: what the encoders are trained and judged on."""
+
+BLOCK_S = 128
+"""Seconds of film that are encoded at once: what a long film needs beside its rows stays small."""
+
+REACH_S = 10
+"""How far a second of the encoded film hears to each side."""
 
 _CHORD_FEATURES = len(ROOTS) + 1 + len(QUALITIES) + 1 + 1
 _DYNAMICS_FEATURES = 5
@@ -112,7 +119,22 @@ class TemporalVideoEncoder(nn.Module):
         nn.init.zeros_(self.seconds.bias)
 
     def forward(self, film: Film, dense: Dense | None = None) -> Tensor:
-        """[B, N, width]."""
+        """[B, N, width]; out of training a long film is worked through in blocks, which changes no number."""
+        length = film.motion.shape[1]
+        if self.training or length <= BLOCK_S:
+            return self._encode(film, dense)
+        blocks = []
+        for start in range(0, length, BLOCK_S):
+            stop = min(start + BLOCK_S, length)
+            left, right = max(0, start - REACH_S), min(length, stop + REACH_S)
+            part = None
+            if dense is not None:
+                inside = slice(DENSE_RATE * left, DENSE_RATE * right)
+                part = Dense(dense.rows[:, inside], dense.present[:, inside])
+            blocks.append(self._encode(_film_between(film, left, right), part)[:, start - left : stop - left])
+        return torch.cat(blocks, dim=1)
+
+    def _encode(self, film: Film, dense: Dense | None) -> Tensor:
         rows: Tensor = self.encoder(film) + self.dense_absent
         if dense is None:
             return rows
@@ -122,6 +144,17 @@ class TemporalVideoEncoder(nn.Module):
         share = present.view(present.shape[0], -1, DENSE_RATE).mean(dim=2)[..., None]
         result: Tensor = rows + share * seconds
         return result
+
+
+def _film_between(film: Film, start: int, stop: int) -> Film:
+    """The seconds from ``start`` to ``stop``; what is told once per film stays."""
+    return Film(
+        **{
+            field.name: value[:, start:stop] if value.dim() > 1 else value
+            for field in dataclasses.fields(film)
+            for value in [getattr(film, field.name)]
+        }
+    )
 
 
 def dense_features(rows: Tensor) -> Tensor:

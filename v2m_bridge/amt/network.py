@@ -111,7 +111,7 @@ class VideoEncoder(nn.Module):
 
     def forward(self, film: Film, over: Tensor | None = None) -> Tensor:
         """[B, N, width]; slot n hears slots n - 10 .. n + 10, but none where the film is ``over`` [B, N]."""
-        semantic = self.semantic(self.dropout((film.semantic - self.semantic_mean) * self.semantic_scale))
+        semantic = self._seen(film.semantic)
         emotion = self.emotion(film.emotion)
         motion = self.motion(torch.log1p(film.motion)[..., None] - 2.0)
         offset = film.scene_offset[..., None]
@@ -126,6 +126,14 @@ class VideoEncoder(nn.Module):
             mixed = mixer(heard.transpose(1, 2)).transpose(1, 2)
             rows = rows + self.dropout(F.gelu(mixed))
         return rows
+
+    def _seen(self, semantic: Tensor) -> Tensor:
+        """Projection of the standardised features; out of training one product, with no copy of the widest input."""
+        if self.training:
+            projected: Tensor = self.semantic(self.dropout((semantic - self.semantic_mean) * self.semantic_scale))
+            return projected
+        weight = self.semantic.weight * self.semantic_scale
+        return F.linear(semantic, weight, self.semantic.bias - weight @ self.semantic_mean)
 
 
 class Attention(nn.Module):

@@ -167,7 +167,7 @@ class ClipEncoder:
     """Encodes stills in batches; the six words are encoded once, when it is made.
 
     Args:
-        model: an open_clip model in float32 on the CPU; its text half is dropped.
+        model: an open_clip model in float32 on the CPU; it is taken over, and its text half dropped.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"`` (bfloat16 on the CPU, float16 on CUDA).
         identity: names the weights in caches and in the score.
@@ -178,12 +178,15 @@ class ClipEncoder:
     ) -> None:
         import torch
 
+        from v2m_bridge.footage.clip_tower import make_lean
+
         self.identity = identity
         self._device = torch.device(_chosen_device(device))
         self._dtype: torch.dtype = getattr(torch, _chosen_precision(precision, self._device.type))
         with torch.inference_mode():
             words = model.encode_text(tokenizer(list(EMOTIONS)), normalize=True)
             self._words = (model.logit_scale.exp() * words).float().T.contiguous().to(self._device)
+        make_lean(model.visual)
         self._visual = model.visual.eval().to(self._device, self._dtype)
         self._mean = torch.tensor(PIXEL_MEAN, device=self._device)[:, None, None]
         self._deviation = torch.tensor(PIXEL_DEVIATION, device=self._device)[:, None, None]
