@@ -28,7 +28,7 @@ from torch import Tensor
 from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Track, join_tracks
 from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
-from v2m_bridge.amt.dynamics import VARIATION, Dynamics, predict_dynamics, vary_dynamics
+from v2m_bridge.amt.dynamics import CUE_MARGIN, VARIATION, Dynamics, predict_dynamics, vary_dynamics
 from v2m_bridge.amt.heard import heard_in_slots
 from v2m_bridge.amt.network import as_film
 from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
@@ -72,7 +72,7 @@ def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[
         repeated = [film for film in films for _ in seeds]
         drawn = decode_batch(network, repeated, options * len(films))
         for k, film in enumerate(films):
-            found.append((drawn[k * count : (k + 1) * count], predict_dynamics(film)))
+            found.append((drawn[k * count : (k + 1) * count], predict_dynamics(film, margin=CUE_MARGIN)))
         print(f"  {len(found)} films decoded", flush=True)
     return found
 

@@ -253,3 +253,25 @@ def test_the_shipped_dynamics_follow_the_film() -> None:
     assert found.loudness[0] < found.loudness[400:500].mean()
     assert found.loudness[-1] < found.loudness[400:500].mean()
     assert float(np.abs(found.note_density - other.note_density).max()) > 0.1
+
+
+def test_a_cue_neither_swells_in_nor_dies_away_as_songs_do() -> None:
+    from v2m_bridge.amt.dynamics import CUE_MARGIN
+
+    short = film(50)
+    song, cue = predict_dynamics(short), predict_dynamics(short, margin=CUE_MARGIN)
+    assert cue.loudness.shape == cue.note_density.shape == (50,)
+    middle = float(cue.loudness[15:35].mean())
+    assert float(song.loudness[-3:].mean()) < 0.3 * float(song.loudness[15:35].mean())
+    assert float(cue.loudness[-3:].mean()) > 0.7 * middle
+    assert float(cue.loudness[:3].mean()) > 0.7 * middle
+
+
+def test_a_film_in_the_middle_of_a_longer_one() -> None:
+    short = film(12, 3)
+    wide = short.surrounded(30)  # more than it is long: mirrored over and over
+    assert wide.length == 72
+    assert np.array_equal(wide.motion[30:42], short.motion)
+    assert np.array_equal(wide.motion[18:30], short.motion[::-1])
+    assert np.array_equal(wide.motion[42:54], short.motion[::-1])
+    assert wide.slots_left.tolist() == list(range(71, -1, -1))

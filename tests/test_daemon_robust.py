@@ -151,11 +151,19 @@ def test_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_the_log_says_why_it_stopped(tmp_path: Path, name: str) -> None:
     port = free_port()
-    with (tmp_path / "log").open("wb") as log:
-        daemon = start(tmp_path / "home", port, stderr=log)
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+    try:
+        with (tmp_path / "log").open("wb") as log:
+            daemon = start(tmp_path / "home", port, stderr=log)
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
     wait_until_up(port)
-    daemon.send_signal(getattr(signal, name))
-    assert daemon.wait(60) == 0
+    try:
+        daemon.send_signal(getattr(signal, name))
+        assert daemon.wait(60) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
     lines = [json.loads(line) for line in (tmp_path / "log").read_text(encoding="utf-8").splitlines()]
     assert lines[-1]["message"].startswith("stopped because of") and name in lines[-1]["message"]
     assert not (tmp_path / "home" / "daemon.json").exists()

@@ -124,26 +124,52 @@ def test_the_film_is_continued_as_over(songs_file: Path) -> None:
     assert film.semantic_present.sum() == n
 
 
-@pytest.mark.parametrize("damage", ["missing", "short", "labels", "ids", "text", "nowhere", "truncated"])
-def test_a_file_of_another_layout_is_refused(songs_file: Path, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ("missing", "lacks motion"),
+        ("short", "rows, expected"),
+        ("labels", "chord_labels"),
+        ("ids", "chord ids reach"),
+        ("emotion", "emotion has 5 a row, expected 6"),
+        ("semantic", "semantic_q has 700 a row, expected 768"),
+        ("scale", "semantic_scale has 5 numbers"),
+        ("words", "motion does not hold numbers"),
+        ("nan", "loudness holds numbers that are not finite"),
+        ("mode", "key_mode holds 'x'"),
+        ("text", "it is no .npz"),
+        ("nowhere", "is not a file"),
+        ("truncated", "cannot be read"),
+    ],
+)
+def test_a_file_of_another_layout_is_refused(songs_file: Path, tmp_path: Path, damage: str, says: str) -> None:
     arrays = dict(np.load(songs_file))
     path = tmp_path / "bad.npz"
+    spoilt = {
+        "short": ("chord", lambda x: x[:-1]),
+        "labels": ("chord_labels", lambda x: x[::-1]),
+        "ids": ("chord", lambda x: x + 150),
+        "emotion": ("emotion", lambda x: x[:, :5]),
+        "semantic": ("semantic_q", lambda x: x[:, :700]),
+        "scale": ("semantic_scale", lambda x: x[:5]),
+        "words": ("motion", lambda x: x.astype(str)),
+        "nan": ("loudness", lambda x: np.where(np.arange(len(x)) == 7, np.nan, x)),
+        "mode": ("key_mode", lambda x: np.where(np.arange(len(x)) == 1, "x", x)),
+    }
     if damage == "missing":
         del arrays["motion"]
-    elif damage == "short":
-        arrays["chord"] = arrays["chord"][:-1]
-    elif damage == "labels":
-        arrays["chord_labels"] = arrays["chord_labels"][::-1]
-    elif damage == "ids":
-        arrays["chord"] = arrays["chord"] + 150
+    elif damage in spoilt:
+        name, spoil = spoilt[damage]
+        arrays[name] = spoil(arrays[name])
     if damage == "text":
         path.write_text("no archive")
     elif damage == "truncated":
         path.write_bytes(songs_file.read_bytes()[:5000])
     elif damage != "nowhere":
         np.savez(path, **arrays)
-    with pytest.raises(InputError, match=r"bad\.npz"):
+    with pytest.raises(InputError, match=r"bad\.npz") as refusal:
         load_dataset(path)
+    assert says in str(refusal.value)
 
 
 # the baselines

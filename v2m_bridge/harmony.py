@@ -81,13 +81,13 @@ def harmonise(
     """
     from v2m_bridge.amt.conditioning import condition
     from v2m_bridge.amt.decoding import decode_batch
-    from v2m_bridge.amt.dynamics import predict_dynamics
+    from v2m_bridge.amt.dynamics import CUE_MARGIN, predict_dynamics
 
     cuts_s = [timeline.seconds(cut.frame) for cut in timeline.cuts]
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     drawn = _drawn(_decode_options(slots, direction, options), options.candidates if aligner else 1)
     sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
-    courses = _courses(predict_dynamics(conditioning, dynamics), slots, drawn)
+    courses = _courses(predict_dynamics(conditioning, dynamics, CUE_MARGIN), slots, drawn)
     ranking = _ranked(aligner, features, slots, sequences, courses, direction) if aligner and len(drawn) > 1 else None
     chosen = ranking.chosen if ranking else 0
     sequence, course = sequences[chosen], courses[chosen]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
-from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits
+from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits, unmet_wishes
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
@@ -167,8 +167,10 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
+    wishes = hit_options(options)
+    timeline = replace(timeline, warnings=(*timeline.warnings, *unmet_wishes(timeline, wishes)))
     direction = direct(timeline, features, options)
-    hits = find_hits(timeline, hit_options(options), _movements(features))
+    hits = find_hits(timeline, wishes, _movements(features))
     fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, fit_options(options, direction))
     slots = harmonic_slots(fit, options.harmonic_rhythm_s)
     progress("chords", 0.0)

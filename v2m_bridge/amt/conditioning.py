@@ -67,6 +67,23 @@ class Conditioning:
             self.minor,
         )
 
+    def surrounded(self, margin: int) -> Conditioning:
+        """The film as the middle of a longer one: ``margin`` slots more on either side, mirrored about its ends."""
+        places = np.pad(np.arange(self.length), margin, mode="symmetric")
+        return Conditioning(
+            self.semantic[places],
+            self.emotion[places],
+            self.motion[places],
+            self.scene_offset[places],
+            self.semantic_present[places],
+            self.emotion_present[places],
+            self.motion_present[places],
+            np.arange(len(places) - 1, -1, -1, dtype=np.int64),
+            self.on_cut[places],
+            tuple(self.moods[place] for place in places),
+            self.minor,
+        )
+
 
 def empty_conditioning(n_slots: int, minor: bool = False, moods: Sequence[str | None] | None = None) -> Conditioning:
     """``n_slots`` slots of which nothing is known but their number (and a mood each, if given)."""

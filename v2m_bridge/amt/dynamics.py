@@ -44,6 +44,9 @@ VARIATION_LOG_LOUDNESS = 0.5
 VARIATION_S = 15.0
 """Seconds after which a variation has forgotten itself: the length of a phrase or two."""
 
+CUE_MARGIN = 30
+"""Slots read before and after a cue, mirrored from it: songs swell in and die away over half a minute, cues do not."""
+
 WINDOW = 600
 """Slots that are read at once; longer films are read in windows that overlap by a third."""
 
@@ -153,12 +156,22 @@ def load_dynamics_network(path: Path | None = None) -> tuple[DynamicsNetwork | O
 
 
 @torch.inference_mode()
-def predict_dynamics(conditioning: Conditioning, path: Path | None = None) -> Dynamics:
+def predict_dynamics(conditioning: Conditioning, path: Path | None = None, margin: int = 0) -> Dynamics:
     """Note density and loudness of every slot of a film; cost linear in its length.
+
+    Args:
+        conditioning: the film.
+        path: a checkpoint; None for the shipped one.
+        margin: read the film as the middle of one that is so many slots longer at both ends (``CUE_MARGIN``), so that
+            the music neither swells in nor dies away as whole songs do; 0 for a film as long as its song.
 
     Raises:
         CheckpointError: the checkpoint at ``path`` cannot be used.
     """
+    if margin:
+        wide = predict_dynamics(conditioning.surrounded(margin), path)
+        inner = slice(margin, margin + conditioning.length)
+        return replace(wide, note_density=wide.note_density[inner], loudness=wide.loudness[inner])
     network, identity = load_dynamics_network(path)
     n_slots = conditioning.length
     rows = torch.zeros(n_slots, 2)

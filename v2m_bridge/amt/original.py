@@ -306,7 +306,11 @@ def shape_from_names(tensors: Mapping[str, Tensor]) -> OriginalShape:
             decoder_layers=_count_layers(tensors, "decoder"),
             context=context,
         )
-    except (KeyError, ValueError, ZeroDivisionError) as error:
+    except KeyError as error:
+        raise CheckpointError(
+            f"these are not the weights of the published chord network: {error.args[0]} is not among them"
+        ) from error
+    except (ValueError, ZeroDivisionError) as error:
         raise CheckpointError(f"these are not the weights of the published chord network: {error}") from error
     if width % size or not 0 < width <= 4096 or not 0 < context <= 4096:
         raise CheckpointError(f"these are not the weights of the published chord network: sizes {shape}")

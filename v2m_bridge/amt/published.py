@@ -55,6 +55,11 @@ def import_published(path: Path, name: str | None = None, folder: Path | None = 
         raise InputError(f"{name!r} is no name for a checkpoint", "use letters, digits, dots and dashes")
     target = (folder or user_models()) / f"{name}.safetensors"
     weights = Weights(path, tensors, {}, name)
+    if not any(key.startswith(("bigru.", "transformer.")) for key in tensors):
+        raise CheckpointError(
+            f"checkpoint {path.name} is of neither published network (its first tensor is {min(tensors)})",
+            "networks of train are used in place: score --checkpoint, evaluate --checkpoint",
+        )
     if any(key.startswith("bigru.") for key in tensors):
         shape = regression_shape_from_names(tensors)
         regression = OriginalRegression(shape)
@@ -75,7 +80,9 @@ def _count(network: nn.Module) -> int:
 def _plain_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors by name; nothing in the file is run."""
     if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} does not exist")
+        raise CheckpointError(f"checkpoint {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    if not path.stat().st_size:
+        raise CheckpointError(f"checkpoint {path.name} is empty")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -89,7 +96,10 @@ def _plain_tensors(path: Path) -> dict[str, Tensor]:
             "ask its author for a file of plain weights (a state_dict)",
         ) from error
     except Exception as error:  # damaged files raise many kinds
-        raise CheckpointError(f"checkpoint {path.name} cannot be read: {type(error).__name__}") from error
+        raise CheckpointError(
+            f"checkpoint {path.name} is damaged, cut short or no file of weights; nothing was imported",
+            "compare its size with the original, or fetch it again",
+        ) from error
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not found:

@@ -275,7 +275,9 @@ def check_models(site: Site) -> Check:
     clip = Settings().clip_weights
     if clip and not clip.exists():
         return Check("models", "failed", f"V2M_CLIP_WEIGHTS names {clip}, which does not exist", "correct the path")
-    pulled = clip or next(iter(sorted((site.home / "models" / "clip").glob("*.*"))), None)
+    from v2m_bridge.footage.clip import find_weights
+
+    pulled = find_weights(clip)
     eyes = f"CLIP: {pulled}" if pulled else "no CLIP weights here: moods come from markers and --mood"
     return Check("models", "ok", f"{', '.join(found)}; {eyes}")
 

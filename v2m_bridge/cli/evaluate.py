@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 STAGE_WEIGHTS = {"data": 5, "likelihood": 15, "video ablations": 30, "baselines": 25, "affect table": 25}
 
 
+COLUMNS = ("H@1", "H@3", "H@5", "H@1 on\nchange", "NLL", "affect\nloss", "density\nRMSE", "loudn.\nRMSE")
+"""Headings that fit beside each other on 80 columns: a figure is never cut."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("evaluate")(evaluate)
@@ -101,16 +105,18 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 
 def _print_tables(found: Evaluation) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     from v2m_bridge.training.evaluate import PUBLISHED
 
-    columns = ("H@1", "H@3", "H@5", "H@1 on change", "NLL", "affective loss", "density RMSE", "loudness RMSE")
-    table = Table(title=f"{found.checkpoint} on {found.split}, {found.songs} songs")
-    table.add_column("predictor")
-    for column in columns:
-        table.add_column(column, justify="right")
+    table = Table(
+        title=f"{found.checkpoint} on {found.split}, {found.songs} songs", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("predictor", overflow="fold")
+    for column in COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
     rows = {"this checkpoint": _figures(found.figures)}
     rows |= {f"video {name}": _figures(figures) for name, figures in found.video.items()}
     rows |= {name: _figures(figures) for name, figures in found.baselines.items()} | PUBLISHED
@@ -118,7 +124,10 @@ def _print_tables(found: Evaluation) -> None:
         table.add_row(name, *_cells(figures))
     console = Console()
     console.print(table)
-    console.print(f"affective loss with the affect filter at 1: {found.steered_affective_loss:.4f}")
+    console.print(
+        f"affective loss with the affect filter at 1: {found.steered_affective_loss:.4f}; an answer that never changes "
+        "has the least: compare with constant"
+    )
     if found.affect is not None:
         console.print(_affect_table(found.affect))
 
@@ -133,17 +142,19 @@ def _cells(figures: dict[str, Any]) -> list[str]:
         rmse.get("note_density"),
         rmse.get("loudness"),
     ]
-    return ["" if value is None else f"{value:.4f}" for value in values]
+    return ["" if value is None else f"{value:.3f}" for value in values]
 
 
 def _affect_table(affect: AffectTable) -> Any:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     moods = list(next(iter(affect.shares.values())))
-    table = Table(title=f"share of chords in each emotion's set, {affect.seeds} seeds, affect {affect.affect:g}")
-    table.add_column("mood asked for")
-    for name in (*moods, "nats lost", "in key"):
-        table.add_column(name, justify="right")
+    title = f"share of chords in each emotion's set, {affect.seeds} seeds, affect {affect.affect:g}"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("mood")
+    for name in (*moods, "nats\nlost", "in\nkey"):
+        table.add_column(name, justify="right", no_wrap=True)
     for mood, shares in affect.shares.items():
         cells = [f"[bold]{share:.3f}[/bold]" if name == mood else f"{share:.3f}" for name, share in shares.items()]
         table.add_row(mood, *cells, f"{affect.cost[mood]:.3f}", f"{affect.in_key[mood]:.3f}")
@@ -151,11 +162,13 @@ def _affect_table(affect: AffectTable) -> Any:
 
 
 def _print_alignment(found: AlignmentEvaluation) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     songs = found.figures.songs
-    table = Table(title=f"{found.aligner} on {found.split}: the film's own music among {songs} songs")
+    title = f"{found.aligner} on {found.split}: the film's own music among {songs} songs"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("what is known")
     for name in ("R@1", "R@5", "R@10", "median rank"):
         table.add_column(name, justify="right")

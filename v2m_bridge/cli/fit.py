@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from v2m_bridge.sync.model import Fit, FitSummary
+    from v2m_bridge.sync.model import Fit
     from v2m_bridge.timeline.hits import HitKind, MotionOnset
     from v2m_bridge.timeline.model import Timeline
 
@@ -66,7 +66,7 @@ def fit(
     from v2m_bridge.sync.document import fit_document
     from v2m_bridge.sync.model import FitOptions
     from v2m_bridge.sync.motion import fit_with_motion
-    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits
+    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits, unmet_wishes
 
     hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight, motion_hits), spacing, cap)
     options = FitOptions(
@@ -79,6 +79,7 @@ def fit(
         steadiness=steadiness,
         mood=_mood(mood),
     )
+    _refuse_other_pictures(picture)
     timeline = _read(source, rate, quiet=as_json)
     motion = _movements(timeline, hit_options.weight(HitKind.MOTION), quiet=as_json)
     result = fit_with_motion(find_hits(timeline, hit_options, motion), timeline.duration_frames, timeline.rate, options)
@@ -89,8 +90,9 @@ def fit(
         return
     from rich.console import Console
 
-    _show(timeline, result, Console())
-    print_warnings([*timeline.warnings, *(_in_timecode(warning, timeline) for warning in result.warnings)])
+    _show(timeline, result, Console(), chosen=options.bpm is None)
+    unmet = unmet_wishes(timeline, hit_options)
+    print_warnings([*timeline.warnings, *unmet, *(_in_timecode(warning, timeline) for warning in result.warnings)])
 
 
 def _tempo(text: str) -> float | None:
@@ -151,6 +153,14 @@ def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOn
     return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
 
 
+def _refuse_other_pictures(path: Path | None) -> None:
+    """Before the work, not after it."""
+    from v2m_bridge.errors import InputError
+
+    if path is not None and path.suffix.lower() not in ("", ".svg"):
+        raise InputError(f"the tempo curve is drawn as SVG, not as {path.suffix}", f"name it {path.stem}.svg")
+
+
 def _draw(result: Fit, timeline: Timeline, path: Path) -> None:
     from v2m_bridge.errors import InputError
     from v2m_bridge.sync.curve import curve_svg
@@ -161,13 +171,18 @@ def _draw(result: Fit, timeline: Timeline, path: Path) -> None:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _show(timeline: Timeline, result: Fit, console: Console) -> None:
+def _show(timeline: Timeline, result: Fit, console: Console, chosen: bool) -> None:
     from rich.markup import escape
 
     from v2m_bridge.sync.curve import curve_line
 
     summary = result.summary
-    console.print(f"[bold]{escape(timeline.name)}[/bold]  {result.requested_bpm:g} bpm asked for")
+    low, high = (result.requested_bpm * (1 + side * result.options.tempo_range) for side in (-1, 1))
+    origin = "chosen" if chosen else "asked for"
+    console.print(
+        f"[bold]{escape(timeline.name)}[/bold]  {result.requested_bpm:g} bpm {origin}, {low:.0f} to {high:.0f} allowed",
+        highlight=False,
+    )
     if result.landings:
         console.print(_hits(timeline, result))
     for x in result.landings:
@@ -175,8 +190,9 @@ def _show(timeline: Timeline, result: Fit, console: Console) -> None:
             reason = _in_timecode(x.reason, timeline)
             console.print(f"{timeline.timecode(x.hit.frame)}  {reason}", highlight=False, markup=False)
     line = curve_line(result, timeline.duration_s, max(20, min(100, console.width - 24)))
-    console.print(f"{summary.min_bpm:6.1f} bpm {line} {summary.max_bpm:.1f} bpm", highlight=False)
-    for text in _figures(summary):
+    least, most = f"{summary.min_bpm:.1f}", f"{summary.max_bpm:.1f}"
+    console.print(f"{line} {least} bpm" if least == most else f"{line} {least} to {most} bpm", highlight=False)
+    for text in _figures(result):
         console.print(text, highlight=False)
 
 
@@ -185,18 +201,32 @@ def _in_timecode(text: str, timeline: Timeline) -> str:
     return re.sub(r"\bat frame (\d+)", lambda found: f"at {timeline.timecode(int(found[1]))}", text)
 
 
-def _figures(summary: FitSummary) -> list[str]:
+def _figures(result: Fit) -> list[str]:
+    summary = result.summary
+    if not summary.hits:
+        return [f"No cuts and no markers to land on: one tempo, {summary.min_bpm:g} bpm"]
     return [
         f"{summary.landed} of {summary.hits} hits land ({summary.landed_share:.0%}): {summary.downbeat_share:.0%} on "
         f"downbeats, {summary.beat_share:.0%} on other beats, {summary.eighth_share:.0%} on eighths",
-        f"The best constant tempo, {summary.constant_bpm:.2f} bpm, lands {summary.constant_landed_share:.0%}",
+        f"The best constant tempo of those allowed, {summary.constant_bpm:.2f} bpm, lands "
+        f"{summary.constant_landed_share:.0%}",
         *(
             [f"{summary.motion_landed} of {summary.motion_hits} movements of the picture land"]
             * (summary.motion_hits > 0)
         ),
-        f"Tempo steps: {summary.mean_step:.1%} on average, {summary.max_step:.1%} at most; "
-        f"{summary.odd_bars} bar{'' if summary.odd_bars == 1 else 's'} other than 4/4",
+        f"Tempo steps: {summary.mean_step:.1%} on average, {summary.max_step:.1%} at most; {_odd_bars(result)}",
     ]
+
+
+def _odd_bars(result: Fit, most: int = 12) -> str:
+    """Which bars are not 4/4."""
+    count = result.summary.odd_bars
+    if not count:
+        return "every bar is 4/4"
+    odd = [bar for bar in result.tempo_map.bars(result.end_beat) if (bar.numerator, bar.denominator) != (4, 4)]
+    shown = ", ".join(f"{bar.number} ({bar.numerator}/{bar.denominator})" for bar in odd[:most])
+    more = f" and {len(odd) - most} more" if len(odd) > most else ""
+    return f"{count} bar{'' if count == 1 else 's'} other than 4/4: {shown}{more}"
 
 
 def _hits(timeline: Timeline, result: Fit) -> Table:
@@ -215,7 +245,7 @@ def _hits(timeline: Timeline, result: Fit) -> Table:
         place = f"{position.bar}|{position.beat}" + ("+" if position.tick else "")
         bpm = result.tempo_map.bpm_at_seconds(result.tempo_map.seconds_at(x.beat) + 1e-6)
         kind = x.hit.kind.value + (" (must)" if x.hit.must else "")
-        note = x.hit.label or ("" if not x.reason else "see below")
+        note = ", ".join(filter(None, (x.hit.label, "see below" if x.reason else "")))
         lands = f"[{styles[x.lands.value]}]{x.lands.value}[/]"
         table.add_row(
             timeline.timecode(x.hit.frame), kind, place, f"{x.error_frames:+.2f}", lands, f"{bpm:.1f}", escape(note)

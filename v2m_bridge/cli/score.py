@@ -211,11 +211,9 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
     table.add_row("film", f"{result.timeline.name}, {len(result.timeline.shots)} shots, {_duration(result)}")
     table.add_row("key", result.key)
     table.add_row("tempo", _tempo_line(result))
-    table.add_row(
-        "hits",
-        f"{summary.landed} of {summary.hits} land within half a frame "
-        f"(best constant tempo, {summary.constant_bpm:.1f} bpm: {summary.constant_landed_share:.0%})",
-    )
+    table.add_row("hits", _hit_line(result))
+    if summary.motion_hits:
+        table.add_row("movements", f"{summary.motion_landed} of {summary.motion_hits} land")
     table.add_row("chords", _chord_line(result))
     if result.ranking is not None:
         ranking = result.ranking
@@ -224,7 +222,7 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
             f"{len(ranking.candidates)} scores: no. {ranking.alignment_rank} in following the film, "
             f"no. {ranking.likelihood_rank} in likelihood",
         )
-    table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)})" for part in result.parts))
+    table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)} notes)" for part in result.parts))
     if result.preview is not None:
         table.add_row("preview", _preview_line(result.preview))
     Console().print(table)
@@ -232,6 +230,19 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
     for path in files.values():
         # not through rich: a path stays whole, so that it can be clicked and copied
         print(f"  {path}")
+
+
+def _hit_line(result: Score) -> str:
+    """Cuts and markers; movements of the picture have a line of their own."""
+    summary = result.fit.summary
+    firm = summary.hits - summary.motion_hits
+    if not firm:
+        return "no cuts and no markers"
+    return (
+        f"{summary.landed - summary.motion_landed} of {firm} cuts and markers land (best constant tempo, "
+        f"{summary.constant_bpm:.1f} bpm: {summary.constant_landed_share:.0%}"
+        f"{', movements counted too' if summary.motion_hits else ''})"
+    )
 
 
 def _tempo_line(result: Score) -> str:

@@ -91,10 +91,13 @@ def pull_clip(progress: Progress = silent) -> Path:
     Raises:
         SetupError: the hub cannot be reached or does not have them.
     """
+    import logging
+
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
     folder = clip_folder()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries would be a page of noise
     progress("download", 0.0)
     problem: Exception | None = None
     for name in HUB_FILES:

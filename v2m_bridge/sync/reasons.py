@@ -60,6 +60,11 @@ def _must_reason(
     gap_s = float(hit.seconds) - (float(landings[before].hit.seconds) if before >= 0 else 0.0)
     name = f"the must-hit at frame {landings[before].hit.frame}" if before >= 0 else "the start"
     fewer = max(2, math.floor(gap_s / limits.eighth_s / 2))
+    if any(_within_limits(2 * count, gap_s, limits) for count in (fewer, fewer + 1)):
+        return (
+            f"{fewer} beats at {60 * fewer / gap_s:.1f} bpm or {fewer + 1} at {60 * (fewer + 1) / gap_s:.1f} "
+            f"from {name}, but not {_pace(limits)} together with the hits around it"
+        )
     return (
         f"no whole number of beats from {name} fits the tempo limits around it "
         f"({fewer} beats: {60 * fewer / gap_s:.1f} bpm, {fewer + 1} beats: {60 * (fewer + 1) / gap_s:.1f} bpm, "
@@ -83,12 +88,20 @@ def _miss_reason(landings: Sequence[Landing], index: int, landed: Sequence[int],
     fewer = max(1, math.floor(gap_s / limits.eighth_s))
     tempi = {count: 30 * count / gap_s for count in (fewer, fewer + 1)}
     ways = " or ".join(f"{count} eighth{'s' if count > 1 else ''} at {bpm:.1f} bpm" for count, bpm in tempi.items())
-    if any(30 / limits.high_s <= bpm <= 30 / limits.low_s for bpm in tempi.values()):
-        return (
-            f"out of reach: {ways} from {name}, but not in steps of {limits.max_ratio - 1:.0%} together with the hits "
-            "around it"
-        )
+    if any(_within_limits(count, gap_s, limits) for count in tempi):
+        return f"out of reach: {ways} from {name}, but not {_pace(limits)} together with the hits around it"
     return f"out of reach: {ways} from {name} (allowed {30 / limits.high_s:.1f} to {30 / limits.low_s:.1f})"
+
+
+def _pace(limits: Limits) -> str:
+    step = limits.max_ratio - 1
+    return f"in steps of {step:.0%}" if step > 0.0005 else "at one tempo"
+
+
+def _within_limits(eighths: int, gap_s: float, limits: Limits) -> bool:
+    """Whether so many eighths fill the gap at an allowed tempo, both of its ends moved as far as is allowed."""
+    slack_s = 2 * limits.tolerance_s
+    return (gap_s - slack_s) / eighths <= limits.high_s and (gap_s + slack_s) / eighths >= limits.low_s
 
 
 def _neighbours(index: int, candidates: Sequence[int]) -> list[tuple[str, int]]:

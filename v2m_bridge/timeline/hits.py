@@ -70,6 +70,8 @@ DEFAULT_WEIGHTS: Mapping[HitKind, float] = MappingProxyType(
 )
 """A soft change of shot is felt less exactly than a cut; an editor's marker more. Motion is off until asked for."""
 
+DEFAULT_MUST_NAME = "HIT"
+
 MUST_FACTOR = 2.0
 """A must-hit weighs this much more than another marker, for the choice between musts that exclude each other."""
 
@@ -88,7 +90,7 @@ class HitOptions:
         max_per_minute: at most so many hits in any 60 seconds, the weightiest first; None: no cap; musts always stay.
     """
 
-    must_name: str = "HIT"
+    must_name: str = DEFAULT_MUST_NAME
     ignored_colors: tuple[str, ...] = ()
     weights: Mapping[HitKind, float] = field(default_factory=dict)
     minimum_spacing_s: float = 0.0
@@ -128,6 +130,22 @@ def find_hits(
         found[hit.frame] = hit if other is None else _merged(other, hit)
     hits = [found[frame] for frame in sorted(found)]
     return tuple(_thinned(hits, options))
+
+
+def unmet_wishes(timeline: Timeline, options: HitOptions) -> tuple[str, ...]:
+    """Warnings about names and colours that were asked for and that no marker has."""
+    warnings = []
+    name = options.must_name.strip()
+    if name.casefold() not in ("", DEFAULT_MUST_NAME.casefold()) and not any(
+        _is_must(marker.name, name) for marker in timeline.markers
+    ):
+        warnings.append(f"no marker is named {name!r}: there are no must-hits")
+    colors = {marker.color.casefold() for marker in timeline.markers}
+    missing = [color for color in options.ignored_colors if color.casefold() not in colors]
+    if missing:
+        have = ", ".join(sorted(color for color in colors if color)) or "no colour"
+        warnings.append(f"no marker is {' or '.join(missing)} (--ignore-color); the markers have {have}")
+    return tuple(warnings)
 
 
 def _check_options(options: HitOptions) -> None:

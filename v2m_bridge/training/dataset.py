@@ -14,8 +14,9 @@ import numpy.typing as npt
 from v2m_bridge.amt.conditioning import Conditioning
 from v2m_bridge.amt.vocabulary import END_ID, PAD_ID
 from v2m_bridge.errors import InputError
-from v2m_bridge.footage.model import FloatArray
+from v2m_bridge.footage.model import SEMANTIC_SIZE, FloatArray
 from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
+from v2m_bridge.music.emotions import EMOTIONS
 
 STEPS = 300
 """Longest sequence of the published system, in seconds."""
@@ -108,7 +109,8 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"{path.name} cannot be read as .npz: {error}") from error
+        reason = "it is no .npz, or was not copied completely" if "pickle" in str(error) else str(error)
+        raise InputError(f"{path.name} cannot be read as .npz: {reason}") from error
 
 
 def _check(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
@@ -125,11 +127,34 @@ def _check(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
     for name, length in lengths.items():
         if len(arrays[name]) != length:
             raise InputError(f"{path.name}: {name} has {len(arrays[name])} rows, expected {length}")
+    _check_values(path, arrays)
     labels = [parse_label(str(label)).id for label in arrays["chord_labels"]]
     if labels != [Chord.from_id(index).id for index in range(N_CHORDS)]:
         raise InputError(f"{path.name}: chord_labels are not in the order of this version's vocabulary")
     if lengths["chord"] and int(arrays["chord"].astype(np.int64).max()) >= N_CHORDS:
         raise InputError(f"{path.name}: chord ids reach {arrays['chord'].max()}, the vocabulary has {N_CHORDS}")
+
+
+def _check_values(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+    """Widths, numbers that are finite, modes: whatever would fail or quietly spoil a figure later."""
+    widths: dict[str, tuple[int, ...]] = {name: () for name in (*_PER_CHORD, "scene_offset", "motion", *_PER_SONG)}
+    widths |= {"emotion": (len(EMOTIONS),), "semantic_q": (SEMANTIC_SIZE,)}
+    for name, width in widths.items():
+        if arrays[name].shape[1:] != width:
+            has = "x".join(map(str, arrays[name].shape[1:])) or "one number"
+            wanted = "x".join(map(str, width)) or "one number"
+            raise InputError(f"{path.name}: {name} has {has} a row, expected {wanted}")
+    for name in ("semantic_scale", "semantic_offset"):
+        if arrays[name].shape != (SEMANTIC_SIZE,):
+            raise InputError(f"{path.name}: {name} has {arrays[name].size} numbers, expected {SEMANTIC_SIZE}")
+    for name in (*_PER_CHORD, *_PER_FRAME, "semantic_scale", "semantic_offset"):
+        if arrays[name].dtype.kind not in "fiub":
+            raise InputError(f"{path.name}: {name} does not hold numbers")
+        if arrays[name].dtype.kind == "f" and not bool(np.isfinite(arrays[name]).all()):
+            raise InputError(f"{path.name}: {name} holds numbers that are not finite")
+    modes = sorted({str(mode) for mode in arrays["key_mode"]} - {"major", "minor"})
+    if modes:
+        raise InputError(f"{path.name}: key_mode holds {modes[0]!r}, expected major or minor")
 
 
 def _film(
