@@ -60,6 +60,10 @@ def _measure(source: Path, media_roots: list[Path], clip: bool, progress: Progre
     return timeline, measure(timeline, options, progress)
 
 
+FEELS = 3
+"""Column of the emotion, left out where CLIP did not look."""
+
+
 def _check_sheet(sheet: Path | None) -> None:
     from v2m_bridge.errors import InputError
 
@@ -94,10 +98,11 @@ def _show(timeline: Timeline, document: FeaturesDocument) -> None:
     table = Table(title="Second by second", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("Second", "Motion", "Since cut"):
         table.add_column(name, justify="right")
-    table.add_column("Feels")
-    table.add_column("Cuts at")
+    seen = any(document.emotion)
+    for name in ("Feels",) * seen + ("Cuts at", "Moves at"):
+        table.add_column(name)
     for row in _rows(timeline, document):
-        table.add_row(*row)
+        table.add_row(*(cell for place, cell in enumerate(row) if seen or place != FEELS))
     console.print(table)
 
 
@@ -106,6 +111,9 @@ def _rows(timeline: Timeline, document: FeaturesDocument) -> list[tuple[str, ...
     for cut in timeline.cuts:
         kind = "" if cut.kind.value == "cut" else f" ({cut.kind.value})"
         cuts.setdefault(int(timeline.seconds(cut.frame)), []).append(timeline.timecode(cut.frame) + kind)
+    moves: dict[int, list[str]] = {}
+    for onset in document.onsets:
+        moves.setdefault(int(onset.seconds), []).append(f"{onset.seconds:.2f} s")
     rows: list[tuple[str, ...]] = []
     for second, (motion, offset, emotion) in enumerate(
         zip(document.motion, document.scene_offset, document.emotion, strict=True)
@@ -113,5 +121,14 @@ def _rows(timeline: Timeline, document: FeaturesDocument) -> list[tuple[str, ...
         strongest = max(zip(emotion, document.emotions, strict=True)) if emotion else None
         feels = f"{strongest[1]} {strongest[0]:.0%}" if strongest else ""
         moved = "absent" if motion is None else f"{motion:.2f}"
-        rows.append((str(second), moved, f"{offset} s", feels, ", ".join(cuts.get(second, []))))
+        rows.append(
+            (
+                str(second),
+                moved,
+                f"{offset} s",
+                feels,
+                ", ".join(cuts.get(second, [])),
+                ", ".join(moves.get(second, [])),
+            )
+        )
     return rows
