@@ -37,7 +37,7 @@ CUT_PENALTY = 2.0
 ALTERNATION_SLOTS = 12
 """Two chords that stand longer than so many slots each do not seesaw."""
 
-ENDING_BONUS = 4.0
+ENDING_BONUS = 6.0
 """Log odds that the tonic gains in the last slot."""
 
 
