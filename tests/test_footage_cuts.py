@@ -187,9 +187,9 @@ def test_without_opencv_the_error_says_what_to_install(monkeypatch: pytest.Monke
         CutFinder(RATE)
 
 
-def test_the_same_seed_draws_the_same_film(tmp_path: Path) -> None:
-    first, second = (synthesise_film(tmp_path / name, size=(160, 90)) for name in ("a.mp4", "b.mp4"))
-    assert first.path.read_bytes() == second.path.read_bytes()
-    assert first.cuts == second.cuts
-    other = synthesise_film(tmp_path / "c.mp4", size=(160, 90), seed=8)
-    assert other.path.read_bytes() != first.path.read_bytes()
+def test_the_same_seed_draws_the_same_film() -> None:
+    """The pictures; an encoder that works in threads may spread its bits otherwise."""
+    plan = random_plan(3, shots=6)
+    first, second, other = (np.stack(list(draw_film(plan, (160, 90), seed))) for seed in (7, 7, 8))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
