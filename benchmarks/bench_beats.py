@@ -22,13 +22,13 @@ import numpy as np
 from bench_footage import RATE, make_film
 
 from v2m_bridge.footage.bare_video import read_video
-from v2m_bridge.footage.dense import DenseMeter
 from v2m_bridge.footage.measure import MeasureOptions, measure
-from v2m_bridge.footage.movement import MovementMeter
-from v2m_bridge.footage.onsets import contacts_of_take
-from v2m_bridge.footage.reading import Take
-from v2m_bridge.footage.source import VideoSource
-from v2m_bridge.footage.trace import Reducer, Trace, UInt8Array
+from v2m_bridge.footage.movement.onsets import contacts_of_take
+from v2m_bridge.footage.passes.dense import DenseMeter
+from v2m_bridge.footage.passes.reading import Take
+from v2m_bridge.footage.video.movement import MovementMeter
+from v2m_bridge.footage.video.source import VideoSource
+from v2m_bridge.footage.video.trace import Reducer, Trace, UInt8Array
 from v2m_bridge.timeline.model import Timeline
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))

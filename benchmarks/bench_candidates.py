@@ -32,9 +32,9 @@ from v2m_bridge.amt.dynamics import CUE_MARGIN, VARIATION, Dynamics, predict_dyn
 from v2m_bridge.amt.heard import heard_in_slots
 from v2m_bridge.amt.network import as_film
 from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
-from v2m_bridge.training.alignment import ALIGNMENT_RECIPE, train_alignment
-from v2m_bridge.training.dataset import Song, load_dataset
-from v2m_bridge.training.loop import keep_freed_memory
+from v2m_bridge.training.fitting.alignment import ALIGNMENT_RECIPE, train_alignment
+from v2m_bridge.training.fitting.loop import keep_freed_memory
+from v2m_bridge.training.songs.dataset import Song, load_dataset
 
 FILMS_AT_ONCE = 5
 

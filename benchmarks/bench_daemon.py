@@ -22,7 +22,7 @@ from pathlib import Path
 from v2m_bridge.daemon.client import DaemonClient
 from v2m_bridge.daemon.tokens import read_token
 from v2m_bridge.daemon.whereabouts import running
-from v2m_bridge.demo import EDIT, RATE, make_demo, write_edit
+from v2m_bridge.demo.edit import EDIT, RATE, make_demo, write_edit
 from v2m_bridge.options import ScoreOptions
 
 LISTENERS = 200

@@ -31,7 +31,7 @@ BITRATE = "8M"
 
 def pictures(seconds: int) -> Iterator[np.ndarray]:
     """Pans over textured pictures with film grain, a cut every 3.3 seconds."""
-    from v2m_bridge.footage.synthesis import Scene, ShotPlan, draw_film
+    from v2m_bridge.demo.synthesis import Scene, ShotPlan, draw_film
 
     width, height = SIZE
     rng = np.random.default_rng(11)
@@ -48,7 +48,7 @@ def pictures(seconds: int) -> Iterator[np.ndarray]:
 
 
 def make_film(path: Path, seconds: int) -> None:
-    from v2m_bridge.footage.synthesis import encode_film
+    from v2m_bridge.demo.synthesis import encode_film
 
     encode_film(path, pictures(seconds), size=SIZE, rate=RATE, options={"preset": "veryfast", "b": BITRATE})
 
@@ -77,7 +77,7 @@ def bare_decode(path: Path) -> None:
 
 
 def our_pass(path: Path) -> None:
-    from v2m_bridge.footage.film import scan_film
+    from v2m_bridge.footage.passes.film import scan_film
 
     scan_film(path)
 
@@ -144,7 +144,7 @@ def bench_clip(count: int) -> None:
 
     import torch
 
-    from v2m_bridge.footage.clip import CLIP_MODEL, ClipEncoder, import_open_clip
+    from v2m_bridge.footage.clip.encoder import CLIP_MODEL, ClipEncoder, import_open_clip
     from v2m_bridge.music.emotions import EMOTIONS
 
     logging.disable(logging.WARNING)
@@ -178,7 +178,7 @@ def bench_clip(count: int) -> None:
 LONG = """
 import resource, sys
 from pathlib import Path
-from v2m_bridge.footage.film import scan_film
+from v2m_bridge.footage.passes.film import scan_film
 scan = scan_film(Path(sys.argv[1]))
 print(scan.duration_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
@@ -186,7 +186,7 @@ print(scan.duration_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 def bench_memory(folder: Path) -> None:
     """Two hours at 24 frames a second; small pictures, because what grows with a film's length is per frame."""
-    from v2m_bridge.footage.synthesis import encode_film
+    from v2m_bridge.demo.synthesis import encode_film
 
     path, size = folder / "long.mp4", (256, 144)
     noise = np.random.default_rng(1).integers(0, 256, (40, size[1], size[0], 3), np.uint8)

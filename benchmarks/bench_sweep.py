@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from v2m_bridge.hosts.read_edit import read_edit
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.timeline.sweep import Piece, sweep
 
 RATE = Fraction(24000, 1001)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from v2m_bridge.hosts.read_edit import read_edit
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.sync.constant import best_constant, landed_at
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.synthesis import encode_film
+from v2m_bridge.demo.synthesis import encode_film
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.synthesis import encode_film
+from v2m_bridge.demo.synthesis import encode_film
 
 Picture = npt.NDArray[np.uint8]
 Colour = tuple[float, float, float]

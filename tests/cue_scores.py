@@ -15,7 +15,7 @@ from v2m_bridge.music.chords import ChordEvent
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.locks import parse_primer
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.score import ChordDocument, DynamicsDocument, PartDocument, Score, SecondDocument
+from v2m_bridge.score.model import ChordDocument, DynamicsDocument, PartDocument, Score, SecondDocument
 from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import FitOptions

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.daemon.config import EngineSetup
-from v2m_bridge.daemon.jobs import Summary
+from v2m_bridge.daemon.jobs.job import Summary
 from v2m_bridge.errors import CheckpointError, InputError
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress

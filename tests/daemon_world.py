@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import uvicorn
 
-from v2m_bridge.daemon.app import Daemon, create_daemon
 from v2m_bridge.daemon.client import DaemonClient
 from v2m_bridge.daemon.config import DaemonConfig, EngineSetup, Limits
+from v2m_bridge.daemon.http.app import Daemon, create_daemon
 from v2m_bridge.daemon.server import Server
 from v2m_bridge.daemon.service import Pusher
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 import av
 import numpy as np
 
-from v2m_bridge.footage.source import VideoSource
-from v2m_bridge.footage.synthesis import Scene, ShotPlan, encode_film
+from v2m_bridge.demo.synthesis import Scene, ShotPlan, encode_film
+from v2m_bridge.footage.video.source import VideoSource
 from v2m_bridge.timeline.model import CutKind
 
 SIZE = (96, 64)

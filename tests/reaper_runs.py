@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from v2m_bridge.hosts.doubles.reaper_host import Host
-from v2m_bridge.hosts.doubles.reaper_lua import Reaper
-from v2m_bridge.hosts.doubles.reaper_midi import controls_of, notes_of, texts_of
-from v2m_bridge.hosts.doubles.reaper_project import Project, Track
-from v2m_bridge.hosts.reaper_session import plan_session
-from v2m_bridge.hosts.write_job import post_job
-from v2m_bridge.score import Score
+from v2m_bridge.reaper.session import plan_session
+from v2m_bridge.reaper.write_job import post_job
+from v2m_bridge.score.model import Score
+from v2m_bridge.testing.reaper.host import Host
+from v2m_bridge.testing.reaper.lua import Reaper
+from v2m_bridge.testing.reaper.midi import controls_of, notes_of, texts_of
+from v2m_bridge.testing.reaper.project import Project, Track
 
 SCRIPTS = Path(__file__).parent.parent / "integrations" / "reaper" / "Score"
 IMPORT = SCRIPTS / "v2m_Import score.lua"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.score import ChordDocument, PartDocument, Score
+from v2m_bridge.score.model import ChordDocument, PartDocument, Score
 from v2m_bridge.sync.document import FitDocument, SummaryDocument, TempoDocument
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document
 from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline

@@ -7,8 +7,8 @@ import wave
 from pathlib import Path
 
 from v2m_bridge.daemon.config import EngineSetup
-from v2m_bridge.daemon.jobs import Summary
-from v2m_bridge.hosts.read_edit import read_edit
+from v2m_bridge.daemon.jobs.job import Summary
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress
 from v2m_bridge.timeline.document import timeline_document

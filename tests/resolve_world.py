@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from v2m_bridge.daemon.inbox import Inbox
+from v2m_bridge.daemon.inbox.folder import Inbox
 from v2m_bridge.errors import V2MError
-from v2m_bridge.hosts.doubles.resolve import Edition, ResolveModel
-from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, EditMarker, Media, Track
-from v2m_bridge.hosts.doubles.resolve_scripts import ScriptHost
-from v2m_bridge.hosts.resolve_install import LUA_NAME, PYTHON_NAME, BringBack, Machine, exchange, install
+from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, Machine, exchange, install
+from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track
+from v2m_bridge.testing.resolve.model import Edition, ResolveModel
+from v2m_bridge.testing.resolve.scripts import ScriptHost
 
 CHORD_SYMBOLS = ("Am", "F", "C", "G7")
 

@@ -41,10 +41,15 @@ from v2m_bridge.music.chords import ChordEvent, parse_label
 from v2m_bridge.music.dynamics import velocity
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.timing.tempo import TempoMap
-from v2m_bridge.training.alignment import Windows, contrastive_loss, heard_in_song, train_alignment, window_loss
-from v2m_bridge.training.alignment_metrics import OFFSETS_S, alignment_figures, evaluate_alignment, window_scores
-from v2m_bridge.training.dataset import MuviSync, Song, load_dataset
-from v2m_bridge.training.loop import Recipe
+from v2m_bridge.training.fitting.alignment import Windows, contrastive_loss, heard_in_song, train_alignment, window_loss
+from v2m_bridge.training.fitting.loop import Recipe
+from v2m_bridge.training.judging.alignment_metrics import (
+    OFFSETS_S,
+    alignment_figures,
+    evaluate_alignment,
+    window_scores,
+)
+from v2m_bridge.training.songs.dataset import MuviSync, Song, load_dataset
 from v2m_bridge.training.train import TrainOptions, train_all
 
 TINY = AlignmentShape(video_width=16, music_width=16, members=2, size=12, local_size=6, cells=24, dropout=0.1)

@@ -19,11 +19,11 @@ from v2m_bridge.amt.dynamics import (
     DynamicsShape,
     vary_dynamics,
 )
-from v2m_bridge.demo import Demo, make_demo
-from v2m_bridge.hosts.write_score import read_score
+from v2m_bridge.compose.pipeline import Engine, compose, write_files
+from v2m_bridge.demo.edit import Demo, make_demo
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.pipeline import Engine, compose, write_files
-from v2m_bridge.score import Score
+from v2m_bridge.score.model import Score
+from v2m_bridge.score.write_json import read_score
 
 
 @pytest.fixture(scope="module")

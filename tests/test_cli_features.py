@@ -10,7 +10,7 @@ import pytest
 from footage_makers import sound_file
 
 from v2m_bridge.cli.main import main
-from v2m_bridge.footage.synthesis import synthesise_film
+from v2m_bridge.demo.synthesis import synthesise_film
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -56,7 +56,7 @@ def test_features_as_a_table_and_a_contact_sheet(
 
 
 def test_features_of_an_edit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from v2m_bridge.demo import make_demo
+    from v2m_bridge.demo.edit import make_demo
 
     demo = make_demo(tmp_path)
     code, out, _ = run(capsys, "features", str(demo.edit), "--json", "--no-clip")

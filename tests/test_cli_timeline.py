@@ -12,10 +12,10 @@ from pathlib import Path
 
 import edit_makers as make
 import pytest
-
-from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.hosts.write_hits_csv import COLUMNS, write_hits_csv
+
+from v2m_bridge.edits.read_edit import read_edit
+from v2m_bridge.errors import InputError
 from v2m_bridge.sync.document import FitDocument, HitDocument, SummaryDocument
 from v2m_bridge.sync.model import Lands
 from v2m_bridge.timeline.document import timeline_document

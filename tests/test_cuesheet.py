@@ -13,16 +13,16 @@ import pytest
 from cue_scores import film, make_score, thumbnails
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.cue_facts import CueFacts
-from v2m_bridge.hosts.write_cuesheet import pretty, write_cuesheet
-from v2m_bridge.hosts.write_cuesheet_csv import COLUMNS, write_cuesheet_csv
-from v2m_bridge.hosts.write_midi import write_midi
-from v2m_bridge.hosts.write_score import read_score, write_score
 from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.symbols import parse_symbol
-from v2m_bridge.score import ChordDocument, MoodDocument, Score, SecondDocument
+from v2m_bridge.score.cue_facts import CueFacts
+from v2m_bridge.score.model import ChordDocument, MoodDocument, Score, SecondDocument
+from v2m_bridge.score.write_csv import COLUMNS, write_cuesheet_csv
+from v2m_bridge.score.write_cuesheet import pretty, write_cuesheet
+from v2m_bridge.score.write_json import read_score, write_score
+from v2m_bridge.score.write_midi import write_midi
 
 
 @pytest.fixture(scope="module")

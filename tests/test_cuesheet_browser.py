@@ -16,8 +16,8 @@ pytest.importorskip("fcntl", reason="the browser is driven over inherited file d
 from chromium import Page, chromium, page
 from cue_scores import film, make_score, thumbnails
 
-from v2m_bridge.hosts.write_cuesheet import pretty, write_cuesheet
-from v2m_bridge.score import MoodDocument, Score, SecondDocument
+from v2m_bridge.score.model import MoodDocument, Score, SecondDocument
+from v2m_bridge.score.write_cuesheet import pretty, write_cuesheet
 from v2m_bridge.sync.document import fit_document, tempo_map_from_document
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from daemon_world import TOKEN, World, config, running_daemon
 
-from v2m_bridge.daemon.broker import MOST_WAITING, Broker
+from v2m_bridge.compose.pipeline import STAGES
 from v2m_bridge.daemon.config import Limits
-from v2m_bridge.daemon.stages import STAGE_SHARES, overall
-from v2m_bridge.pipeline import STAGES
+from v2m_bridge.daemon.events import MOST_WAITING, Broker
+from v2m_bridge.daemon.worker.stages import STAGE_SHARES, overall
 
 
 @pytest.fixture(scope="module")

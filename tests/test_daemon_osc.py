@@ -17,7 +17,7 @@ from daemon_world import World, config, free_port, otio, running_daemon
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
-from v2m_bridge.daemon.jobs import Job
+from v2m_bridge.daemon.jobs.job import Job
 from v2m_bridge.daemon.osc import message, parse
 from v2m_bridge.daemon.paths import JobFolder
 from v2m_bridge.errors import InputError

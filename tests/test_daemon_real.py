@@ -15,7 +15,7 @@ from daemon_world import World, config, running_daemon
 
 from v2m_bridge.daemon.client import score_via_daemon
 from v2m_bridge.daemon.config import DaemonConfig, EngineSetup
-from v2m_bridge.demo import make_demo
+from v2m_bridge.demo.edit import make_demo
 from v2m_bridge.options import ScoreOptions
 
 REAL = DaemonConfig.__dataclass_fields__["runner"].default

@@ -23,13 +23,13 @@ import schemathesis
 from daemon_world import HERE, TOKEN, World, config, free_port, otio, running_daemon
 from hypothesis import HealthCheck, given, seed, settings
 
-from v2m_bridge.daemon import inbox
 from v2m_bridge.daemon.config import DaemonConfig
-from v2m_bridge.daemon.jobs import State
-from v2m_bridge.daemon.locks import FileLock
-from v2m_bridge.daemon.store import JobStore
-from v2m_bridge.daemon.worker import OUTCOME_FILE
+from v2m_bridge.daemon.inbox.folder import folder as inbox
+from v2m_bridge.daemon.jobs.job import State
+from v2m_bridge.daemon.jobs.store import JobStore
+from v2m_bridge.daemon.worker.process import OUTCOME_FILE
 from v2m_bridge.errors import SetupError
+from v2m_bridge.files.lock import FileLock
 
 LONG = bool(os.environ.get("V2M_LONG"))
 KILLS = 50 if LONG else 4

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from v2m_bridge.cli.main import app
 from v2m_bridge.daemon.config import Limits
-from v2m_bridge.daemon.guard import Buckets
+from v2m_bridge.daemon.http.guard import Buckets
 from v2m_bridge.daemon.paths import allowed_edit, confine_media, safe_name
 from v2m_bridge.daemon.tokens import OneTimeLinks, ensure_token
 from v2m_bridge.errors import InputError, V2MError
@@ -128,7 +128,7 @@ def test_a_body_without_a_length_is_counted(world: World, path: str) -> None:
 def test_nothing_answers_too_often(tmp_path: Path, method: str, path: str) -> None:
     from starlette.testclient import TestClient
 
-    from v2m_bridge.daemon.app import create_daemon
+    from v2m_bridge.daemon.http.app import create_daemon
 
     daemon = create_daemon(config(tmp_path, port=8765, limits=Limits(requests_per_s=0.001, request_burst=1)))
     with TestClient(daemon.asgi, base_url="http://127.0.0.1:8765", headers=bearer()) as client:

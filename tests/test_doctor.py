@@ -14,9 +14,9 @@ from resolve_world import TOKEN, Jobs, daemon, film
 from v2m_bridge.cli import checks
 from v2m_bridge.cli.checks import Check, Site, all_checks
 from v2m_bridge.cli.main import main
-from v2m_bridge.hosts import reaper_install
-from v2m_bridge.hosts.reaper_install import ReaperMachine
-from v2m_bridge.hosts.resolve_install import LUA_NAME, Machine, install
+from v2m_bridge.reaper import install as reaper_install
+from v2m_bridge.reaper.install import ReaperMachine
+from v2m_bridge.resolve.install import LUA_NAME, Machine, install
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import edit_makers as make
 import pytest
 
+from v2m_bridge.edits.aaf import read_aaf as aaf
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts import read_aaf as aaf
-from v2m_bridge.hosts.read_edit import read_edit
 
 BUNDLED = make.timeline(make.track(make.clip("a", 0, 20, reference=make.media("media/a.mov"))), start=0)
 

@@ -18,8 +18,8 @@ import edit_makers as make
 import edit_mutations as damage
 import pytest
 
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import V2MError
-from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.timeline.document import timeline_document
 from v2m_bridge.timeline.model import Timeline
 

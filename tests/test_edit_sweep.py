@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.timeline.model import CutKind, Shot, Timeline
 from v2m_bridge.timeline.sweep import Blend, Piece, sweep
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from v2m_bridge.hosts.find_media import MediaFinder
+from v2m_bridge.edits.find_media import MediaFinder
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from reaper_scores import make_score
 
-from v2m_bridge.hosts.reaper_session import plan_session, session_tempo_map
-from v2m_bridge.hosts.write_rpp import write_rpp
+from v2m_bridge.reaper.session import plan_session, session_tempo_map
+from v2m_bridge.reaper.write_rpp import write_rpp
 from v2m_bridge.sync.document import fit_document, tempo_map_from_document
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit

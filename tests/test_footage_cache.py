@@ -20,7 +20,7 @@ from v2m_bridge.footage import cache as cache_module
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.cache import FeatureCache, entry_key, media_identity
 from v2m_bridge.footage.measure import MeasureOptions, measure
-from v2m_bridge.footage.source import VideoSource
+from v2m_bridge.footage.video.source import VideoSource
 from v2m_bridge.timeline.model import Shot, Timeline
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from footage_makers import numbered_film
 
+from v2m_bridge.demo.synthesis import DEFAULT_SHOTS, draw_film
 from v2m_bridge.errors import CheckpointError, SetupError
-from v2m_bridge.footage import clip as clip_module
-from v2m_bridge.footage.clip import (
+from v2m_bridge.footage.clip.encoder import (
     HUB_FILES,
     PIXEL_DEVIATION,
     PIXEL_MEAN,
@@ -23,10 +23,10 @@ from v2m_bridge.footage.clip import (
     load_encoder,
     pull_clip,
 )
+from v2m_bridge.footage.clip.encoder import encoder as clip_module
+from v2m_bridge.footage.clip.seeing import Eye, Sight
 from v2m_bridge.footage.measure import MeasureOptions, measure
-from v2m_bridge.footage.seeing import Eye, Sight
-from v2m_bridge.footage.stills import STILL_SIZE, group_alike, still_of
-from v2m_bridge.footage.synthesis import DEFAULT_SHOTS, draw_film
+from v2m_bridge.footage.passes.stills import STILL_SIZE, group_alike, still_of
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.timeline.model import Shot, Timeline
 
@@ -243,9 +243,9 @@ def test_pulling_reports_progress_and_names_the_place(
 def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_home: Path
 ) -> None:
-    from v2m_bridge.footage import film as film_module
+    from v2m_bridge.demo.synthesis import synthesise_film
     from v2m_bridge.footage.bare_video import read_video
-    from v2m_bridge.footage.synthesis import synthesise_film
+    from v2m_bridge.footage.passes import film as film_module
 
     weights = own_home / "models" / "clip" / HUB_FILES[0]
     weights.parent.mkdir(parents=True)
@@ -269,8 +269,8 @@ def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
 
 
 def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from v2m_bridge.footage import seeing
-    from v2m_bridge.pipeline import Engine
+    from v2m_bridge.compose.pipeline import Engine
+    from v2m_bridge.footage.clip.encoder import seeing
 
     loads: list[Path] = []
 
@@ -296,7 +296,7 @@ def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monk
 
 
 def test_the_quick_tower_is_used_and_gives_the_same_in_bfloat16(pictures: list[np.ndarray]) -> None:
-    from v2m_bridge.footage.clip_tower import LeanBlock, make_lean
+    from v2m_bridge.footage.clip.tower import LeanBlock, make_lean
 
     model = small_clip(3)
     semantic, emotion = plain_run(model, pictures)
@@ -309,7 +309,7 @@ def test_the_quick_tower_is_used_and_gives_the_same_in_bfloat16(pictures: list[n
 
 
 def test_a_tower_of_another_kind_is_left_as_it_is(pictures: list[np.ndarray]) -> None:
-    from v2m_bridge.footage.clip_tower import make_lean
+    from v2m_bridge.footage.clip.tower import make_lean
 
     torch.manual_seed(0)
     other = open_clip.model.CLIP(  # the plain GELU

@@ -19,13 +19,13 @@ from contact_films import (
     pan_film,
 )
 
+from v2m_bridge.compose.pipeline import _movements
+from v2m_bridge.demo.synthesis import Scene, ShotPlan, synthesise_film
 from v2m_bridge.footage.bare_video import read_video
-from v2m_bridge.footage.contacts import find_contacts
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.model import FootageFeatures
-from v2m_bridge.footage.movement import AREA, CENTRE, MovementMeter
-from v2m_bridge.footage.synthesis import Scene, ShotPlan, synthesise_film
-from v2m_bridge.pipeline import _movements
+from v2m_bridge.footage.movement.contacts import find_contacts
+from v2m_bridge.footage.video.movement import AREA, CENTRE, MovementMeter
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.motion import fit_with_motion

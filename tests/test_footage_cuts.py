@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from footage_makers import random_plan
 
+from v2m_bridge.demo.synthesis import Scene, ShotPlan, cuts_of, draw_film, synthesise_film
 from v2m_bridge.errors import SetupError
 from v2m_bridge.footage.bare_video import read_video
-from v2m_bridge.footage.cuts import CutFinder, hard_cuts
-from v2m_bridge.footage.synthesis import Scene, ShotPlan, cuts_of, draw_film, synthesise_film
-from v2m_bridge.footage.trace import Reducer, Trace, TraceRecorder
-from v2m_bridge.footage.transitions import soft_cuts
+from v2m_bridge.footage.cuts.hard import CutFinder, hard_cuts
+from v2m_bridge.footage.cuts.transitions import soft_cuts
+from v2m_bridge.footage.video.trace import Reducer, Trace, TraceRecorder
 from v2m_bridge.timeline.model import Cut, CutKind
 
 RATE = Fraction(24)
@@ -167,7 +167,7 @@ def test_films_of_one_or_two_pictures() -> None:
 def test_the_faster_frame_score_is_the_detectors_own() -> None:
     import scenedetect
 
-    from v2m_bridge.footage.cuts import _fast_detector
+    from v2m_bridge.footage.cuts.hard import _fast_detector
 
     fast, plain = _fast_detector(scenedetect), scenedetect.AdaptiveDetector(min_scene_len=2)
     for number, picture in enumerate(

@@ -14,8 +14,8 @@ from footage_makers import grey_of, numbered_film, plain_film, published_motion
 from v2m_bridge.errors import Cancelled, MediaError
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure, scene_offset
-from v2m_bridge.footage.onsets import find_onsets
-from v2m_bridge.footage.stills import STILL_SIZE
+from v2m_bridge.footage.movement.onsets import find_onsets
+from v2m_bridge.footage.passes.stills import STILL_SIZE
 from v2m_bridge.timeline.model import Cut, CutKind, Shot, Timeline
 
 NO_CACHE = MeasureOptions(cache=False, clip=False)
@@ -201,8 +201,8 @@ def test_stills_of_a_turned_phone_are_upright(tmp_path: Path) -> None:
 def test_each_file_is_opened_once_and_only_the_used_range_is_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from v2m_bridge.footage import take_meter
-    from v2m_bridge.footage.source import VideoSource
+    from v2m_bridge.footage.passes import take_meter
+    from v2m_bridge.footage.video.source import VideoSource
 
     path = plain_film(tmp_path / "long.mp4", count=1500, options={"g": "25"})
     opened: list[str] = []
@@ -246,7 +246,7 @@ def test_cuts_and_transitions_are_no_onsets() -> None:
 
 
 def test_onsets_of_an_edit_stand_on_the_timeline(tmp_path: Path) -> None:
-    from v2m_bridge.footage.synthesis import encode_film
+    from v2m_bridge.demo.synthesis import encode_film
 
     pictures = [np.full((64, 96, 3), 80, np.uint8) for _ in range(150)]
     for step in range(12):
@@ -285,7 +285,7 @@ def test_a_bare_video_that_breaks_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_sample_edit_is_measured_throughout(shared_data: Path) -> None:
-    from v2m_bridge.hosts.read_edit import read_edit
+    from v2m_bridge.edits.read_edit import read_edit
 
     features = measure(read_edit(shared_data / "timelines" / "montage.otio"), NO_CACHE)
     assert features.length == 49

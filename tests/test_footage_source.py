@@ -12,8 +12,8 @@ from footage_makers import numbered_film, plain_film, sound_file
 
 from v2m_bridge.errors import MediaError
 from v2m_bridge.footage.bare_video import read_video
-from v2m_bridge.footage.motion import RgbReader
-from v2m_bridge.footage.source import VideoSource
+from v2m_bridge.footage.video.motion import RgbReader
+from v2m_bridge.footage.video.source import VideoSource
 
 FORMATS = {
     "h264.mp4": {"codec": "libx264"},

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from v2m_bridge.daemon.inbox import SETTLE_S, UNFINISHED_S, Inbox, display_name
-from v2m_bridge.daemon.jobs import QueueFull
+from v2m_bridge.daemon.inbox.folder import SETTLE_S, UNFINISHED_S, Inbox, display_name
+from v2m_bridge.daemon.jobs.job import QueueFull
+from v2m_bridge.edits.menu_request import request_of
 from v2m_bridge.errors import InputError, V2MError
-from v2m_bridge.hosts.resolve_request import request_of
 
 NAME = "v2m1_6b49d200dee8dc7a_r23-2E976_d0_s86400_t5c1b_nMein-20Film_pF"
 TEXT = '{"OTIO_SCHEMA": "Timeline.1"}'

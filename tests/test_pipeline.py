@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from v2m_bridge.amt.checkpoints import load_chord_network
-from v2m_bridge.demo import Demo, make_demo
+from v2m_bridge.compose.pipeline import STAGES, Engine, compose, write_files
+from v2m_bridge.demo.edit import Demo, make_demo
 from v2m_bridge.errors import Cancelled, InputError
-from v2m_bridge.hosts.write_score import read_score, score_json
 from v2m_bridge.music.chords import parse_label
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.pipeline import STAGES, Engine, compose, write_files
-from v2m_bridge.score import Score
+from v2m_bridge.score.model import Score
+from v2m_bridge.score.write_json import read_score, score_json
 
 FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", "cuesheet.csv")
 

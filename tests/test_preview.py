@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pytest
 from cue_scores import film, make_score
 
-from v2m_bridge.hosts.broadcast_wave import read_timecode_and_loudness
-from v2m_bridge.hosts.loudness import LoudnessMeter
-from v2m_bridge.hosts.preview_synth import SoundingNote, render, tone
-from v2m_bridge.hosts.write_preview import HIGHEST_PEAK_DBFS, TARGET_LUFS, find_sound_font, write_preview
 from v2m_bridge.music.arrange import ArrangeOptions
-from v2m_bridge.score import Score
+from v2m_bridge.score.model import Score
+from v2m_bridge.sound.preview.broadcast_wave import read_timecode_and_loudness
+from v2m_bridge.sound.preview.loudness import LoudnessMeter
+from v2m_bridge.sound.preview.synth import SoundingNote, render, tone
+from v2m_bridge.sound.preview.write_preview import HIGHEST_PEAK_DBFS, TARGET_LUFS, find_sound_font, write_preview
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_a_tail_does_not_make_it_longer_than_the_picture(tmp_path: Path) -> None
 def test_blocks_give_the_same_sound_as_one_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     notes = [SoundingNote(0.3 * n, 1.7, 50 + n, 80, (0, 48, 45, 60)[n % 4], 0.1) for n in range(20)]
     whole = np.concatenate(list(render(notes, 400_000)))
-    monkeypatch.setattr("v2m_bridge.hosts.preview_synth._BLOCK_S", 0.9)
+    monkeypatch.setattr("v2m_bridge.sound.preview.synth._BLOCK_S", 0.9)
     parts = np.concatenate(list(render(notes, 400_000)))
     assert whole.shape == parts.shape == (400_000, 2)
     assert np.abs(whole - parts).max() < 1e-5

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from v2m_bridge.edits.edl.marker_edl import RESOLVE_COLORS, resolve_color, write_marker_edl, write_timeline_markers
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.marker_edl import RESOLVE_COLORS, resolve_color, write_marker_edl, write_timeline_markers
-from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.timeline.model import Marker, Timeline
 
 NTSC_30 = Fraction(30000, 1001)

@@ -8,8 +8,8 @@ from pathlib import Path
 import edit_makers as make
 import pytest
 
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.timeline.model import Timeline
 
 NTSC_30 = Fraction(30000, 1001)

@@ -10,8 +10,8 @@ from typing import Any
 import edit_makers as make
 import pytest
 
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.read_edit import read_edit
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document, timeline_from_document
 from v2m_bridge.timeline.model import Timeline
 

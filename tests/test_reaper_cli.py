@@ -15,10 +15,10 @@ import pytest
 from reaper_runs import IMPORT, assert_holds, reaper_at
 from reaper_scores import make_score
 
-from v2m_bridge.hosts.doubles.reaper_osc_peer import Peer
-from v2m_bridge.hosts.doubles.reaper_project import Project
-from v2m_bridge.hosts.midi_out import drivers_silenced
-from v2m_bridge.score import Score
+from v2m_bridge.reaper.midi_out import drivers_silenced
+from v2m_bridge.score.model import Score
+from v2m_bridge.testing.reaper.osc_peer import Peer
+from v2m_bridge.testing.reaper.project import Project
 
 COMMAND = [sys.executable, "-m", "v2m_bridge"]
 

@@ -10,8 +10,8 @@ import pytest
 from reaper_runs import CUTS, VERSIONS, import_score, reaper_at
 from reaper_scores import make_score
 
-from v2m_bridge.hosts.doubles.reaper_project import Project, Source
-from v2m_bridge.hosts.read_edit import read_edit
+from v2m_bridge.edits.read_edit import read_edit
+from v2m_bridge.testing.reaper.project import Project, Source
 from v2m_bridge.timeline.model import Timeline
 
 RATE = Fraction(24000, 1001)

@@ -18,12 +18,12 @@ import pytest
 from reaper_scores import make_score
 
 from v2m_bridge.errors import HostError
-from v2m_bridge.hosts.doubles.reaper_osc_peer import Peer, Transport
-from v2m_bridge.hosts.midi_out import VkbOutput
-from v2m_bridge.hosts.realtime import on_time
-from v2m_bridge.hosts.reaper_clock import TransportClock
-from v2m_bridge.hosts.reaper_follow import ALL_NOTES_OFF, Follower, LiveEvent, Player, live_events
-from v2m_bridge.hosts.reaper_osc import OscLink
+from v2m_bridge.reaper.clock import TransportClock
+from v2m_bridge.reaper.follow import ALL_NOTES_OFF, Follower, LiveEvent, Player, live_events
+from v2m_bridge.reaper.midi_out import VkbOutput
+from v2m_bridge.reaper.osc import OscLink
+from v2m_bridge.reaper.realtime import on_time
+from v2m_bridge.testing.reaper.osc_peer import Peer, Transport
 
 WITHIN_S = 0.010
 SHARE = 0.95
@@ -380,7 +380,7 @@ def in_jack(server: str, code: str, *arguments: str) -> subprocess.CompletedProc
 JACK_FOLLOW = """
 import time, rtmidi
 from test_reaper_follow import *
-from v2m_bridge.hosts.midi_out import open_port
+from v2m_bridge.reaper.midi_out import open_port
 steady = on_time()
 steady.__enter__()
 output = open_port()

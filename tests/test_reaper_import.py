@@ -24,13 +24,13 @@ from reaper_runs import (
 from reaper_scores import make_score
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.doubles.reaper_host import ReaperError
-from v2m_bridge.hosts.doubles.reaper_lua import Reaper
-from v2m_bridge.hosts.doubles.reaper_project import BEATS, TIME, Project, Source
-from v2m_bridge.hosts.doubles.reaper_tempo import Point
-from v2m_bridge.hosts.read_job import parse_job
-from v2m_bridge.hosts.reaper_session import plan_session
-from v2m_bridge.hosts.write_job import post_job, write_job
+from v2m_bridge.reaper.read_job import parse_job
+from v2m_bridge.reaper.session import plan_session
+from v2m_bridge.reaper.write_job import post_job, write_job
+from v2m_bridge.testing.reaper.host import ReaperError
+from v2m_bridge.testing.reaper.lua import Reaper
+from v2m_bridge.testing.reaper.project import BEATS, TIME, Project, Source
+from v2m_bridge.testing.reaper.tempo import Point
 
 FILMS = [
     ("24", 86400, False),

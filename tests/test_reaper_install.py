@@ -14,11 +14,11 @@ from reaper_runs import SCRIPTS, reaper_at
 
 from v2m_bridge import __version__
 from v2m_bridge.errors import SetupError
-from v2m_bridge.hosts.doubles.reaper_project import Project
-from v2m_bridge.hosts.read_answer import read_handshake
-from v2m_bridge.hosts.reaper_ini import with_device, without_device
-from v2m_bridge.hosts.reaper_install import ReaperMachine, default_resource, install, reaper_runs, uninstall
-from v2m_bridge.hosts.reaper_osc import ADDRESSES
+from v2m_bridge.reaper.ini import with_device, without_device
+from v2m_bridge.reaper.install import ReaperMachine, default_resource, install, reaper_runs, uninstall
+from v2m_bridge.reaper.osc import ADDRESSES
+from v2m_bridge.reaper.read_answer import read_handshake
+from v2m_bridge.testing.reaper.project import Project
 
 INTEGRATION = SCRIPTS.parent
 INI = (

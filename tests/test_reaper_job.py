@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reaper_scores import make_score, make_tempo
 
 from v2m_bridge.errors import HostError, InputError
-from v2m_bridge.hosts.read_job import parse_job, read_job
-from v2m_bridge.hosts.reaper_session import plan_session
-from v2m_bridge.hosts.write_job import job_text, post_job, write_job
+from v2m_bridge.reaper.read_job import parse_job, read_job
+from v2m_bridge.reaper.session import plan_session
+from v2m_bridge.reaper.write_job import job_text, post_job, write_job
 
 RATES = [("24000/1001", 86400, False), ("30000/1001", 107892, True), ("25", 90000, False), ("60", 0, False)]
 

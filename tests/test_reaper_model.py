@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from v2m_bridge.hosts.doubles.reaper_host import FUNCTIONS, Host, ReaperError
-from v2m_bridge.hosts.doubles.reaper_lua import Reaper
-from v2m_bridge.hosts.doubles.reaper_project import BEATS, Project, Source
-from v2m_bridge.hosts.doubles.reaper_signatures import TABLE, signatures, table_from_published
-from v2m_bridge.hosts.doubles.reaper_tempo import Point, TempoTrack
+from v2m_bridge.testing.reaper.host import FUNCTIONS, Host, ReaperError
+from v2m_bridge.testing.reaper.lua import Reaper
+from v2m_bridge.testing.reaper.project import BEATS, Project, Source
+from v2m_bridge.testing.reaper.signatures import TABLE, signatures, table_from_published
+from v2m_bridge.testing.reaper.tempo import Point, TempoTrack
 
 VERSIONS = ["6.80/win64", "7.0/macOS-arm64", "7.79/linux-x86_64"]
 

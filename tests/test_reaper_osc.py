@@ -15,10 +15,10 @@ from reaper_runs import IMPORT, WATCH, assert_holds, reaper_at
 from reaper_scores import make_score
 
 from v2m_bridge.errors import HostError
-from v2m_bridge.hosts.doubles.reaper_osc_peer import Peer
-from v2m_bridge.hosts.push_reaper import PushOptions, push_score
-from v2m_bridge.hosts.reaper_osc import MAX_MESSAGE_BYTES, OscLink, decode, encode, shortened
-from v2m_bridge.hosts.reaper_session import plan_session
+from v2m_bridge.reaper.osc import MAX_MESSAGE_BYTES, OscLink, decode, encode, shortened
+from v2m_bridge.reaper.push import PushOptions, push_score
+from v2m_bridge.reaper.session import plan_session
+from v2m_bridge.testing.reaper.osc_peer import Peer
 
 COMMAND = "_RS0123456789abcdef0123456789abcdef01234567"
 

@@ -16,8 +16,8 @@ from reaper_runs import (
 )
 from reaper_scores import make_score
 
-from v2m_bridge.hosts.doubles.reaper_project import Project
-from v2m_bridge.hosts.doubles.reaper_tempo import Point
+from v2m_bridge.testing.reaper.project import Project
+from v2m_bridge.testing.reaper.tempo import Point
 
 
 @pytest.mark.parametrize("version", VERSIONS)

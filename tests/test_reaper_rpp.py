@@ -12,8 +12,8 @@ import pytest
 import rpp
 from reaper_scores import make_score, make_tempo
 
-from v2m_bridge.hosts.write_rpp import quoted, write_rpp
-from v2m_bridge.score import Score
+from v2m_bridge.reaper.write_rpp import quoted, write_rpp
+from v2m_bridge.score.model import Score
 from v2m_bridge.timing.tempo import TempoMap
 
 

@@ -10,8 +10,8 @@ import pytest
 from daemon_world import HERE, TOKEN, config, running_daemon
 from resolve_world import World, film, world
 
-from v2m_bridge.hosts.doubles.resolve import EDITIONS, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
-from v2m_bridge.hosts.resolve_install import BringBack
+from v2m_bridge.resolve.install import BringBack
+from v2m_bridge.testing.resolve.model import EDITIONS, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 
 pytest.importorskip("lupa.luajit21")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from resolve_world import film
 
-from v2m_bridge.hosts.doubles.resolve import (
+from v2m_bridge.testing.resolve.edit import Clip, Edit, Media, Track, Transition
+from v2m_bridge.testing.resolve.model import (
     EDITIONS,
     FREE_20,
     FREE_21_1,
@@ -18,9 +19,8 @@ from v2m_bridge.hosts.doubles.resolve import (
     Edition,
     ResolveModel,
 )
-from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, Media, Track, Transition
-from v2m_bridge.hosts.doubles.resolve_scripts import ScriptHost
-from v2m_bridge.hosts.doubles.resolve_table import methods
+from v2m_bridge.testing.resolve.scripts import ScriptHost
+from v2m_bridge.testing.resolve.table import methods
 
 
 def opened(edition: Edition = STUDIO_21_1, edit: Edit | None = None, **model: object) -> tuple[ResolveModel, object]:

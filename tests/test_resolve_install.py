@@ -11,8 +11,9 @@ import pytest
 
 from v2m_bridge import __version__
 from v2m_bridge.cli.main import main
+from v2m_bridge.edits.menu_request import lua_string
 from v2m_bridge.errors import SetupError
-from v2m_bridge.hosts.resolve_install import (
+from v2m_bridge.resolve.install import (
     LUA_NAME,
     PYTHON_NAME,
     BringBack,
@@ -24,7 +25,6 @@ from v2m_bridge.hosts.resolve_install import (
     stamped_port,
     uninstall,
 )
-from v2m_bridge.hosts.resolve_request import lua_string
 
 FOLDERS = {
     "linux": ".local/share/DaVinciResolve/Fusion/Scripts/Utility",

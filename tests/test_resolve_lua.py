@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from resolve_world import World, film, world
 
+from v2m_bridge.edits.menu_request import request_of
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.doubles.resolve import EDITIONS, FREE_20, FREE_21_1, STUDIO_21_1, Edition
-from v2m_bridge.hosts.doubles.resolve_edit import Edit, EditMarker, Track
-from v2m_bridge.hosts.read_edit import read_edit
-from v2m_bridge.hosts.resolve_install import LUA_NAME, last_notice, sources
-from v2m_bridge.hosts.resolve_request import request_of
+from v2m_bridge.resolve.install import LUA_NAME, last_notice, sources
+from v2m_bridge.testing.resolve.edit import Edit, EditMarker, Track
+from v2m_bridge.testing.resolve.model import EDITIONS, FREE_20, FREE_21_1, STUDIO_21_1, Edition
 
 pytest.importorskip("lupa.luajit21")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from resolve_world import CHORD_SYMBOLS, World, daemon, film, world
 
+from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError, SetupError
-from v2m_bridge.hosts.doubles.resolve import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
-from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, EditMarker, Media, Track
-from v2m_bridge.hosts.read_edit import read_edit
-from v2m_bridge.hosts.resolve_install import LUA_NAME, PYTHON_NAME, BringBack, last_notice, sources
+from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, last_notice, sources
+from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track
+from v2m_bridge.testing.resolve.model import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 
 PYTHON_EDITIONS = [edition for edition in EDITIONS if edition.runs_python]
 EVERY_PYTHON_EDITION = pytest.mark.parametrize("edition", PYTHON_EDITIONS, ids=lambda e: e.name)

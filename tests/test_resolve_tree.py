@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from resolve_world import film
 
+from v2m_bridge.edits.read_edit import read_edit
+from v2m_bridge.edits.resolve_api.read_timeline import current_timeline, read_timeline
 from v2m_bridge.errors import HostError, InputError
-from v2m_bridge.hosts.doubles.resolve import EDITIONS, FREE_20, STUDIO_20, STUDIO_21_1, Edition, ResolveModel
-from v2m_bridge.hosts.doubles.resolve_edit import Clip, Edit, EditMarker, Media, Track, Transition
-from v2m_bridge.hosts.read_edit import read_edit
-from v2m_bridge.hosts.resolve import current_timeline, read_timeline
+from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track, Transition
+from v2m_bridge.testing.resolve.model import EDITIONS, FREE_20, STUDIO_20, STUDIO_21_1, Edition, ResolveModel
 from v2m_bridge.timeline.model import CutKind, Timeline
 
 R24, R25, NTSC = Fraction(24), Fraction(25), Fraction(24000, 1001)

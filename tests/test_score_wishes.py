@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from v2m_bridge.cli.main import main
+from v2m_bridge.compose.pipeline import fit_options, hit_options
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.pipeline import fit_options, hit_options
 from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.timeline.hits import HitOptions
 
@@ -85,7 +85,7 @@ def test_score_follows_the_wishes_of_fit(
 
 
 def test_without_wishes_nothing_is_other_than_before() -> None:
-    from v2m_bridge.direction import Direction
+    from v2m_bridge.compose.direction import Direction
     from v2m_bridge.music.keys import parse_key
 
     direction = Direction(parse_key("C major"), (), None, "sad")
@@ -154,8 +154,8 @@ def test_the_preview_s_loudness_is_told(edit: Path, tmp_path: Path, capsys: pyte
     line = next(line for line in told.splitlines() if line.startswith("preview"))
     assert f"{heard['integrated_lufs']:.1f} LUFS" in line
     # the job that push writes later from score.json is the one that was written now
-    from v2m_bridge.hosts.write_job import write_job
-    from v2m_bridge.hosts.write_score import read_score
+    from v2m_bridge.reaper.write_job import write_job
+    from v2m_bridge.score.write_json import read_score
 
     again = write_job(read_score(out / "score.json"), tmp_path / "again.v2m")
     assert again.read_bytes() == (out / "score.v2m").read_bytes()

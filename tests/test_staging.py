@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.staging import staged
+from v2m_bridge.files.staging import staged
 
 
 def test_files_arrive_only_at_the_end(tmp_path: Path) -> None:

@@ -17,13 +17,11 @@ from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
 from v2m_bridge.errors import CheckpointError, InputError, SetupError, V2MError
 from v2m_bridge.music.emotions import EMOTIONS
-from v2m_bridge.training.baselines import AdaptiveNgram, bigram_scores, gather_statistics
-from v2m_bridge.training.batches import SongTensors
-from v2m_bridge.training.chords import Machine, predict, train_chords, train_steering, transposition_tables
-from v2m_bridge.training.dataset import load_dataset, padded_film
 from v2m_bridge.training.evaluate import evaluate
-from v2m_bridge.training.loop import Epoch, Recipe
-from v2m_bridge.training.metrics import (
+from v2m_bridge.training.fitting.chords import Machine, predict, train_chords, train_steering, transposition_tables
+from v2m_bridge.training.fitting.loop import Epoch, Recipe
+from v2m_bridge.training.judging.baselines import AdaptiveNgram, bigram_scores, gather_statistics
+from v2m_bridge.training.judging.metrics import (
     affective_bce,
     correspondence,
     emotion_targets,
@@ -31,8 +29,10 @@ from v2m_bridge.training.metrics import (
     song_hits,
     song_rmse,
 )
+from v2m_bridge.training.songs.batches import SongTensors
+from v2m_bridge.training.songs.dataset import load_dataset, padded_film
+from v2m_bridge.training.songs.variation import paced, varied_songs
 from v2m_bridge.training.train import TrainOptions, choose_machine, train_all
-from v2m_bridge.training.variation import paced, varied_songs
 
 CPU = Machine()
 RECIPE = Recipe(epochs=2, batch=4, learning_rate=5e-3, weight_decay=0.01, average=0.8, warm_up=2)

@@ -12,9 +12,9 @@ import edit_makers as make
 import pytest
 
 from v2m_bridge.cli.main import main
+from v2m_bridge.edits.read_edit import read_edit
+from v2m_bridge.edits.unpacked_media import unpacked, unpacked_folder
 from v2m_bridge.errors import InputError
-from v2m_bridge.hosts.read_edit import read_edit
-from v2m_bridge.hosts.unpacked_media import unpacked, unpacked_folder
 
 BUNDLED = make.timeline(make.track(make.clip("a", 0, 20, reference=make.media("media/a.mov"))), start=0)
 FILM = b"x" * 300_000

@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
 def info(as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else.")) -> None:
     """Show where the caches lie and how much they hold: measured features, and media unpacked from .otioz bundles."""
     from v2m_bridge.cli.terminal import print_json
+    from v2m_bridge.edits.unpacked_media import LIMIT_VARIABLE, limit_bytes, unpacked, unpacked_folder
     from v2m_bridge.footage.cache import FeatureCache
-    from v2m_bridge.hosts.unpacked_media import LIMIT_VARIABLE, limit_bytes, unpacked, unpacked_folder
 
     found = FeatureCache().info()
     bundles, limit = unpacked(), limit_bytes()
@@ -52,7 +52,7 @@ def list_unpacked(
     import time
 
     from v2m_bridge.cli.terminal import print_json
-    from v2m_bridge.hosts.unpacked_media import unpacked
+    from v2m_bridge.edits.unpacked_media import unpacked
 
     bundles = unpacked()
     if as_json:
@@ -75,8 +75,8 @@ def clear(
 ) -> None:
     """Empty the caches; what is needed is measured and unpacked again. Not while a score is being made."""
     from v2m_bridge.cli.terminal import print_json
+    from v2m_bridge.edits.unpacked_media import clear_unpacked
     from v2m_bridge.footage.cache import FeatureCache
-    from v2m_bridge.hosts.unpacked_media import clear_unpacked
 
     removed = None if only_unpacked else FeatureCache().clear()
     entries, size = (removed.entries, removed.size_bytes) if removed else (0, 0)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from v2m_bridge.daemon.whereabouts import running
-from v2m_bridge.hosts.read_answer import read_handshake
-from v2m_bridge.hosts.reaper_install import ReaperMachine, presence
-from v2m_bridge.hosts.resolve_install import (
+from v2m_bridge.reaper.install import ReaperMachine, presence
+from v2m_bridge.reaper.read_answer import read_handshake
+from v2m_bridge.resolve.install import (
     LUA_NAME,
     PYTHON_NAME,
     Exchange,
@@ -275,7 +275,7 @@ def check_models(site: Site) -> Check:
     clip = Settings().clip_weights
     if clip and not clip.exists():
         return Check("models", "failed", f"V2M_CLIP_WEIGHTS names {clip}, which does not exist", "correct the path")
-    from v2m_bridge.footage.clip import find_weights
+    from v2m_bridge.footage.clip.encoder import find_weights
 
     pulled = find_weights(clip)
     eyes = f"CLIP: {pulled}" if pulled else "no CLIP weights here: moods come from markers and --mood"

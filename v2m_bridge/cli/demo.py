@@ -22,10 +22,10 @@ def demo(
     """Make a short film and an edit of it, score it, and say where everything is."""
     from v2m_bridge.cli.score import print_summary
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
-    from v2m_bridge.demo import make_demo
-    from v2m_bridge.hosts.write_score import read_score
+    from v2m_bridge.compose.pipeline import Engine, compose, write_files
+    from v2m_bridge.demo.edit import make_demo
     from v2m_bridge.options import ScoreOptions
-    from v2m_bridge.pipeline import Engine, compose, write_files
+    from v2m_bridge.score.write_json import read_score
 
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
         made = make_demo(out, progress)

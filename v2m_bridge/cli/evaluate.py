@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from v2m_bridge.training.affect import AffectTable
-    from v2m_bridge.training.alignment_metrics import AlignmentEvaluation
     from v2m_bridge.training.evaluate import Evaluation, Figures
+    from v2m_bridge.training.judging.affect import AffectTable
+    from v2m_bridge.training.judging.alignment_metrics import AlignmentEvaluation
 
 STAGE_WEIGHTS = {"data": 5, "likelihood": 15, "video ablations": 30, "baselines": 25, "affect table": 25}
 
@@ -34,8 +34,8 @@ def evaluate(
 ) -> None:
     """Judge a checkpoint: Hits@k as published, likelihood, dynamics, what a mood does, and every baseline."""
     from v2m_bridge.cli.terminal import print_json, shown_progress
-    from v2m_bridge.training.alignment_metrics import evaluate_alignment
     from v2m_bridge.training.evaluate import evaluate as run
+    from v2m_bridge.training.judging.alignment_metrics import evaluate_alignment
 
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
         aligned = evaluate_alignment(data, checkpoint, split) if alignment else None

@@ -46,9 +46,9 @@ def features(
 
 
 def _measure(source: Path, media_roots: list[Path], clip: bool, progress: Progress) -> tuple[Timeline, FootageFeatures]:
+    from v2m_bridge.edits.read_edit import READERS, read_edit
     from v2m_bridge.footage.bare_video import read_video
     from v2m_bridge.footage.measure import MeasureOptions, measure
-    from v2m_bridge.hosts.read_edit import READERS, read_edit
     from v2m_bridge.settings import Settings
 
     settings = Settings()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from v2m_bridge.cli.wishes import (
+from v2m_bridge.cli.hit_and_tempo_options import (
     Cap,
     Eighths,
     IgnoreColors,
@@ -125,7 +125,7 @@ def _weights(texts: list[str], motion: float) -> dict[HitKind, float]:
 
 
 def _read(source: Path, rate: str | None, quiet: bool) -> Timeline:
-    from v2m_bridge.hosts.read_edit import VIDEO_SUFFIXES, read_edit
+    from v2m_bridge.edits.read_edit import VIDEO_SUFFIXES, read_edit
     from v2m_bridge.settings import Settings
     from v2m_bridge.timing.rates import exact_rate
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from v2m_bridge.hosts.midi_out import MidiOutput
-    from v2m_bridge.hosts.reaper_osc import OscLink
+    from v2m_bridge.reaper.midi_out import MidiOutput
+    from v2m_bridge.reaper.osc import OscLink
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +38,8 @@ def follow(
     from v2m_bridge.cli.push import read_score
     from v2m_bridge.cli.terminal import print_json
     from v2m_bridge.errors import InputError
-    from v2m_bridge.hosts.reaper_follow import Follower, live_events
-    from v2m_bridge.hosts.reaper_osc import OscLink
+    from v2m_bridge.reaper.follow import Follower, live_events
+    from v2m_bridge.reaper.osc import OscLink
 
     events = live_events(read_score(source), part)
     if not events:
@@ -78,7 +78,7 @@ def _hint(port: int, listening: int) -> None:
 
 def _output(link: OscLink, midi_port: str | None, vkb: bool) -> MidiOutput:
     from v2m_bridge.cli.terminal import print_warnings
-    from v2m_bridge.hosts.midi_out import VKB_WARNING, VkbOutput, open_port
+    from v2m_bridge.reaper.midi_out import VKB_WARNING, VkbOutput, open_port
 
     if vkb:
         print_warnings([VKB_WARNING])

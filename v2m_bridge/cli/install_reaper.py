@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from v2m_bridge.hosts.reaper_install import Installed
+    from v2m_bridge.reaper.install import Installed
 
 
 def register(install_app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def reaper(
 ) -> None:
     """Put "v2m: Import score" and its companions into REAPER. reaper.ini is only changed while REAPER is closed."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
-    from v2m_bridge.hosts.reaper_install import ReaperMachine, install, uninstall
+    from v2m_bridge.reaper.install import ReaperMachine, install, uninstall
     from v2m_bridge.settings import home
 
     machine = ReaperMachine.this(resource)

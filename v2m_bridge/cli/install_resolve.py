@@ -25,7 +25,7 @@ def resolve(
 ) -> None:
     """Put "Score this timeline" into Workspace > Scripts of DaVinci Resolve."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
-    from v2m_bridge.hosts.resolve_install import BringBack, Machine, exchange, install, uninstall
+    from v2m_bridge.resolve.install import BringBack, Machine, exchange, install, uninstall
     from v2m_bridge.settings import Settings, home
 
     machine = Machine.this()

@@ -70,7 +70,7 @@ def _row(name: str, origin: str, path: Path, does: str, get: str = "install v2m-
 def _clip_row() -> dict[str, Any]:
     """CLIP: named by the environment, pulled, or in the hub's own cache."""
     from v2m_bridge.errors import CheckpointError
-    from v2m_bridge.footage.clip import clip_folder, find_weights
+    from v2m_bridge.footage.clip.encoder import clip_folder, find_weights
 
     does = "sees what the footage shows and how it feels; without it cuts, motion and mood markers count"
     get = "v2m-bridge models pull clip (1.7 GB), or name a file in V2M_CLIP_WEIGHTS"
@@ -102,7 +102,7 @@ def import_model(
 def pull(what: Pullable = typer.Argument(..., help="clip: looks at the footage (1.7 GB).")) -> None:
     """Download weights into the state folder; what is there already is kept."""
     from v2m_bridge.cli.terminal import shown_progress
-    from v2m_bridge.footage.clip import pull_clip
+    from v2m_bridge.footage.clip.encoder import pull_clip
 
     with shown_progress({"download": 1.0}) as progress:
         path = pull_clip(progress)

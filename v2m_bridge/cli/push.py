@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from v2m_bridge.hosts.push_reaper import PushReport
-    from v2m_bridge.score import Score
+    from v2m_bridge.reaper.push import PushReport
+    from v2m_bridge.score.model import Score
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def read_score(path: Path) -> Score:
     from pydantic import ValidationError
 
     from v2m_bridge.errors import InputError
-    from v2m_bridge.score import Score
+    from v2m_bridge.score.model import Score
 
     file = path / "score.json" if path.is_dir() else path
     try:
@@ -51,7 +51,7 @@ def push(
     """Bring a score into the open REAPER project: tempo map, markers, chords and parts, in one undo step."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.errors import HostError
-    from v2m_bridge.hosts.push_reaper import PushOptions, push_score
+    from v2m_bridge.reaper.push import PushOptions, push_score
     from v2m_bridge.settings import state_folder
 
     score = read_score(source)

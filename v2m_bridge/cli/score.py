@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from v2m_bridge.cli.wishes import (
+from v2m_bridge.cli.hit_and_tempo_options import (
     Cap,
     Eighths,
     IgnoreColors,
@@ -27,7 +27,7 @@ from v2m_bridge.music.instruments import PRESETS
 
 if TYPE_CHECKING:
     from v2m_bridge.options import ScoreOptions
-    from v2m_bridge.score import PreviewDocument, Score
+    from v2m_bridge.score.model import PreviewDocument, Score
 
 INPUT_HELP = "An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
 STAGE_WEIGHTS = {"edit": 1, "footage": 60, "tempo": 4, "chords": 20, "parts": 5, "files": 10}
@@ -135,11 +135,11 @@ def _run(
     as_json: bool,
 ) -> None:
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.compose.pipeline import Engine, compose, write_files
     from v2m_bridge.daemon.client import score_via_daemon
     from v2m_bridge.errors import InputError
-    from v2m_bridge.hosts.staging import refuse_unwritable
-    from v2m_bridge.hosts.write_score import read_score, score_json
-    from v2m_bridge.pipeline import Engine, compose, write_files
+    from v2m_bridge.files.staging import refuse_unwritable
+    from v2m_bridge.score.write_json import read_score, score_json
     from v2m_bridge.settings import Settings, state_folder
 
     if via_daemon and checkpoint is not None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from v2m_bridge.daemon.app import Daemon
     from v2m_bridge.daemon.config import DaemonConfig
+    from v2m_bridge.daemon.http.app import Daemon
 
 
 def register(app: typer.Typer) -> None:
@@ -87,8 +87,8 @@ def _config(
     inbox: bool,
 ) -> DaemonConfig:
     from v2m_bridge.daemon.config import DaemonConfig, Limits
-    from v2m_bridge.daemon.engine_setup import engine_setup
     from v2m_bridge.daemon.tokens import ensure_token
+    from v2m_bridge.daemon.worker.engine_setup import engine_setup
     from v2m_bridge.settings import Settings
 
     settings = Settings()

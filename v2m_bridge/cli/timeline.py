@@ -44,8 +44,8 @@ def timeline(
 
 
 def _read(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) -> Timeline:
+    from v2m_bridge.edits.read_edit import VIDEO_SUFFIXES, read_edit
     from v2m_bridge.errors import InputError
-    from v2m_bridge.hosts.read_edit import VIDEO_SUFFIXES, read_edit
     from v2m_bridge.settings import Settings
     from v2m_bridge.timing.rates import exact_rate
 

@@ -12,7 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from v2m_bridge.progress import Progress
-    from v2m_bridge.training.loop import Epoch
+    from v2m_bridge.training.fitting.loop import Epoch
 
 
 def register(app: typer.Typer) -> None:

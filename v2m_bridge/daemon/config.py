@@ -84,7 +84,7 @@ class DaemonConfig:
     edit_roots: tuple[Path, ...] = ()
     media_roots: tuple[Path, ...] = ()
     lanes: int = 2
-    runner: str = "v2m_bridge.daemon.runner:PipelineRunner"
+    runner: str = "v2m_bridge.daemon.worker.runner:PipelineRunner"
     runner_path: tuple[str, ...] = ()
     engine: EngineSetup = field(default_factory=EngineSetup)
     watch_inbox: bool = True

@@ -17,11 +17,11 @@ from typing import Any
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
-from v2m_bridge.daemon.dispatch import Advance
-from v2m_bridge.daemon.guard import Buckets
-from v2m_bridge.daemon.jobs import ACTIVE, FINISHED, Job, State
+from v2m_bridge.daemon.http.guard import Buckets
+from v2m_bridge.daemon.jobs.job import ACTIVE, FINISHED, Job, State
 from v2m_bridge.daemon.schemas import ScoreStatus
 from v2m_bridge.daemon.service import Service
+from v2m_bridge.daemon.worker.dispatch import Advance
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
 

@@ -6,11 +6,11 @@ import threading
 
 from pydantic import ValidationError
 
-from v2m_bridge.daemon.jobs import Job
+from v2m_bridge.daemon.jobs.job import Job
 from v2m_bridge.daemon.paths import JobFolder
 from v2m_bridge.errors import HostError, InputError
-from v2m_bridge.hosts.push_reaper import PushOptions, PushReport, push_score
-from v2m_bridge.score import Score
+from v2m_bridge.reaper.push import PushOptions, PushReport, push_score
+from v2m_bridge.score.model import Score
 
 PATIENCE_S = 20.0
 """A request waits for REAPER's script this long; the job stays in the outbox for later."""

@@ -12,11 +12,11 @@ from types import FrameType
 
 import uvicorn
 
-from v2m_bridge.daemon.app import Daemon, create_daemon
 from v2m_bridge.daemon.config import DaemonConfig
-from v2m_bridge.daemon.locks import FileLock
+from v2m_bridge.daemon.http.app import Daemon, create_daemon
 from v2m_bridge.daemon.whereabouts import Running, running
 from v2m_bridge.errors import SetupError
+from v2m_bridge.files.lock import FileLock
 
 STOP_WITHIN_S = 5
 KEEP_ALIVE_S = 15

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from v2m_bridge.daemon.broker import Broker
 from v2m_bridge.daemon.config import DaemonConfig
-from v2m_bridge.daemon.dispatch import Advance, Dispatcher, clear_leftovers
-from v2m_bridge.daemon.jobs import (
+from v2m_bridge.daemon.events import Broker
+from v2m_bridge.daemon.jobs.job import (
     FINISHED,
     Job,
     NewJob,
@@ -27,13 +26,14 @@ from v2m_bridge.daemon.jobs import (
     WrongState,
     new_id,
 )
+from v2m_bridge.daemon.jobs.store import JobStore
 from v2m_bridge.daemon.metrics import Metrics
 from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name
 from v2m_bridge.daemon.schemas import ScoreStatus, status_of
-from v2m_bridge.daemon.store import JobStore
 from v2m_bridge.daemon.tokens import tighten
+from v2m_bridge.daemon.worker.dispatch import Advance, Dispatcher, clear_leftovers
+from v2m_bridge.edits.menu_request import display_name
 from v2m_bridge.errors import InputError, V2MError
-from v2m_bridge.hosts.resolve_request import display_name
 from v2m_bridge.options import ScoreOptions
 
 Pusher = Callable[[Job, JobFolder], str]
@@ -88,7 +88,7 @@ class Service:
         Raises:
             InputError: an unknown key, mood, part, preset, chord symbol or rate.
         """
-        from v2m_bridge.pipeline import check_options
+        from v2m_bridge.compose.pipeline import check_options
 
         check_options(options)
 
@@ -362,7 +362,7 @@ def _where_it_would_be(job: Job, name: str) -> str:
 
 
 def _known_kind(name: str) -> None:
-    from v2m_bridge.hosts.read_edit import EDIT_SUFFIXES, VIDEO_SUFFIXES
+    from v2m_bridge.edits.read_edit import EDIT_SUFFIXES, VIDEO_SUFFIXES
 
     known = EDIT_SUFFIXES | VIDEO_SUFFIXES
     if Path(name).suffix.lower() not in known:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from v2m_bridge.errors import CheckpointError, V2MError
 from v2m_bridge.footage.cache import FeatureCache
-from v2m_bridge.footage.clip import find_weights
-from v2m_bridge.footage.film import FilmScan, StillKeeper, has_stills, scan_film
+from v2m_bridge.footage.clip.encoder import find_weights
+from v2m_bridge.footage.passes.film import FilmScan, StillKeeper, has_stills, scan_film
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Shot, Timeline
 from v2m_bridge.timing.timecode import parse_timecode

@@ -10,9 +10,9 @@ import numpy as np
 
 from v2m_bridge.errors import MediaError
 from v2m_bridge.footage.model import FootageFeatures
-from v2m_bridge.footage.motion import RgbReader
-from v2m_bridge.footage.source import VideoSource
-from v2m_bridge.footage.trace import UInt8Array
+from v2m_bridge.footage.video.motion import RgbReader
+from v2m_bridge.footage.video.source import VideoSource
+from v2m_bridge.footage.video.trace import UInt8Array
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.timeline.model import CutKind, Shot, Timeline
 

@@ -11,16 +11,16 @@ import numpy as np
 
 from v2m_bridge.errors import CheckpointError, MediaError, SetupError
 from v2m_bridge.footage.cache import FEATURES_FOLDER, FeatureCache, entry_key, media_identity
-from v2m_bridge.footage.clip import ClipEncoder
-from v2m_bridge.footage.dense import DenseMeter
-from v2m_bridge.footage.film import FilmScan, film_stills, scan_film, stored_scan
+from v2m_bridge.footage.clip.encoder import ClipEncoder
+from v2m_bridge.footage.clip.seeing import Eye, Seen, Sight
 from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
-from v2m_bridge.footage.onsets import contacts_of_take, find_onsets, moves, together
-from v2m_bridge.footage.reading import Take, TakePlan, plan, seconds_of
-from v2m_bridge.footage.seeing import Eye, Seen, Sight
-from v2m_bridge.footage.source import VideoSource
-from v2m_bridge.footage.take_meter import TakeResult, change_on_timeline, measure_takes, shown_pictures
-from v2m_bridge.footage.trace import Trace, UInt8Array, mean_difference
+from v2m_bridge.footage.movement.onsets import contacts_of_take, find_onsets, moves, together
+from v2m_bridge.footage.passes.dense import DenseMeter
+from v2m_bridge.footage.passes.film import FilmScan, film_stills, scan_film, stored_scan
+from v2m_bridge.footage.passes.reading import Take, TakePlan, plan, seconds_of
+from v2m_bridge.footage.passes.take_meter import TakeResult, change_on_timeline, measure_takes, shown_pictures
+from v2m_bridge.footage.video.source import VideoSource
+from v2m_bridge.footage.video.trace import Trace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, Timeline
 

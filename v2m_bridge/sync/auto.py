@@ -10,11 +10,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.music.emotions import parse_emotion
-from v2m_bridge.sync.lattice import Effort
-from v2m_bridge.sync.lead import origin_of
-from v2m_bridge.sync.limits import limits_of
 from v2m_bridge.sync.model import FitOptions
-from v2m_bridge.sync.search import Knot, search_knots
+from v2m_bridge.sync.solver.lattice import Effort
+from v2m_bridge.sync.solver.lead import origin_of
+from v2m_bridge.sync.solver.limits import limits_of
+from v2m_bridge.sync.solver.search import Knot, search_knots
 from v2m_bridge.timeline.hits import Hit
 
 CANDIDATE_RATIO = 1.06

@@ -14,17 +14,17 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.sync.anchors import START, Anchor, Grid, tempo_points
 from v2m_bridge.sync.auto import choose_tempo
 from v2m_bridge.sync.constant import best_constant
 from v2m_bridge.sync.landing import land_hits, summarise
-from v2m_bridge.sync.lead import origin_of, with_lead_in
-from v2m_bridge.sync.limits import Limits, check_options, limits_of
 from v2m_bridge.sync.metre import choose_bars, metres_of
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
-from v2m_bridge.sync.search import search_knots
-from v2m_bridge.sync.smooth import add_bar_lines, smooth, turns_to_bar_lines
+from v2m_bridge.sync.solver.anchors import START, Anchor, Grid, tempo_points
+from v2m_bridge.sync.solver.lead import origin_of, with_lead_in
+from v2m_bridge.sync.solver.limits import Limits, check_options, limits_of
+from v2m_bridge.sync.solver.search import search_knots
+from v2m_bridge.sync.solver.smooth import add_bar_lines, smooth, turns_to_bar_lines
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.rates import frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap

@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 
-from v2m_bridge.sync.anchors import Grid
 from v2m_bridge.sync.model import FitSummary, Landing, Lands
+from v2m_bridge.sync.solver.anchors import Grid
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.tempo import TempoMap
 

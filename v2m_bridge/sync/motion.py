@@ -9,9 +9,9 @@ from fractions import Fraction
 from v2m_bridge.sync.constant import best_constant
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.landing import land_hits, summarise
-from v2m_bridge.sync.limits import limits_of
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
+from v2m_bridge.sync.solver.limits import limits_of
 from v2m_bridge.timeline.hits import Hit, HitKind
 
 TOGETHER = 0.4

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from v2m_bridge.sync.limits import Limits
 from v2m_bridge.sync.model import Landing, Lands
-from v2m_bridge.sync.search import SHORTEST_BAR
+from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.search import SHORTEST_BAR
 
 TOO_CLOSE = "too close"
 

@@ -20,12 +20,25 @@ from v2m_bridge.amt.filters import affect_tilt
 from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
 from v2m_bridge.music.chords import Chord
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.training.affect import AffectTable, affect_table
-from v2m_bridge.training.baselines import AdaptiveNgram, Statistics, bigram_scores, gather_statistics, repeat_scores
-from v2m_bridge.training.batches import padded_dynamics
-from v2m_bridge.training.dataset import STEPS, MuviSync, Song, chosen_songs, load_dataset, padded_film
-from v2m_bridge.training.metrics import affective_bce, correspondence, emotion_targets, ranks_of, song_hits, song_rmse
-from v2m_bridge.training.statistics import load_statistics
+from v2m_bridge.training.judging.affect import AffectTable, affect_table
+from v2m_bridge.training.judging.baselines import (
+    AdaptiveNgram,
+    Statistics,
+    bigram_scores,
+    gather_statistics,
+    repeat_scores,
+)
+from v2m_bridge.training.judging.metrics import (
+    affective_bce,
+    correspondence,
+    emotion_targets,
+    ranks_of,
+    song_hits,
+    song_rmse,
+)
+from v2m_bridge.training.judging.statistics import load_statistics
+from v2m_bridge.training.songs.batches import padded_dynamics
+from v2m_bridge.training.songs.dataset import STEPS, MuviSync, Song, chosen_songs, load_dataset, padded_film
 
 SONGS_AT_ONCE = 16
 

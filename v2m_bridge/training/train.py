@@ -26,10 +26,9 @@ from v2m_bridge.amt.dynamics import DynamicsShape
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.errors import InputError, SetupError
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.training.alignment import ALIGNMENT_RECIPE, ALIGNMENT_STATE, train_alignment_phase
-from v2m_bridge.training.baselines import gather_statistics
-from v2m_bridge.training.batches import SongTensors
-from v2m_bridge.training.chords import (
+from v2m_bridge.training.evaluate import fit_calibration, song_emotion_targets
+from v2m_bridge.training.fitting.alignment import ALIGNMENT_RECIPE, ALIGNMENT_STATE, train_alignment_phase
+from v2m_bridge.training.fitting.chords import (
     CHORDS_RECIPE,
     STEERING_RECIPE,
     Machine,
@@ -37,13 +36,14 @@ from v2m_bridge.training.chords import (
     train_chords,
     train_steering,
 )
-from v2m_bridge.training.curves import write_curves
-from v2m_bridge.training.dataset import Song, load_dataset
-from v2m_bridge.training.dynamics import DYNAMICS_RECIPE, train_dynamics
-from v2m_bridge.training.evaluate import fit_calibration, song_emotion_targets
-from v2m_bridge.training.joint import JOINT_RECIPE, JOINT_STATE, train_joint_phase
-from v2m_bridge.training.loop import Epoch, Recipe, keep_freed_memory
-from v2m_bridge.training.statistics import STATISTICS_FILE, save_statistics
+from v2m_bridge.training.fitting.curves import write_curves
+from v2m_bridge.training.fitting.dynamics import DYNAMICS_RECIPE, train_dynamics
+from v2m_bridge.training.fitting.joint import JOINT_RECIPE, JOINT_STATE, train_joint_phase
+from v2m_bridge.training.fitting.loop import Epoch, Recipe, keep_freed_memory
+from v2m_bridge.training.judging.baselines import gather_statistics
+from v2m_bridge.training.judging.statistics import STATISTICS_FILE, save_statistics
+from v2m_bridge.training.songs.batches import SongTensors
+from v2m_bridge.training.songs.dataset import Song, load_dataset
 
 HOLD_OUT_SEED = 5
 HOLD_OUT_SONGS = 75

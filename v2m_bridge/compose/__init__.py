@@ -1,0 +1,1 @@
+"""The whole flow from an edit to a score. Door: :mod:`.pipeline`."""

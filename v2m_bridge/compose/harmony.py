@@ -1,0 +1,190 @@
+"""From slots to chords in the score's key: the network writes, the user's primer and locks stand."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from v2m_bridge.compose.direction import Direction
+from v2m_bridge.errors import InputError
+from v2m_bridge.footage.model import FootageFeatures
+from v2m_bridge.music.arrangement import DynamicsPoint
+from v2m_bridge.music.chords import Chord, ChordEvent
+from v2m_bridge.music.locks import parse_locks, parse_primer
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.progress import Progress, silent
+from v2m_bridge.sync.model import Slot
+from v2m_bridge.timeline.model import Timeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from v2m_bridge.amt.alignment import AlignmentNetwork
+    from v2m_bridge.amt.chord_network import ChordNetwork
+    from v2m_bridge.amt.conditioning import Conditioning
+    from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions
+    from v2m_bridge.amt.dynamics import Dynamics
+    from v2m_bridge.amt.ranking import Ranking
+
+
+LONGEST_CHORD_S = 4.0
+"""A chord that nobody locked moves on after about this long: the network likes to stay where it is."""
+
+
+ENERGY_OF_MOOD = {
+    "exciting": 1.35,
+    "fearful": 0.85,
+    "tense": 1.1,
+    "sad": 0.7,
+    "relaxing": 0.75,
+    "neutral": 1.0,
+}
+"""Arousal of each mood (Russell's circumplex: exciting and tense high, sad and relaxing low), as a factor."""
+
+
+@dataclass(frozen=True)
+class Harmony:
+    """The chords of a score, in its key, and the predicted dynamics under them.
+
+    ``chords`` are contiguous; neighbours that are the same chord have become one. ``ranking`` says how they were
+    chosen among several, where there were several.
+    """
+
+    chords: tuple[ChordEvent, ...]
+    dynamics: tuple[DynamicsPoint, ...]
+    checkpoint: str
+    log_likelihood: float
+    warnings: tuple[str, ...] = ()
+    ranking: Ranking | None = None
+
+
+def harmonise(
+    slots: Sequence[Slot],
+    features: FootageFeatures,
+    timeline: Timeline,
+    direction: Direction,
+    options: ScoreOptions,
+    network: ChordNetwork,
+    progress: Progress = silent,
+    aligner: AlignmentNetwork | None = None,
+    dynamics: Path | None = None,
+) -> Harmony:
+    """Let the network choose a chord for every slot and predict the dynamics.
+
+    Of ``options.candidates`` choices, drawn in one batch, each with a course of dynamics of its own, the one that
+    ``aligner`` ranks first is kept; without an aligner a single one is drawn.
+
+    Raises:
+        InputError: a primer or lock that cannot be read or lies outside the film.
+    """
+    from v2m_bridge.amt.conditioning import condition
+    from v2m_bridge.amt.decoding import decode_batch
+    from v2m_bridge.amt.dynamics import CUE_MARGIN, predict_dynamics
+
+    cuts_s = [timeline.seconds(cut.frame) for cut in timeline.cuts]
+    conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
+    drawn = _drawn(_decode_options(slots, direction, options), options.candidates if aligner else 1)
+    sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
+    courses = _courses(predict_dynamics(conditioning, dynamics, CUE_MARGIN), slots, drawn)
+    ranking = _ranked(aligner, features, slots, sequences, courses, direction) if aligner and len(drawn) > 1 else None
+    chosen = ranking.chosen if ranking else 0
+    sequence, course = sequences[chosen], courses[chosen]
+    factors = [energy(mood, options.affect) for mood in conditioning.moods]
+    points = tuple(
+        DynamicsPoint(slot.start_beat, float(density) * factor, float(loudness) * factor)
+        for slot, density, loudness, factor in zip(slots, course.note_density, course.loudness, factors, strict=True)
+    )
+    return Harmony(
+        chords=_merged(slots, sequence, direction),
+        dynamics=points,
+        checkpoint=sequence.checkpoint,
+        log_likelihood=sequence.log_likelihood,
+        warnings=_warnings(conditioning),
+        ranking=ranking,
+    )
+
+
+def energy(mood: str | None, affect: float) -> float:
+    """What the mood asked for does to density and loudness: a factor, 1 without a mood or without affect."""
+    return float(ENERGY_OF_MOOD.get(mood or "neutral", 1.0) ** min(1.0, affect))
+
+
+def _drawn(options: DecodeOptions, count: int) -> list[DecodeOptions]:
+    from v2m_bridge.amt.ranking import candidate_seeds
+
+    return [replace(options, seed=seed) for seed in candidate_seeds(options.seed, count)]
+
+
+def _courses(dynamics: Dynamics, slots: Sequence[Slot], drawn: Sequence[DecodeOptions]) -> list[Dynamics]:
+    """Dynamics of every candidate: the first as predicted, the others varied by their seeds."""
+    from v2m_bridge.amt.dynamics import vary_dynamics
+
+    starts_s = [slot.start_s for slot in slots]
+    return [dynamics, *(vary_dynamics(dynamics, starts_s, options.seed) for options in drawn[1:])]
+
+
+def _ranked(
+    aligner: AlignmentNetwork,
+    features: FootageFeatures,
+    slots: Sequence[Slot],
+    sequences: Sequence[ChordSequence],
+    courses: Sequence[Dynamics],
+    direction: Direction,
+) -> Ranking:
+    from v2m_bridge.amt.heard import heard_in_slots
+    from v2m_bridge.amt.ranking import rank
+
+    starts_s = [slot.start_s for slot in slots]
+    pieces = [
+        heard_in_slots(item.ids, starts_s, course.note_density, course.loudness, direction.key.minor, features.length)
+        for item, course in zip(sequences, courses, strict=True)
+    ]
+    per_chord = [item.log_likelihood / max(1, int((~item.locked).sum())) for item in sequences]
+    return rank(aligner, features, pieces, per_chord, [item.options.seed for item in sequences])
+
+
+def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:
+    from v2m_bridge.amt.decoding import DecodeOptions
+
+    down = -direction.key.semitones_from_network
+    locked: dict[int, int] = {}
+    starts = [slot.start_s for slot in slots]
+    for lock in parse_locks(options.locks):
+        if lock.seconds >= slots[-1].end_s:
+            raise InputError(f"--lock at {lock.seconds:g} s lies after the end of the film, {slots[-1].end_s:g} s")
+        # A time rounded by hand may lie just before the slot that it means.
+        locked[max(0, bisect_right(starts, lock.seconds + 0.02) - 1)] = lock.chord.transposed(down).id
+    primer = parse_primer(options.primer) if options.primer else ()
+    return DecodeOptions(
+        seed=options.seed,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        affect=options.affect,
+        longest_run=max(1, round(LONGEST_CHORD_S / options.harmonic_rhythm_s)),
+        change_at_cut=options.change_at_cut,
+        locked=locked,
+        primer=tuple(chord.transposed(down).id for chord in primer),
+    )
+
+
+def _merged(slots: Sequence[Slot], sequence: ChordSequence, direction: Direction) -> tuple[ChordEvent, ...]:
+    """One event a run of equal chords; the probability is that of its first slot."""
+    up = direction.key.semitones_from_network
+    events: list[ChordEvent] = []
+    for index, slot in enumerate(slots):
+        chord = Chord.from_id(int(sequence.ids[index])).transposed(up)
+        if events and events[-1].chord == chord:
+            last = events[-1]
+            events[-1] = ChordEvent(chord, last.start_beat, slot.end_beat, last.probability)
+            continue
+        probability = None if sequence.locked[index] else float(sequence.probabilities[index])
+        events.append(ChordEvent(chord, slot.start_beat, slot.end_beat, probability))
+    return tuple(events)
+
+
+def _warnings(conditioning: Conditioning) -> tuple[str, ...]:
+    if conditioning.semantic_present.any() or conditioning.motion_present.any():
+        return ()
+    return ("no picture could be measured: chords and dynamics follow the cuts, the key and the mood alone",)

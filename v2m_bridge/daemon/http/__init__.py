@@ -1,0 +1,1 @@
+"""HTTP: endpoints, guard, error answers, pages. Door: :mod:`.app`."""

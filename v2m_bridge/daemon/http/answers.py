@@ -1,0 +1,96 @@
+"""Errors become answers here and nowhere else: one JSON shape, a fitting status, never a trace."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from v2m_bridge.daemon.jobs.job import NoSuchJob, QueueFull, WrongState
+from v2m_bridge.daemon.paths import PathNotAllowed
+from v2m_bridge.daemon.schemas import ErrorAnswer, ErrorBody
+from v2m_bridge.errors import HostError, InputError, SetupError, V2MError
+
+STATUSES: tuple[tuple[type[V2MError], int], ...] = (
+    (PathNotAllowed, 403),
+    (NoSuchJob, 404),
+    (WrongState, 409),
+    (HostError, 409),
+    (SetupError, 409),
+    (QueueFull, 429),
+    (InputError, 422),
+    (V2MError, 422),
+)
+"""The first that fits counts. A host that does not answer is a conflict of state, not a fault of this server."""
+
+CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "wrong_method",
+    413: "too_large",
+    415: "wrong_type",
+    416: "wrong_range",
+    429: "too_many_requests",
+}
+
+log = logging.getLogger("v2m_bridge.http")
+
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
+
+
+def answer(status: int, code: str, message: str, hint: str | None = None) -> JSONResponse:
+    """An error as JSON."""
+    body = ErrorAnswer(error=ErrorBody(code=code, message=message, hint=hint)).model_dump()
+    headers = {"retry-after": "2"} if status == 429 else None
+    return JSONResponse(body, status, headers)
+
+
+def first_complaint(errors: list[ErrorDetails]) -> str:
+    """The first thing that is wrong with a body, in one line."""
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "nothing is known by this name"
+    return f"{place}: {message}" if place else message
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, V2MError)
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    return answer(status, error.code, error.message, error.hint)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError | ValidationError)
+    errors = error.errors() if isinstance(error, RequestValidationError) else error.errors(include_context=False)
+    return answer(422, "bad_request", first_complaint(list(errors)), "see /openapi.json")
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return answer(error.status_code, CODES.get(error.status_code, "refused"), str(error.detail))
+
+
+async def _unknown(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(500, "internal_error", "internal error; the daemon's log has the details")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` an answer of this shape."""
+    handlers: dict[type[Exception], Handler] = {
+        V2MError: _ours,
+        RequestValidationError: _invalid,
+        ValidationError: _invalid,
+        HTTPException: _http,
+        Exception: _unknown,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)

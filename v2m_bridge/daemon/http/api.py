@@ -1,0 +1,330 @@
+"""Endpoints under ``/v1`` and ``/metrics``. They translate; the work is in :mod:`v2m_bridge.daemon.service`."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from pydantic import BaseModel
+from pydantic_core import from_json
+from starlette.concurrency import run_in_threadpool
+
+from v2m_bridge import __version__
+from v2m_bridge.daemon.jobs.job import FINISHED, Job, NoSuchJob, Push, QueueFull, State
+from v2m_bridge.daemon.metrics import CONTENT_TYPE, Labels
+from v2m_bridge.daemon.paths import safe_name
+from v2m_bridge.daemon.schemas import (
+    Accepted,
+    Choices,
+    ErrorAnswer,
+    Health,
+    Link,
+    PushRequest,
+    ScoreList,
+    ScoreRequest,
+    ScoreStatus,
+    Uploaded,
+)
+from v2m_bridge.daemon.service import Service, event_frame
+from v2m_bridge.daemon.tokens import LINK_LIFE_S, OneTimeLinks, Sessions
+from v2m_bridge.daemon.worker.memory import resident_bytes
+
+KEEPALIVE_S = 15.0
+JSON_TYPES = ("application/json", "application/vnd.opentimelineio+json")
+
+ARTIFACT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""A score's page draws and plays, but has an origin of its own: names in an edit are not ours to trust."""
+
+ARTIFACT_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".mid": "audio/midi",
+    ".rpp": "text/plain; charset=utf-8",
+    ".v2m": "text/plain; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".wav": "audio/wav",
+}
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 409, 413, 415, 421, 422, 429)
+}
+BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+JobId = str
+
+
+def _body_of(model: type[BaseModel], required: bool) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+
+async def read_json(request: Request, depth: int) -> Any:
+    """The JSON of a request's body, parsed off the loop.
+
+    Raises:
+        HTTPException: 415 for another content type, 400 when it is no JSON or nested deeper than ``depth``.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in JSON_TYPES:
+        raise HTTPException(415, "send application/json")
+    body = await request.body()
+    try:
+        value = await run_in_threadpool(from_json, body, allow_inf_nan=False)
+    except ValueError as error:
+        raise HTTPException(400, f"the body is not JSON that can be read: {str(error)[:120]}") from None
+    if not await run_in_threadpool(_within, value, depth):
+        raise HTTPException(400, f"the body is nested deeper than {depth} levels")
+    return value
+
+
+def _within(value: Any, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, (dict, list))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return True
+    return False
+
+
+def routes(service: Service, links: OneTimeLinks, sessions: Sessions) -> APIRouter:
+    """All endpoints that need a token or a session."""
+    router = APIRouter(responses=ERRORS)
+    _score_routes(router, service)
+    _file_routes(router, service)
+    _stream_routes(router, service)
+    _house_routes(router, service, links, sessions)
+    return router
+
+
+def _score_routes(router: APIRouter, service: Service) -> None:
+    @router.post("/v1/scores", status_code=202, openapi_extra=_body_of(ScoreRequest, True), tags=["scores"])
+    async def new_score(
+        request: Request,
+        idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    ) -> Accepted:
+        """Score an edit. With an ``Idempotency-Key`` a repeated request gives the same score."""
+        wish = ScoreRequest.model_validate(await read_json(request, service.config.limits.depth))
+        origin = "console" if "v2m_session" in request.scope else "http"
+        job = await run_in_threadpool(_submit, service, wish, origin, idempotency_key)
+        return Accepted(id=job.id, state=job.state)
+
+    @router.get("/v1/scores", tags=["scores"])
+    def list_scores(
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+        state: State | None = None,
+    ) -> ScoreList:
+        """Scores, newest first; ``before`` continues where the last page ended."""
+        jobs = service.store.newest(limit, before, state)
+        more = jobs[-1].seq if len(jobs) == limit else None
+        return ScoreList(scores=[service.view(job) for job in jobs], before=more)
+
+    @router.get("/v1/scores/{job_id}", tags=["scores"])
+    def score_status(job_id: JobId) -> ScoreStatus:
+        """Where a score is."""
+        return service.status(job_id)
+
+    @router.delete("/v1/scores/{job_id}", tags=["scores"])
+    def cancel_score(job_id: JobId, purge: bool = False) -> Accepted:
+        """Cancel a score that waits or runs; with ``purge`` remove a finished one and its files."""
+        job = service.cancel(job_id)
+        if purge:
+            service.remove(job_id)
+        return Accepted(id=job.id, state=job.state)
+
+    @router.post("/v1/scores/{job_id}/push", openapi_extra=_body_of(PushRequest, False), tags=["scores"])
+    async def push_score(request: Request, job_id: JobId) -> Push:
+        """Bring a finished score into REAPER."""
+        if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
+            PushRequest.model_validate(await read_json(request, service.config.limits.depth))
+        return await run_in_threadpool(service.push, job_id)
+
+
+def _submit(service: Service, wish: ScoreRequest, origin: Any, key: str | None) -> Job:
+    # An earlier answer may have been lost on its way: then nothing new may begin.
+    key = key or None
+    if key is not None:
+        key = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+        known = service.store.by_key(key)
+        if known is not None:
+            return known
+    service.check(wish.options)
+    more: dict[str, Any] = {"push": wish.push, "key": key}
+    if wish.timeline_path is not None:
+        return service.submit_path(wish.timeline_path, wish.options, origin, **more)
+    if wish.timeline is not None:
+        return service.submit_document(wish.timeline, wish.name, wish.options, origin, **more)
+    if wish.upload is not None:
+        return service.submit_upload(wish.upload, wish.options, origin, **more)
+    assert wish.again is not None
+    return service.submit_again(wish.again, wish.options, origin, **more)
+
+
+def _file_routes(router: APIRouter, service: Service) -> None:
+    @router.post(
+        "/v1/uploads",
+        status_code=201,
+        tags=["scores"],
+        openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}},
+    )
+    async def upload(request: Request, name: Annotated[str, Query(min_length=1, max_length=255)]) -> Uploaded:
+        """Send an edit or a video as it is; name it in a ``POST /v1/scores`` within an hour."""
+        upload_id, path = await run_in_threadpool(service.new_upload, name)
+        size = 0
+        try:
+            with path.open("wb") as file:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    await run_in_threadpool(file.write, chunk)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
+            raise
+        return Uploaded(upload=upload_id, name=path.name, bytes=size)
+
+    @router.get(
+        "/v1/scores/{job_id}/artifacts/{name}",
+        tags=["scores"],
+        response_class=Response,
+        responses={200: {"content": {"application/octet-stream": BINARY}}, 206: {"description": "A part of it."}},
+    )
+    def artifact(job_id: JobId, name: str, download: bool = False) -> FileResponse:
+        """A file of a finished score; ``download`` names it after the edit."""
+        path = service.artifact(job_id, name)
+        kind = ARTIFACT_TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+        shown = f"{safe_name(service.store.get(job_id).name)}-{name}" if download else None
+        headers = {"content-security-policy": ARTIFACT_POLICY, "cache-control": "private, max-age=3600"}
+        return FileResponse(path, media_type=kind, headers=headers, filename=shown)
+
+
+def _stream_routes(router: APIRouter, service: Service) -> None:
+    stream: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        204: {"description": "Over."},
+    }
+
+    @router.get("/v1/scores/{job_id}/events", tags=["events"], response_class=Response, responses=stream)
+    async def score_events(
+        job_id: JobId, last_event_id: Annotated[str | None, Header(max_length=40)] = None
+    ) -> Response:
+        """``state`` and ``progress`` events of one score until it has finished."""
+        job = await run_in_threadpool(service.store.get, job_id)
+        after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
+        if job.state in FINISHED and after and not await run_in_threadpool(service.store.events, job_id, after):
+            return Response(status_code=204)  # tells a browser not to connect again
+        return _stream(service, job_id)
+
+    @router.get("/v1/events", tags=["events"], response_class=Response, responses={200: stream[200]})
+    async def all_events() -> Response:
+        """``state``, ``progress`` and ``removed`` events of all scores, from now on."""
+        return _stream(service, None)
+
+
+def _stream(service: Service, job_id: str | None) -> Response:
+    if service.broker.listeners >= service.config.limits.streams:
+        raise QueueFull("too many event streams are open", "close some windows")
+    headers = {"x-accel-buffering": "no"}
+    return StreamingResponse(_events(service, job_id), media_type="text/event-stream", headers=headers)
+
+
+async def _events(service: Service, job_id: str | None) -> AsyncIterator[bytes]:
+    subscription = service.broker.subscribe(job_id)
+    try:
+        yield b"retry: 2000\n\n"
+        if job_id is not None:  # news from before the subscription
+            try:
+                status, number = await run_in_threadpool(service.snapshot, job_id)
+            except NoSuchJob:
+                return
+            yield event_frame("state", status.model_dump(mode="json"), number)
+            if status.state in FINISHED:
+                return
+        while not subscription.closed:
+            news = await subscription.take(KEEPALIVE_S)
+            yield news or b": still here\n\n"
+            if job_id is not None and news and _is_last(news):
+                return
+    finally:
+        service.broker.unsubscribe(subscription)
+
+
+def _is_last(news: bytes) -> bool:
+    return b"event: removed" in news or any(f'"state":"{state}"'.encode() in news for state in FINISHED)
+
+
+def _house_routes(router: APIRouter, service: Service, links: OneTimeLinks, sessions: Sessions) -> None:
+    @router.get("/v1/health", tags=["daemon"])
+    def health() -> Health:
+        """Whether the daemon works and what it is doing."""
+        worker = service.dispatcher
+        well = worker.worker_state in ("ready", "starting") and not worker.warning
+        return Health(
+            status="ok" if well else "degraded",
+            version=__version__,
+            uptime_s=round(service.metrics.uptime_s, 3),
+            worker=worker.worker_state,
+            worker_restarts=worker.restarts,
+            warning=worker.warning,
+            jobs=service.store.counts(),
+            osc=service.osc_open,
+            inbox=service.inbox_open,
+        )
+
+    @router.get("/v1/choices", tags=["daemon"])
+    def choices() -> Choices:
+        """What the options of a score may be."""
+        return _choices()
+
+    @router.post("/v1/links", status_code=201, tags=["daemon"])
+    def link(request: Request) -> Link:
+        """A link that opens the console in a browser, once."""
+        return Link(url=f"http://{request.headers['host']}/login/{links.issue()}", expires_in_s=LINK_LIFE_S)
+
+    @router.delete("/v1/session", status_code=204, tags=["daemon"])
+    def sign_out(request: Request) -> Response:
+        """End this browser's session."""
+        if "v2m_session" in request.scope:
+            sessions.end(request.scope["v2m_session"])
+        return Response(status_code=204)
+
+    @router.get("/metrics", tags=["daemon"], response_class=Response)
+    def metrics() -> Response:
+        """Prometheus text."""
+        return Response(service.metrics.text(_gauges(service)), media_type=CONTENT_TYPE)
+
+
+def _gauges(service: Service) -> dict[str, dict[Labels, float]]:
+    worker = service.dispatcher
+    jobs: dict[Labels, float] = {(("state", state),): n for state, n in service.store.counts().items()}
+    return {
+        "v2m_jobs": jobs,
+        "v2m_event_streams": {(): service.broker.listeners},
+        "v2m_worker_up": {(): float(worker.worker_state == "ready")},
+        "v2m_worker_restarts_total": {(): worker.restarts},
+        "v2m_worker_resident_bytes": {(): worker.worker_bytes},
+        "v2m_uptime_seconds": {(): round(service.metrics.uptime_s, 3)},
+        "process_resident_memory_bytes": {(): resident_bytes()},
+    }
+
+
+def _choices() -> Choices:
+    from v2m_bridge.music.emotions import EMOTIONS
+    from v2m_bridge.music.instruments import PRESETS, Role
+    from v2m_bridge.music.keys import Key
+
+    keys = [Key(tonic, minor).name for minor in (False, True) for tonic in range(12)]
+    return Choices(moods=list(EMOTIONS), keys=keys, presets=list(PRESETS), parts=[role.value for role in Role])

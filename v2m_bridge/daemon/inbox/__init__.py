@@ -1,0 +1,1 @@
+"""The folder whose edits become jobs. Doors: :mod:`.watch`, :mod:`.folder`."""

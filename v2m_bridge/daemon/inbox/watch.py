@@ -1,0 +1,98 @@
+"""Ties the inbox to the queue: files that appear there become jobs, and their senders are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from v2m_bridge.daemon.inbox.folder import Inbox
+from v2m_bridge.daemon.jobs.job import NoSuchJob
+from v2m_bridge.daemon.service import Service
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.resolve.install import exchange
+
+log = logging.getLogger("v2m_bridge.inbox")
+
+
+def options_from(wishes: Mapping[str, Any]) -> ScoreOptions:
+    """Options of a file in the inbox; names that are not known are left out with a note in the log.
+
+    Raises:
+        InputError: a value that cannot be used.
+    """
+    known = {name: value for name, value in wishes.items() if name in ScoreOptions.model_fields}
+    if unknown := sorted(set(wishes) - set(known)):
+        log.warning("options of the inbox that are not known here: %s", ", ".join(unknown)[:200])
+    try:
+        return ScoreOptions.model_validate(known)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"option {place}: {first['msg']}") from None
+
+
+def _key(path: Path) -> str:
+    """The same for the same file, so that a kill between queueing it and noting so does not score it twice."""
+    stat = path.stat()
+    return hashlib.sha256(f"inbox\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()
+
+
+def _submit(service: Service, path: Path, wishes: Mapping[str, Any]) -> str:
+    try:
+        options = options_from(wishes)
+        service.check(options)
+        return service.submit_kept(path, options, "inbox", key=_key(path)).id
+    except V2MError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
+    except Exception as error:  # one strange file must not hold up the others
+        log.exception("%s was not taken up", path.name)
+        raise InputError(f"{path.name} cannot be taken up ({type(error).__name__})") from error
+
+
+def _status(service: Service, job_id: str) -> Mapping[str, Any] | None:
+    try:
+        return service.status(job_id).model_dump(mode="json")
+    except NoSuchJob:
+        return None
+
+
+@asynccontextmanager
+async def watching_inbox(service: Service) -> AsyncIterator[None]:
+    """Watch ``inbox/`` while the daemon runs."""
+    folders = exchange(service.config.home)
+    inbox = Inbox(
+        folders.inbox,
+        folders.outbox,
+        lambda path, wishes: _submit(service, path, wishes),
+        lambda job_id: _status(service, job_id),
+    )
+    stop = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(inbox, stop), name="inbox", daemon=True)
+    watcher.start()
+    service.inbox_open = True
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.to_thread(watcher.join, 5.0)
+        service.inbox_open = False
+
+
+def _watch(inbox: Inbox, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            inbox.watch(stop)
+        except Exception:  # one strange file must not end the inbox
+            log.exception("the inbox stumbled")
+            stop.wait(2.0)

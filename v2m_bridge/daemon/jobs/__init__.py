@@ -1,0 +1,1 @@
+"""Jobs and where they are kept. Doors: :mod:`.job`, :mod:`.store`."""

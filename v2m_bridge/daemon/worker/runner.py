@@ -1,0 +1,68 @@
+"""The pipeline as the worker runs it: the same calls as ``v2m-bridge score``, with networks that stay loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from v2m_bridge.compose.pipeline import Engine, compose, write_files
+from v2m_bridge.daemon.config import EngineSetup
+from v2m_bridge.daemon.jobs.job import Summary
+from v2m_bridge.daemon.paths import confine_media
+from v2m_bridge.edits.unpacked_media import unpacked_folder
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.progress import Progress
+from v2m_bridge.score.model import Score
+from v2m_bridge.score.write_json import read_score
+from v2m_bridge.timeline.model import Timeline
+from v2m_bridge.timing.rates import exact_rate
+
+
+class PipelineRunner:
+    """Scores edits. Media that an edit names is opened only below ``confine_to`` and below the edit's own folder."""
+
+    def __init__(self, setup: EngineSetup) -> None:
+        self._engine = Engine(
+            media_roots=tuple(Path(root) for root in setup.media_roots),
+            cache=Path(setup.cache) if setup.cache else None,
+            clip_weights=Path(setup.clip_weights) if setup.clip_weights else None,
+            checkpoint=Path(setup.checkpoint) if setup.checkpoint else None,
+            device=setup.device,
+        )
+        unpacked = (unpacked_folder(),)  # media of zipped bundles, brought by the edit itself
+        self._allowed = (*(Path(root) for root in setup.confine_to), *unpacked)
+
+    def _screen(self, own: Path) -> Callable[[Timeline], Timeline]:
+        return lambda timeline: confine_media(timeline, (*self._allowed, own))
+
+    def warm(self) -> None:
+        """Load the networks, before the first job needs them."""
+        self._engine.network()
+
+    def run(self, source: Path, options: ScoreOptions, work: Path, progress: Progress) -> Summary:
+        """Score ``source`` and write the files into ``work``."""
+        engine = replace(self._engine, screen=self._screen(source if source.is_dir() else source.parent))
+        write_files(compose(source, options, engine, progress), work, progress)
+        return summary_of(read_score(work / "score.json"))
+
+
+def summary_of(score: Score) -> Summary:
+    """The few figures that clients show."""
+    fit = score.fit.summary
+    return Summary(
+        name=score.timeline.name or "Untitled",
+        key=score.key,
+        seed=score.seed,
+        checkpoint=score.checkpoint,
+        duration_s=round(float(score.timeline.duration_frames / exact_rate(score.timeline.rate)), 3),
+        cuts=len(score.timeline.cuts),
+        hits=fit.hits,
+        landed=fit.landed,
+        landed_share=fit.landed_share,
+        min_bpm=fit.min_bpm,
+        max_bpm=fit.max_bpm,
+        chords=len(score.chords),
+        parts=tuple(part.name for part in score.parts),
+        warnings=tuple(dict.fromkeys((*score.timeline.warnings, *score.fit.warnings, *score.warnings))),
+    )

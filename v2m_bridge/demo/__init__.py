@@ -1,0 +1,1 @@
+"""A film to try the product on. Door: :mod:`.edit`."""

@@ -1,0 +1,1 @@
+"""Final Cut Pro X's FCPXML. Door: :mod:`.read_fcpxml`."""

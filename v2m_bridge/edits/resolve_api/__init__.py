@@ -1,0 +1,1 @@
+"""An edit read off Resolve's scripting objects. Door: :mod:`.read_timeline`."""

@@ -1,0 +1,1 @@
+"""Final Cut Pro 7 XML. Door: :mod:`.read_xmeml`."""

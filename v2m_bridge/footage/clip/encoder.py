@@ -1,0 +1,277 @@
+"""CLIP on the footage: what is seen (768 numbers a second) and how it feels (six probabilities).
+
+Model and words are those of the published features (Kang, Poria, Herremans 2023): ViT-L/14 at 336 pixels with OpenAI's
+weights; the image feature is not normalised; the emotion is the softmax over six bare words. Without weights there is
+no CLIP: :func:`find_weights` answers None and the score says so.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from v2m_bridge.errors import CheckpointError, SetupError
+from v2m_bridge.footage.cache import media_identity
+from v2m_bridge.footage.model import SEMANTIC_SIZE, FloatArray
+from v2m_bridge.footage.video.trace import UInt8Array
+from v2m_bridge.music.emotions import EMOTIONS
+from v2m_bridge.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import torch
+
+CLIP_MODEL = "ViT-L-14-336"
+HUB_REPOSITORY = "timm/vit_large_patch14_clip_336.openai"
+HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+"""OpenAI's weights in open_clip's layout, the safe format first."""
+
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
+PIXEL_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
+"""Of the pictures CLIP was trained on, RGB 0..1 (OpenAI's preprocessing)."""
+
+BATCH = 16
+
+
+# --------------------------------------------------------------------------------------------------------- weights
+
+
+def clip_folder() -> Path:
+    """Where ``models pull clip`` puts the weights: ``models/clip`` in the state folder."""
+    home = os.environ.get("V2M_HOME")
+    if home:
+        return Path(home).expanduser() / "models" / "clip"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "models" / "clip"
+
+
+def find_weights(local: Path | None = None) -> Path | None:
+    """The CLIP weights on this machine: the given file, what was pulled, or what the hub's own cache holds.
+
+    Args:
+        local: a file; None: what ``V2M_CLIP_WEIGHTS`` names, if anything.
+
+    Raises:
+        CheckpointError: the file does not exist.
+    """
+    if local is None and os.environ.get("V2M_CLIP_WEIGHTS"):
+        local = Path(os.environ["V2M_CLIP_WEIGHTS"]).expanduser()
+    if local is not None:
+        if not local.is_file():
+            raise CheckpointError(f"CLIP weights {local} do not exist", "correct V2M_CLIP_WEIGHTS or unset it")
+        return local
+    folder = clip_folder()
+    if folder.is_dir():
+        pulled = sorted(path for path in folder.iterdir() if path.suffix in WEIGHT_SUFFIXES)
+        if pulled:
+            return pulled[0]
+    return _in_hub_cache()
+
+
+def _in_hub_cache() -> Path | None:
+    """A look at the folder where the hub keeps downloads, without importing the hub."""
+    root = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub")
+    snapshots = root.expanduser() / f"models--{HUB_REPOSITORY.replace('/', '--')}" / "snapshots"
+    for name in HUB_FILES:
+        for path in sorted(snapshots.glob(f"*/{name}")):
+            if path.is_file():
+                return path
+    return None
+
+
+def pull_clip(progress: Progress = silent) -> Path:
+    """Download the CLIP weights (about 1.7 GB) into :func:`clip_folder`; what is there already is kept.
+
+    Raises:
+        SetupError: the hub cannot be reached or does not have them.
+    """
+    import logging
+
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    folder = clip_folder()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries would be a page of noise
+    progress("download", 0.0)
+    problem: Exception | None = None
+    for name in HUB_FILES:
+        try:
+            path = hf_hub_download(HUB_REPOSITORY, name, local_dir=folder, tqdm_class=_reporting_bar(progress))
+        except EntryNotFoundError as error:
+            problem = error
+            continue
+        except Exception as error:  # the hub raises errors of several network packages
+            raise _unreachable(error) from error
+        progress("download", 1.0)
+        return Path(path)
+    raise _unreachable(problem)
+
+
+def _unreachable(problem: Exception | None) -> SetupError:
+    reason = str(problem).strip().splitlines()[0] if problem and str(problem).strip() else type(problem).__name__
+    return SetupError(
+        f"the CLIP weights could not be downloaded: {reason}",
+        f"check the network, or put {HUB_FILES[0]} of {HUB_REPOSITORY} into {clip_folder()}",
+    )
+
+
+def _reporting_bar(progress: Progress) -> type[Any]:
+    """What the hub takes for its progress bar; it draws nothing and reports to ``progress``."""
+
+    class ReportingBar:
+        _lock = threading.RLock()
+
+        def __init__(self, iterable: Any = None, *_: Any, total: float | None = None, initial: float = 0, **__: Any):
+            self.iterable, self.total, self.n = iterable, total, initial
+
+        @classmethod
+        def get_lock(cls) -> threading.RLock:
+            return cls._lock
+
+        @classmethod
+        def set_lock(cls, lock: Any) -> None:
+            cls._lock = lock
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if self.total:
+                progress("download", min(0.99, self.n / self.total))
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(self.iterable or ())
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def close(self) -> None:
+            """Nothing to put away."""
+
+        def refresh(self, *_: Any, **__: Any) -> None:
+            """Nothing to draw."""
+
+        set_description = set_postfix = set_postfix_str = reset = clear = refresh
+
+    return ReportingBar
+
+
+# ---------------------------------------------------------------------------------------------------------- encoder
+
+
+class ClipEncoder:
+    """Encodes stills in batches; the six words are encoded once, when it is made.
+
+    Args:
+        model: an open_clip model in float32 on the CPU; it is taken over, and its text half dropped.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"`` (bfloat16 on the CPU, float16 on CUDA).
+        identity: names the weights in caches and in the score.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, device: str = "auto", precision: str = "auto", identity: str = "unnamed"
+    ) -> None:
+        import torch
+
+        from v2m_bridge.footage.clip.tower import make_lean
+
+        self.identity = identity
+        self._device = torch.device(_chosen_device(device))
+        self._dtype: torch.dtype = getattr(torch, _chosen_precision(precision, self._device.type))
+        with torch.inference_mode():
+            words = model.encode_text(tokenizer(list(EMOTIONS)), normalize=True)
+            self._words = (model.logit_scale.exp() * words).float().T.contiguous().to(self._device)
+        make_lean(model.visual)
+        self._visual = model.visual.eval().to(self._device, self._dtype)
+        self._mean = torch.tensor(PIXEL_MEAN, device=self._device)[:, None, None]
+        self._deviation = torch.tensor(PIXEL_DEVIATION, device=self._device)[:, None, None]
+
+    def encode(self, stills: Sequence[UInt8Array]) -> tuple[FloatArray, FloatArray]:
+        """Semantic ``[n, 768]`` (not normalised) and emotion ``[n, 6]`` of n stills ``[336, 336, 3]``."""
+        import torch
+
+        if not stills:
+            return np.zeros((0, SEMANTIC_SIZE), np.float32), np.zeros((0, len(EMOTIONS)), np.float32)
+        features = []
+        with torch.inference_mode():
+            for start in range(0, len(stills), BATCH):
+                batch = torch.from_numpy(np.stack(stills[start : start + BATCH])).to(self._device)
+                pixels = batch.permute(0, 3, 1, 2).float().div_(255).sub_(self._mean).div_(self._deviation)
+                features.append(self._visual(pixels.to(self._dtype)).float())
+            semantic = torch.cat(features)
+            logits = torch.nn.functional.normalize(semantic, dim=-1) @ self._words
+            emotion = logits.softmax(dim=-1)
+        return semantic.cpu().numpy(), emotion.cpu().numpy()
+
+
+def load_encoder(weights: Path, *, device: str = "auto", precision: str = "auto") -> ClipEncoder:
+    """The encoder with weights from a file; only plain tensors are read from it.
+
+    Raises:
+        CheckpointError: the file is damaged, is not plain weights, or belongs to another model.
+        SetupError: open_clip cannot be loaded.
+    """
+    open_clip = import_open_clip()
+    try:
+        if weights.suffix == ".safetensors":
+            _read_header(weights)  # building the network takes seconds; a broken file is told before
+        model = open_clip.create_model(CLIP_MODEL, pretrained=str(weights), force_quick_gelu=True, weights_only=True)
+    except Exception as error:  # torch, safetensors, pickle and zip each raise their own
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(
+            f"CLIP weights {weights.name} cannot be used: {reason[:200]}", f"they must be those of {HUB_REPOSITORY}"
+        ) from error
+    tokenizer = open_clip.get_tokenizer(CLIP_MODEL)
+    return ClipEncoder(model, tokenizer, device=device, precision=precision, identity=weights_identity(weights))
+
+
+def _read_header(weights: Path) -> None:
+    from safetensors import safe_open
+
+    with safe_open(weights, framework="pt") as file:
+        file.keys()
+
+
+def weights_identity(weights: Path) -> str:
+    """Names weights by their content."""
+    return f"{CLIP_MODEL}:{media_identity(weights)[:16]}"
+
+
+def import_open_clip() -> Any:
+    """The ``open_clip`` module.
+
+    Raises:
+        SetupError: it, torch or torchvision cannot be loaded.
+    """
+    from v2m_bridge.footage.clip.torchvision_schemas import import_torchvision
+
+    try:
+        import_torchvision()
+        import open_clip
+    except (ImportError, RuntimeError) as error:
+        raise SetupError(
+            f"CLIP does not load: {error}", "reinstall torch and torchvision of matching versions"
+        ) from error
+    return open_clip
+
+
+def _chosen_device(device: str) -> str:
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _chosen_precision(precision: str, device: str) -> str:
+    if precision != "auto":
+        return precision
+    return "float16" if device == "cuda" else "bfloat16"

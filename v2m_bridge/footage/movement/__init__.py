@@ -1,0 +1,1 @@
+"""Sudden movements: contacts and onsets. Door: :mod:`.onsets`."""

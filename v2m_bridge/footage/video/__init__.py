@@ -1,0 +1,1 @@
+"""Video files: pictures with exact times, and the series that are recorded of every picture. Door: :mod:`.source`."""

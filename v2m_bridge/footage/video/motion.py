@@ -1,0 +1,69 @@
+"""Motion as published: the mean absolute RGB difference of two adjacent pictures, once a second.
+
+Source: Kang, Poria, Herremans 2023 (Video2Music), section on motion features, and the released extraction script: the
+first picture that begins at or after each whole second is compared with the picture right before it; second 0 is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from v2m_bridge.footage.video.source import Picture
+from v2m_bridge.footage.video.trace import UInt8Array, mean_difference, pixels
+
+if TYPE_CHECKING:
+    import av
+
+ON_TIME_S = 0.0015
+"""Containers with millisecond times round; a picture this early belongs to the second."""
+
+
+@dataclass(frozen=True)
+class SecondPicture:
+    """The picture that stands for whole second ``second``, and the one right before it."""
+
+    second: int
+    picture: av.VideoFrame
+    before: av.VideoFrame | None
+
+
+class SecondSampler:
+    """Picks, from every picture of a film in order, the pair that stands for each whole second."""
+
+    def __init__(self) -> None:
+        self._before: av.VideoFrame | None = None
+        self._next_second = 0
+
+    def add(self, picture: Picture) -> Iterator[SecondPicture]:
+        """The pairs that this picture completes: none, or one for each second it is the first picture of."""
+        while picture.seconds >= self._next_second - ON_TIME_S:
+            yield SecondPicture(self._next_second, picture.frame, self._before)
+            self._next_second += 1
+        self._before = picture.frame
+
+
+class RgbReader:
+    """RGB of decoded pictures, full size or at a fixed ``(width, height)`` by nearest pixel; keeps its tables."""
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        self._reformatter = VideoReformatter()
+        self._width: int | None = size[0] if size else None
+        self._height: int | None = size[1] if size else None
+        self._how = Interpolation.POINT if size else Interpolation.BICUBIC
+
+    def rgb(self, frame: av.VideoFrame) -> UInt8Array:
+        """``[height, width, 3]`` as stored, not rotated."""
+        shaped = self._reformatter.reformat(frame, self._width, self._height, "rgb24", interpolation=self._how)
+        return pixels(shaped)
+
+
+def pair_motion(reader: RgbReader, pair: SecondPicture, *, always: bool = False) -> tuple[UInt8Array | None, float]:
+    """The RGB of the second's picture (``always``, or where it was needed) and its published motion, 0..255."""
+    if pair.second == 0 or pair.before is None:
+        return (reader.rgb(pair.picture) if always else None), 0.0
+    now, before = reader.rgb(pair.picture), reader.rgb(pair.before)
+    return now, mean_difference(now, before) if now.shape == before.shape else 0.0

@@ -1,1 +1,0 @@
-"""Every other program: modules of ``read_*`` and ``write_*`` functions."""

@@ -1,1 +1,0 @@
-"""Strict stand-ins for other programs: they refuse what the real host would refuse."""

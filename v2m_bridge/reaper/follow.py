@@ -1,0 +1,236 @@
+"""Play a score live in time with REAPER: its transport feedback in, MIDI out, nothing left sounding at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from v2m_bridge.reaper.clock import TransportClock
+from v2m_bridge.reaper.midi_out import MidiOutput
+from v2m_bridge.reaper.osc import ADDRESSES, REFRESH_SURFACES, OscLink
+from v2m_bridge.reaper.realtime import on_time
+from v2m_bridge.reaper.session import MidiItem, plan_session, session_tempo_map
+from v2m_bridge.score.model import Score
+
+GRACE_S = 0.1
+"""Notes that began this shortly before the place where playing (re)starts are still played: feedback is that late."""
+
+LONGEST_WAIT_S = 0.05
+UNHEARD_S = 2.0
+"""REAPER answers a request to refresh at once; after so long without a word, one of the two does not hear the other."""
+
+ALL_NOTES_OFF, SUSTAIN = 123, 64
+NOTE_OFF, PROGRAM, CONTROL, NOTE_ON = range(4)
+"""Order of events at one moment."""
+
+
+@dataclass(frozen=True, order=True)
+class LiveEvent:
+    """One message at ``seconds`` of the cue."""
+
+    seconds: float
+    rank: int
+    message: bytes
+
+
+@dataclass
+class FollowReport:
+    """What was played; ``jumps`` counts starts, stops, seeks and loops, ``heard`` says whether REAPER ever spoke."""
+
+    notes: int = 0
+    jumps: int = 0
+    heard: bool = False
+
+
+def live_events(score: Score, parts: Sequence[str] = ()) -> tuple[LiveEvent, ...]:
+    """All events of ``score`` (only the named parts, if any) by time, seconds from the timeline's start."""
+    session = plan_session(score)
+    tempo = session_tempo_map(session)
+    wanted = {name.lower() for name in parts}
+    found: list[LiveEvent] = []
+    for track in session.tracks:
+        if track.midi and (not wanted or track.name.lower() in wanted):
+            found += _part_events(track.midi, tempo.seconds_at)
+    return tuple(sorted(found))
+
+
+def _part_events(item: MidiItem, second: Callable[[float], float]) -> Iterator[LiveEvent]:
+    channel = item.channel
+    yield LiveEvent(second(item.start_beat), PROGRAM, bytes([0xC0 | channel, item.program]))
+    for beat, number, value in item.controls:
+        yield LiveEvent(second(beat), CONTROL, bytes([0xB0 | channel, number, value]))
+    for start, length, pitch, velocity in item.notes:
+        yield LiveEvent(second(start), NOTE_ON, bytes([0x90 | channel, pitch, velocity]))
+        yield LiveEvent(second(start + length), NOTE_OFF, bytes([0x80 | channel, pitch, 0]))
+
+
+class Player:
+    """Sends events as the position passes them and knows what sounds."""
+
+    def __init__(self, events: Sequence[LiveEvent], output: MidiOutput) -> None:
+        self._events = events
+        self._seconds = [e.seconds for e in events]
+        self._output = output
+        self._sounding: Counter[tuple[int, int]] = Counter()
+        self._channels = sorted({e.message[0] & 0x0F for e in events})
+        self.report = FollowReport()
+
+    def next_after(self, seconds: float) -> float | None:
+        """When the next event at or after ``seconds`` is due, or None."""
+        index = bisect_left(self._seconds, seconds)
+        return self._seconds[index] if index < len(self._seconds) else None
+
+    def play(self, from_s: float, to_s: float) -> None:
+        """Send what lies in ``[from_s, to_s)``."""
+        for index in range(bisect_left(self._seconds, from_s), bisect_left(self._seconds, to_s)):
+            self._send(self._events[index])
+
+    def jump(self, to_s: float) -> None:
+        """Silence, then the programs and controllers that hold at ``to_s``."""
+        self.silence()
+        self.report.jumps += 1
+        holding: dict[bytes, LiveEvent] = {}
+        for event in self._events[: bisect_left(self._seconds, to_s)]:
+            if event.rank == PROGRAM:
+                holding[event.message[:1]] = event
+            elif event.rank == CONTROL:
+                holding[event.message[:2]] = event
+        for event in sorted(holding.values()):
+            self._output.send(event.message)
+
+    def silence(self) -> None:
+        """End every note that sounds, and tell each channel so once more."""
+        for channel, pitch in sorted(self._sounding):
+            self._output.send(bytes([0x80 | channel, pitch, 0]))
+        self._sounding.clear()
+        for channel in self._channels:
+            self._output.send(bytes([0xB0 | channel, SUSTAIN, 0]))
+            self._output.send(bytes([0xB0 | channel, ALL_NOTES_OFF, 0]))
+
+    def _send(self, event: LiveEvent) -> None:
+        if event.rank in (NOTE_ON, NOTE_OFF):
+            key = (event.message[0] & 0x0F, event.message[1])
+            if event.rank == NOTE_ON:
+                self._sounding[key] += 1
+                self.report.notes += 1
+            elif self._sounding[key] > 1:
+                # the same pitch sounds twice: the later end is the end
+                self._sounding[key] -= 1
+                return
+            elif not self._sounding.pop(key, 0):
+                return
+        self._output.send(event.message)
+
+
+class Follower:
+    """Keeps a player on REAPER's transport.
+
+    Args:
+        base_s: project seconds of the cue's start (an import's answer tells them).
+        lead_s: how much earlier to send, against the latency of the way to the synthesiser.
+        unheard: called once when REAPER has said nothing for :data:`UNHEARD_S`; following goes on, it may still start.
+        clock: the monotonic clock that stamps the link's messages.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[LiveEvent],
+        link: OscLink,
+        output: MidiOutput,
+        *,
+        base_s: float = 0.0,
+        lead_s: float = 0.0,
+        clock: Callable[[], float] = time.perf_counter,
+        unheard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.player = Player([LiveEvent(e.seconds + base_s, e.rank, e.message) for e in events], output)
+        self.transport = TransportClock()
+        self._link = link
+        self._lead_s = lead_s
+        self._clock = clock
+        self._generation = 0
+        self._rebased_s = 0.0
+        self._played_s = 0.0
+        self._silent = True
+        self._unheard = unheard
+        self._patient_until_s: float | None = None
+
+    def run(self, ended: threading.Event) -> FollowReport:
+        """Follow until ``ended`` is set or somebody interrupts; whatever happens, nothing is left sounding."""
+        try:
+            with on_time():
+                self._link.send(ADDRESSES["action"], REFRESH_SURFACES)
+                self._patient_until_s = self._clock() + UNHEARD_S
+                while not ended.is_set():
+                    self._step()
+        finally:
+            self.player.silence()
+        return self.player.report
+
+    def _step(self) -> None:
+        message = self._link.receive(self._wait_s())
+        self._notice(message is not None)
+        if message is not None and message.arguments and not isinstance(message.arguments[0], str):
+            self.transport.hear(message.address, float(message.arguments[0]), message.arrived_s)
+        self._advance(self._clock())
+
+    def _notice(self, heard: bool) -> None:
+        """Say once when nothing is heard of REAPER; its first word ends the waiting."""
+        if heard:
+            self.player.report.heard = True
+            self._patient_until_s = None
+        elif self._patient_until_s is not None and self._clock() > self._patient_until_s:
+            self._patient_until_s = None
+            self._unheard()
+
+    def _advance(self, now_s: float) -> None:
+        transport = self.transport
+        if not transport.known(now_s):
+            if not self._silent:
+                self.player.silence()
+                self._silent = True
+            return
+        travelled = transport.travelled(now_s) + self._lead_s
+        if self._silent or transport.generation != self._generation:
+            self._generation, self._silent = transport.generation, False
+            self._played_s = travelled - self._lead_s - GRACE_S
+            self.player.jump(self._played_s)
+        else:
+            self._played_s += transport.rebased_s - self._rebased_s
+        self._rebased_s = transport.rebased_s
+        if travelled > self._played_s:
+            self._play_through(self._played_s, travelled)
+            self._played_s = travelled
+
+    def _play_through(self, from_s: float, to_s: float) -> None:
+        """Play a stretch of the travelled axis, turning back at the loop's end as often as it lies within."""
+        loop = self.transport.loop
+        while loop:
+            position = self.transport.folded(from_s)
+            left = loop.end_s - position
+            if position >= loop.end_s or to_s - from_s < left:
+                break
+            self.player.play(position, loop.end_s)
+            self.player.jump(loop.start_s)
+            # a hair past the seam, so that rounding does not fold it back before the loop's end
+            from_s += left + 1e-9
+        position = self.transport.folded(from_s)
+        self.player.play(position if not loop else max(position, loop.start_s), position + (to_s - from_s))
+
+    def _wait_s(self) -> float:
+        """Seconds until the next event is due, at most :data:`LONGEST_WAIT_S`."""
+        now_s = self._clock()
+        if not self.transport.known(now_s) or self._silent:
+            return LONGEST_WAIT_S
+        position = self.transport.folded(self._played_s)
+        due = self.player.next_after(position)
+        loop = self.transport.loop
+        ahead = LONGEST_WAIT_S if due is None else due - position
+        if loop and position < loop.end_s:
+            ahead = min(ahead, loop.end_s - position)
+        wait = self.transport.real_s(self._played_s + ahead - self._lead_s) - now_s
+        return min(LONGEST_WAIT_S, max(0.0, wait))

@@ -1,0 +1,281 @@
+"""Write a REAPER project that opens by itself with the whole cue: tempo, markers, region, chords, MIDI, picture.
+
+Field meanings are those of projects REAPER saved (5.9 .. 7.5); everything left out takes REAPER's default.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from v2m_bridge.reaper.session import (
+    CHORD_ROLE,
+    CUE_COLOR,
+    MIDI_MARKER,
+    ChordItem,
+    MidiItem,
+    Session,
+    SessionTrack,
+    TrackKind,
+    VideoItem,
+    plan_session,
+    session_tempo_map,
+)
+from v2m_bridge.reaper.write_job import write_whole
+from v2m_bridge.score.model import Score
+from v2m_bridge.timing.rates import rate_text
+from v2m_bridge.timing.tempo import TempoMap
+from v2m_bridge.timing.timecode import nominal_fps
+
+PPQ = 960
+SQUARE, LINEAR = 1, 0
+SETS_METRE = 1
+TIMEBASE_TIME, TIMEBASE_BEATS = 0, 1
+CUSTOM_COLOR = 0x1000000
+CHORD_GROUP = 1
+FORMAT_VERSION = "6.0/v2m-bridge"
+"""An old version on purpose: REAPER warns about projects newer than itself."""
+
+
+def write_rpp(score: Score, path: Path) -> None:
+    """Write ``score`` as a project at ``path``; equal scores give equal bytes.
+
+    Raises:
+        HostError: the score's tempo map contradicts itself.
+        OSError: the file cannot be written.
+    """
+    write_whole(path, "\n".join(_project(plan_session(score))) + "\n")
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """What every part of the file needs: the plan, its tempo map, and names turned into GUIDs."""
+
+    session: Session
+    tempo: TempoMap
+
+    def guid(self, *names: object) -> str:
+        """A GUID that depends on the score's content and on ``names`` alone."""
+        text = "\n".join([self.session.identity, *map(str, names)])
+        digest = hashlib.sha256(text.encode()).hexdigest().upper()
+        return f"{{{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}}}"
+
+    def seconds(self, beat: float) -> float:
+        return self.tempo.seconds_at(beat)
+
+
+def _project(session: Session) -> Iterator[str]:
+    writer = _Writer(session, session_tempo_map(session))
+    first = session.tempo[0]
+    yield f'<REAPER_PROJECT 0.1 "{FORMAT_VERSION}" 0'
+    yield from _notes(session)
+    yield "  RIPPLE 0"
+    yield f"  PROJOFFS {_number(session.offset_s)} 0 0"
+    yield f"  TIMEMODE 5 0 5 {nominal_fps(session.rate)} {_frame_rate_flag(session)} -1 -1"
+    yield "  PANMODE 3"
+    yield "  CURSOR 0"
+    yield f"  ZOOM {_number(1200 / max(session.duration_s, 1.0))} 0 0"
+    yield f"  SMPTESYNC 0 {float(session.rate):.6f} 100 40 1000 300 0 0 1 0 0"
+    yield "  LOOP 0"
+    # a project for picture keeps time: cut markers and video stay when somebody edits the tempo
+    yield f"  TIMELOCKMODE {TIMEBASE_TIME}"
+    yield f"  TEMPOENVLOCKMODE {TIMEBASE_TIME}"
+    yield "  SAMPLERATE 48000 0 0"
+    yield f"  TEMPO {_number(first.bpm)} {first.numerator} {first.denominator} 0"
+    yield "  PLAYRATE 1 0 0.25 4"
+    yield from _tempo_envelope(writer)
+    yield from _markers(writer)
+    yield "  <PROJBAY"
+    yield "  >"
+    for track in session.tracks:
+        yield from _track(writer, track)
+    yield ">"
+
+
+def _notes(session: Session) -> Iterator[str]:
+    yield "  <NOTES 0 2"
+    yield f"    |{_one_line(session.title)}, {session.start_timecode}, {rate_text(session.rate)} frames a second"
+    yield f"    |v2m-bridge {session.writer}, score {session.identity}"
+    for warning in session.warnings:
+        yield f"    |{_one_line(warning)}"
+    yield "  >"
+
+
+def _frame_rate_flag(session: Session) -> int:
+    """REAPER's second frame-rate field: 0 whole rates, 1 drop frame, 2 NTSC without drop frame."""
+    if session.rate.denominator == 1:
+        return 0
+    return 1 if session.drop_frame else 2
+
+
+def _tempo_envelope(writer: _Writer) -> Iterator[str]:
+    yield "  <TEMPOENVEX"
+    yield f"    EGUID {writer.guid('tempo')}"
+    yield "    ACT 1 -1"
+    yield "    VIS 1 0 1"
+    yield "    LANEHEIGHT 0 0"
+    yield "    ARM 0"
+    yield "    DEFSHAPE 1 -1 -1"
+    for point in writer.session.tempo:
+        line = f"    PT {point.seconds:.12f} {point.bpm:.10f} {LINEAR if point.linear else SQUARE}"
+        if point.numerator:
+            line += f" {point.denominator * 65536 + point.numerator} 0 {SETS_METRE}"
+        yield line
+    yield "  >"
+
+
+def _markers(writer: _Writer) -> Iterator[str]:
+    session = writer.session
+    for number, marker in enumerate(session.markers, 1):
+        color = CUSTOM_COLOR | _native(marker.color)
+        guid = writer.guid("marker", number)
+        yield f"  MARKER {number} {_number(marker.seconds)} {quoted(marker.name)} 0 {color} 1 B {guid} 0"
+    color, guid = CUSTOM_COLOR | _native(CUE_COLOR), writer.guid("region")
+    yield f"  MARKER 1 0 {quoted(session.title)} 1 {color} 1 B {guid} 0"
+    yield f'  MARKER 1 {_number(session.duration_s)} "" 1'
+
+
+def _track(writer: _Writer, track: SessionTrack) -> Iterator[str]:
+    guid = writer.guid("track", track.key)
+    timebase = TIMEBASE_TIME if track.kind == TrackKind.VIDEO else TIMEBASE_BEATS
+    yield f"  <TRACK {guid}"
+    yield f"    NAME {quoted(track.name)}"
+    yield f"    PEAKCOL {CUSTOM_COLOR | _native(track.color)}"
+    yield f"    BEAT {timebase}"
+    yield "    AUTOMODE 0"
+    yield "    VOLPAN 1 0 -1 -1 1"
+    yield "    MUTESOLO 0 0 0"
+    yield "    IPHASE 0"
+    yield "    ISBUS 0 0"
+    if track.kind == TrackKind.CHORDS:
+        yield "    TRACKHEIGHT 28 0 0 0 0 0"
+    yield "    SEL 0"
+    yield "    REC 0 0 0 0 0 0 0 0"
+    yield "    NCHAN 2"
+    yield "    FX 1"
+    yield f"    TRACKID {guid}"
+    yield "    PERF 0"
+    yield "    MIDIOUT -1"
+    yield "    MAINSEND 1 0"
+    for number, video in enumerate(track.videos, 1):
+        yield from _video_item(writer, video, number)
+    for number, chord in enumerate(track.chords, 1):
+        yield from _chord_item(writer, chord, number)
+    if track.midi:
+        yield from _midi_item(writer, track, track.midi)
+    yield "  >"
+
+
+def _item_head(writer: _Writer, start_s: float, end_s: float, *names: object) -> Iterator[str]:
+    yield "    <ITEM"
+    yield f"      POSITION {_number(start_s)}"
+    yield "      SNAPOFFS 0"
+    yield f"      LENGTH {_number(end_s - start_s)}"
+    yield "      LOOP 0"
+    yield "      ALLTAKES 0"
+    yield "      SEL 0"
+    yield f"      IGUID {writer.guid('item', *names)}"
+
+
+def _chord_item(writer: _Writer, chord: ChordItem, number: int) -> Iterator[str]:
+    start_s, end_s = writer.seconds(chord.start_beat), writer.seconds(chord.end_beat)
+    yield from _item_head(writer, start_s, end_s, "chord", number)
+    yield f"      GROUP {CHORD_GROUP}"
+    yield "      <NOTES"
+    yield f"        |{_one_line(chord.symbol)}"
+    yield "      >"
+    yield "      IMGRESOURCEFLAGS 0"
+    yield "    >"
+
+
+def _video_item(writer: _Writer, video: VideoItem, number: int) -> Iterator[str]:
+    yield from _item_head(writer, video.start_s, video.start_s + video.length_s, "video", number)
+    yield f"      NAME {quoted(video.name)}"
+    yield "      VOLPAN 1 0 1 -1"
+    yield f"      SOFFS {_number(video.source_start_s)} 0"
+    yield f"      PLAYRATE {_number(video.speed)} 0 0 -1 0 0.0025"
+    yield "      CHANMODE 0"
+    yield f"      GUID {writer.guid('take', 'video', number)}"
+    yield "      <SOURCE VIDEO"
+    yield f"        FILE {quoted(video.path)}"
+    yield "      >"
+    yield "    >"
+
+
+def _midi_item(writer: _Writer, track: SessionTrack, item: MidiItem) -> Iterator[str]:
+    yield from _item_head(writer, writer.seconds(item.start_beat), writer.seconds(item.end_beat), track.key)
+    if item.texts and track.key.startswith(f"part:{CHORD_ROLE}:"):
+        yield f"      GROUP {CHORD_GROUP}"
+    yield f"      NAME {quoted(item.name)}"
+    yield "      VOLPAN 1 0 1 -1"
+    yield "      SOFFS 0 0"
+    yield "      PLAYRATE 1 1 0 -1 0 0.0025"
+    yield "      CHANMODE 0"
+    yield f"      GUID {writer.guid('take', track.key)}"
+    yield "      <SOURCE MIDI"
+    yield f"        HASDATA 1 {PPQ} QN"
+    yield "        CCINTERP 32"
+    yield f"        POOLEDEVTS {writer.guid('events', track.key)}"
+    yield from _events(item)
+    yield f"        GUID {writer.guid('source', track.key)}"
+    yield "        IGNTEMPO 0 120 4 4"
+    yield "      >"
+    yield "    >"
+
+
+def _events(item: MidiItem) -> Iterator[str]:
+    """The item's events by tick; at one tick note ends come first, then text and controllers, then notes."""
+    events: list[tuple[int, int, bytes]] = [(0, 1, bytes([0xC0 | item.channel, item.program]))]
+    for beat, text in item.texts:
+        events.append((_tick(beat - item.start_beat), 1, bytes([0xFF, MIDI_MARKER]) + text.encode()))
+    for beat, number, value in item.controls:
+        events.append((_tick(beat - item.start_beat), 2, bytes([0xB0 | item.channel, number, value])))
+    for start, length, pitch, velocity in item.notes:
+        on, off = _tick(start - item.start_beat), _tick(start + length - item.start_beat)
+        events.append((on, 3, bytes([0x90 | item.channel, pitch, velocity])))
+        events.append((max(on + 1, off), 0, bytes([0x80 | item.channel, pitch, 0])))
+    events.sort(key=lambda e: (e[0], e[1]))
+    before = 0
+    for tick, _, data in events:
+        if data[0] == 0xFF:
+            yield f"        <X {tick - before} 0 0 0 0 {data[1]} {quoted(data[2:].decode())}"
+            yield f"          {base64.b64encode(data).decode()}"
+            yield "        >"
+        else:
+            padded = data + b"\0" * (3 - len(data))
+            yield f"        E {tick - before} {padded[0]:02x} {padded[1]:02x} {padded[2]:02x}"
+        before = tick
+    end = max(before, _tick(item.end_beat - item.start_beat))
+    yield f"        E {end - before} b0 7b 00"
+
+
+def _tick(beats: float) -> int:
+    return max(0, round(beats * PPQ))
+
+
+def _native(rgb: int) -> int:
+    """Colours in project files are 0xBBGGRR as on Windows."""
+    return (rgb & 0xFF) << 16 | rgb & 0xFF00 | rgb >> 16
+
+
+def _number(value: float | Fraction) -> str:
+    """Twelve decimals without trailing noughts, never an exponent."""
+    text = f"{float(value):.12f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def quoted(text: str) -> str:
+    """``text`` as one REAPER field: in ``"``, else ``'``, else ````` (which then becomes ``'`` inside)."""
+    text = _one_line(text)
+    for mark in "\"'`":
+        if mark not in text:
+            return f"{mark}{text}{mark}"
+    return "`" + text.replace("`", "'") + "`"

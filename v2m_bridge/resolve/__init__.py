@@ -1,0 +1,1 @@
+"""DaVinci Resolve: the menu entries. Door: :mod:`.install`."""

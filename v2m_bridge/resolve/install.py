@@ -1,0 +1,312 @@
+"""Menu entries for DaVinci Resolve: where they belong on each system, what is stamped into them, what is in the way.
+
+Folders after the scripting README of 21.1 (its older edition names a wrong Windows folder); one user's folders only,
+because the same script in the folder of all users as well shows up twice in the menu.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from v2m_bridge import __version__
+from v2m_bridge.edits.menu_request import folder_text, lua_string
+from v2m_bridge.errors import SetupError
+
+LUA_NAME = "Score this timeline.lua"
+PYTHON_NAME = "Score this timeline (Studio).py"
+SIGNATURE = "v2m-bridge menu entry"
+"""In the first lines of every entry of ours, whatever its name: how old ones are known."""
+
+MENU_FOLDERS = ("Utility", "Comp", "Tool", "Edit", "Color", "Deliver")
+LUA_STAMP = re.compile(r"^local STAMP = \{.*?\}.*$", re.MULTILINE)
+PYTHON_STAMP = re.compile(r"^STAMP = \{.*?\}.*$", re.MULTILINE)
+_NOTICE = re.compile(r'V2MBridge\s*=\s*\{[^}]*?Notice\s*=\s*"(\d+) ((?:[^"\\]|\\.)*)"', re.DOTALL)
+
+_MAC = "Library/Application Support/Blackmagic Design/DaVinci Resolve/Fusion"
+_WINDOWS = "Blackmagic Design/DaVinci Resolve"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the folders depend on; a parameter so that every system can be tried on any."""
+
+    system: str
+    user: Path
+    environ: Mapping[str, str]
+
+    @staticmethod
+    def this() -> Machine:
+        """The machine that this runs on; ``system`` as ``sys.platform``."""
+        return Machine(sys.platform, Path.home(), os.environ)
+
+    @property
+    def windows(self) -> bool:
+        return self.system == "win32"
+
+    @property
+    def fusion(self) -> Path:
+        """Resolve's Fusion folder of this user."""
+        if self.system == "darwin":
+            return self.user / _MAC
+        if self.windows:
+            roaming = Path(self.environ.get("APPDATA") or self.user / "AppData" / "Roaming")
+            return roaming / _WINDOWS / "Support" / "Fusion"
+        return self.user / ".local/share/DaVinciResolve/Fusion"
+
+    @property
+    def app_store(self) -> tuple[Path, ...]:
+        """Script folders of Mac App Store installs, which live in a container of their own."""
+        if self.system != "darwin":
+            return ()
+        containers = sorted((self.user / "Library/Containers").glob("com.blackmagic-design.*"))
+        inside = ("Data/" + _MAC + "/Scripts", "Data/Library/Application Support/Fusion/Scripts")
+        return tuple(container / path for container in containers for path in inside)
+
+    @property
+    def script_folders(self) -> tuple[Path, ...]:
+        """Every ``Scripts`` folder of this user that Resolve may read."""
+        return (self.fusion / "Scripts", *self.app_store)
+
+    @property
+    def shared_folders(self) -> tuple[Path, ...]:
+        """``Scripts`` folders of all users."""
+        if self.system == "darwin":
+            return (Path("/") / _MAC / "Scripts",)
+        if self.windows:
+            data = Path(self.environ.get("PROGRAMDATA") or "C:/ProgramData")
+            return (data / _WINDOWS / "Fusion" / "Scripts",)
+        return (Path("/opt/resolve/Fusion/Scripts"), Path("/home/resolve/Fusion/Scripts"))
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """The folders that scripts and daemon share."""
+
+    inbox: Path
+    outbox: Path
+
+
+def exchange(home: Path, machine: Machine | None = None) -> Exchange:
+    """Where edits and answers lie for the state folder ``home``.
+
+    On Windows LuaJIT opens files by their ANSI name: a home with other characters cannot be read by the menu script.
+    Then the folders lie in the data folder of all users, under a name made of the home's.
+    """
+    machine = machine or Machine.this()
+    if machine.windows and not str(home).isascii():
+        shared = machine.environ.get("PROGRAMDATA") or "C:/ProgramData"
+        name = hashlib.sha256(str(home).encode("utf-8")).hexdigest()[:12]
+        home = Path(shared) / "v2m-bridge" / name
+    return Exchange(home / "inbox", home / "outbox")
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What an installation did; ``warnings`` are sentences for the user."""
+
+    written: tuple[Path, ...]
+    unchanged: tuple[Path, ...]
+    removed: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BringBack:
+    """What the Studio script writes into Resolve when a score is done."""
+
+    markers: bool = False
+    preview: bool = False
+
+
+def sources() -> Path:
+    """Folder with the menu scripts, of an installed package or of a checkout.
+
+    Raises:
+        SetupError: the package is incomplete.
+    """
+    package = Path(__file__).parent.parent
+    for folder in (package / "integrations" / "resolve", package.parent / "integrations" / "resolve"):
+        if (folder / LUA_NAME).is_file():
+            return folder
+    raise SetupError("the menu scripts for Resolve are missing from this installation", "install v2m-bridge again")
+
+
+def stamped_lua(text: str, folders: Exchange, windows: bool) -> str:
+    """The Lua entry with its folders filled in; pure ASCII whatever the folders are called."""
+    inbox, outbox = (lua_string(folder_text(f, windows)) for f in (folders.inbox, folders.outbox))
+    stamp = f'local STAMP = {{ version = "{__version__}", inbox = {inbox}, outbox = {outbox} }}'
+    return _stamp(text, LUA_STAMP, stamp)
+
+
+def stamped_python(
+    text: str, folders: Exchange, windows: bool, token: Path, port: int, bring_back: BringBack = BringBack()
+) -> str:
+    """The Studio entry with its folders, the daemon's port and the place of its token filled in."""
+    values = {
+        "version": __version__,
+        "inbox": folder_text(folders.inbox, windows),
+        "outbox": folder_text(folders.outbox, windows),
+        "token_file": str(token),
+        "port": port,
+        "markers": bring_back.markers,
+        "preview": bring_back.preview,
+    }
+    return _stamp(text, PYTHON_STAMP, "STAMP = {" + ", ".join(f"{k!r}: {v!a}" for k, v in values.items()) + "}")
+
+
+def _stamp(text: str, pattern: re.Pattern[str], line: str) -> str:
+    stamped, count = pattern.subn(lambda _: line, text)
+    if count != 1:
+        raise SetupError("the menu script has no place for its stamp", "install v2m-bridge again")
+    return stamped
+
+
+def install(home: Path, port: int, machine: Machine | None = None, bring_back: BringBack = BringBack()) -> Installed:
+    """Put both entries into the menu of this user and take old ones away; doing it again changes nothing.
+
+    Raises:
+        SetupError: a folder cannot be made or written to.
+    """
+    machine = machine or Machine.this()
+    folders = exchange(home, machine)
+    for folder in (home, folders.inbox, folders.outbox):
+        _writable(folder)
+    texts = entries(home, port, machine, bring_back)
+    written: list[Path] = []
+    unchanged: list[Path] = []
+    for scripts in machine.script_folders:
+        _writable(scripts / "Utility")
+        for name, text in texts.items():
+            path = scripts / "Utility" / name
+            (unchanged if _write(path, text) else written).append(path)
+    keep = set(written) | set(unchanged)
+    removed, stuck = _remove_old(machine, keep)
+    return Installed(tuple(written), tuple(unchanged), removed, (*stuck, *_warnings(machine)))
+
+
+def entries(home: Path, port: int, machine: Machine, bring_back: BringBack = BringBack()) -> dict[str, str]:
+    """File name -> text of the entries as they should be installed."""
+    folders = exchange(home, machine)
+    source = sources()
+    lua = (source / LUA_NAME).read_text(encoding="utf-8")
+    studio = (source / PYTHON_NAME).read_text(encoding="utf-8")
+    return {
+        LUA_NAME: stamped_lua(lua, folders, machine.windows),
+        PYTHON_NAME: stamped_python(studio, folders, machine.windows, home / "token", port, bring_back),
+    }
+
+
+def stamped_port(path: Path) -> int | None:
+    """The daemon's port in an installed Studio entry, or None where there is none."""
+    try:
+        stamp = PYTHON_STAMP.search(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    port = re.search(r"[\"']port[\"']: (\d+)", stamp[0]) if stamp else None
+    return int(port[1]) if port else None
+
+
+def uninstall(machine: Machine | None = None) -> Installed:
+    """Take every entry of ours out of the menu."""
+    removed, stuck = _remove_old(machine or Machine.this(), set())
+    return Installed((), (), removed, stuck)
+
+
+def _writable(folder: Path) -> None:
+    probe = folder / ".v2m-write-test"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise SetupError(
+            f"cannot write to {folder}: {error.strerror or error}", "give yourself the right to write there, then retry"
+        ) from error
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write ``text``; True when it was there already."""
+    data = text.encode("utf-8")
+    if path.is_file() and path.read_bytes() == data:
+        return True
+    draft = path.with_suffix(".new")
+    try:
+        draft.write_bytes(data)
+        draft.replace(path)
+    except OSError as error:
+        raise SetupError(f"cannot write {path}: {error.strerror or error}", "close Resolve and try again") from error
+    return False
+
+
+def our_entries(machine: Machine) -> list[Path]:
+    """Every file of ours in any script folder of this machine, known by its signature."""
+    found = []
+    for scripts in (*machine.script_folders, *machine.shared_folders):
+        for menu in MENU_FOLDERS:
+            found += [path for path in _scripts(scripts / menu) if _is_ours(path)]
+    return found
+
+
+def _scripts(folder: Path) -> Iterable[Path]:
+    try:
+        return sorted(p for p in folder.iterdir() if p.suffix in (".lua", ".py") and p.is_file())
+    except OSError:
+        return []
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return SIGNATURE.encode() in file.read(600)
+    except OSError:
+        return False
+
+
+def _remove_old(machine: Machine, keep: set[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    removed, stuck = [], []
+    for path in our_entries(machine):
+        if path in keep:
+            continue
+        try:
+            path.unlink()
+            removed.append(path)
+        except OSError:
+            stuck.append(f"an old entry remains at {path}; delete it, or the menu shows the script twice")
+    return tuple(removed), tuple(stuck)
+
+
+def _warnings(machine: Machine) -> tuple[str, ...]:
+    if machine.app_store:
+        return (
+            "Resolve from the Mac App Store runs in a container and may not reach the inbox; "
+            "the download from Blackmagic's site works",
+        )
+    return ()
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What a menu script had to say when no marker could be set."""
+
+    unix_s: int
+    text: str
+
+
+def last_notice(machine: Machine | None = None) -> Notice | None:
+    """The newest message that a menu script left in Resolve's preferences, if any."""
+    machine = machine or Machine.this()
+    found = []
+    for profile in sorted((machine.fusion / "Profiles").glob("*/Fusion.prefs")):
+        try:
+            match = _NOTICE.search(profile.read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+        if match:
+            found.append(Notice(int(match[1]), match[2]))
+    return max(found, key=lambda notice: notice.unix_s, default=None)

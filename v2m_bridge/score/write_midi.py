@@ -1,0 +1,129 @@
+"""The score as a Standard MIDI File: format 1, 960 ticks a quarter, tempo, metre, markers, chord text, named tracks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from v2m_bridge.score.model import PartDocument, Score
+from v2m_bridge.sync.document import tempo_map_from_document
+from v2m_bridge.timing.smf import smf_tempo
+
+if TYPE_CHECKING:
+    import mido
+
+PPQ = 960
+
+# At one tick: what sets the scene comes first, and notes end before others begin.
+_ORDER = {
+    "track_name": 0,
+    "time_signature": 1,
+    "key_signature": 1,
+    "set_tempo": 2,
+    "program_change": 3,
+    "note_off": 4,
+    "control_change": 5,
+    "marker": 6,
+    "text": 6,
+    "note_on": 7,
+}
+
+
+def write_midi(score: Score, path: Path) -> None:
+    """Write ``score`` to ``path``; the file's own tempo events reproduce the score's seconds.
+
+    Track 1 is the conductor (tempo, metre, key, markers at cuts and hits), track 2 carries the chord symbols
+    as text events, then one track a part.
+    """
+    import mido
+
+    file = mido.MidiFile(type=1, ticks_per_beat=PPQ, charset="utf-8")
+    end = _end_tick(score)
+    file.tracks.append(_track(_conductor(score), end))
+    file.tracks.append(_track(_chord_text(score), end))
+    for part in score.parts:
+        file.tracks.append(_track(_part(part), end))
+    file.save(str(path))
+
+
+def tick_at(beat: float) -> int:
+    """Nearest tick of a beat (quarter note)."""
+    return round(beat * PPQ)
+
+
+def _end_tick(score: Score) -> int:
+    last_note = max((n[0] + n[1] for p in score.parts for n in p.notes), default=0.0)
+    return tick_at(max(score.fit.end_beat, last_note))
+
+
+def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
+    import mido
+
+    from v2m_bridge.music.keys import parse_key
+
+    tempo_map = tempo_map_from_document(score.fit)
+    events = [(0, mido.MetaMessage("track_name", name=score.timeline.name or "v2m-bridge"))]
+    events += [
+        (tick_at(m.beat), mido.MetaMessage("time_signature", numerator=m.numerator, denominator=m.denominator))
+        for m in tempo_map.metres
+    ]
+    events.append((0, mido.MetaMessage("key_signature", key=parse_key(score.key).midi_name)))
+    events += [
+        (event.tick, mido.MetaMessage("set_tempo", tempo=event.microseconds_per_quarter))
+        for event in smf_tempo(tempo_map, _end_tick(score) / PPQ, PPQ)
+    ]
+    landed = {hit.frame: hit.beat for hit in score.fit.hits if hit.lands != "miss"}
+    for number, cut in enumerate(score.timeline.cuts, 1):
+        beat = landed.get(cut.frame, tempo_map.beat_at(cut.seconds))
+        events.append((tick_at(beat), mido.MetaMessage("marker", text=f"Cut {number} {cut.timecode}")))
+    for marker in score.timeline.markers:
+        seconds = _seconds_of(score, marker.frame)
+        beat = landed.get(marker.frame, tempo_map.beat_at(seconds))
+        text = f"{marker.name}: {marker.note}" if marker.note else marker.name or "Marker"
+        events.append((tick_at(max(0.0, beat)), mido.MetaMessage("marker", text=text)))
+    return events
+
+
+def _seconds_of(score: Score, frame: int) -> float:
+    from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
+
+    return float(frame_to_seconds(frame, exact_rate(score.timeline.rate)))
+
+
+def _chord_text(score: Score) -> list[tuple[int, mido.MetaMessage]]:
+    import mido
+
+    events = [(0, mido.MetaMessage("track_name", name="CHORDS"))]
+    events += [(tick_at(chord.start_beat), mido.MetaMessage("text", text=chord.symbol)) for chord in score.chords]
+    return events
+
+
+def _part(part: PartDocument) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
+    import mido
+
+    channel = part.channel
+    events: list[tuple[int, mido.Message | mido.MetaMessage]] = [
+        (0, mido.MetaMessage("track_name", name=part.name)),
+        (0, mido.Message("program_change", channel=channel, program=part.program)),
+    ]
+    for beat, number, value in part.controls:
+        events.append((tick_at(beat), mido.Message("control_change", channel=channel, control=number, value=value)))
+    for start, length, pitch, velocity in part.notes:
+        on = tick_at(start)
+        off = max(on + 1, tick_at(start + length))
+        events.append((on, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)))
+        events.append((off, mido.Message("note_off", channel=channel, note=pitch, velocity=0)))
+    return events
+
+
+def _track(events: list[tuple[int, mido.Message | mido.MetaMessage]], end_tick: int) -> mido.MidiTrack:
+    import mido
+
+    ordered = sorted(events, key=lambda event: (event[0], _ORDER[event[1].type]))
+    track = mido.MidiTrack()
+    now = 0
+    for tick, message in ordered:
+        track.append(message.copy(time=tick - now))
+        now = tick
+    track.append(mido.MetaMessage("end_of_track", time=max(0, end_tick - now)))
+    return track

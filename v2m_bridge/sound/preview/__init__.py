@@ -1,0 +1,1 @@
+"""``preview.wav``. Door: :mod:`.write_preview`."""

@@ -1,0 +1,185 @@
+"""Smoothing inside the slack: beats move by less than the tolerance so that the tempo moves as little as it can."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from v2m_bridge.sync.solver.anchors import Anchor, bpm_between
+from v2m_bridge.sync.solver.limits import Limits
+
+FloatArray = npt.NDArray[np.float64]
+
+SWEEPS = 200
+ENOUGH_S = 1e-6
+"""A sweep that moves no beat further than this ends the descent."""
+OVERSHOOT = 1.6
+"""Each beat moves this much further than to its own best place: long waves of tempo settle several times faster."""
+PULL_STEP = 0.01
+"""A beat at the edge of its tolerance costs its pull times what a tempo step of this ratio costs."""
+AUDIBLE_STEP = 0.015
+"""Larger tempo steps are spread over the bar lines around them (trained listeners notice about 2-4 %)."""
+RELAYS = 2
+"""So many bar lines on each side take part."""
+ROOM_BEATS = 2
+"""A bar line closer than this to a hit takes no part."""
+
+
+@dataclass(frozen=True)
+class _Wishes:
+    """[anchors] where each beat may lie, where it should, and how much that counts against tempo steps."""
+
+    earliest: FloatArray
+    latest: FloatArray
+    target: FloatArray
+    pull: FloatArray
+
+
+def smooth(
+    anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
+) -> list[Anchor]:
+    """Move each anchor inside its tolerance to make the squared tempo steps, and its pull, as small as possible.
+
+    Descent over one beat at a time (every third at once: they share no step), each to the best place between its
+    limits, so limits that hold at the start hold at the end, and no step grows beyond the largest allowed.
+
+    Args:
+        anchors: in order.
+        limits: range of the eighth and largest ratio of neighbours.
+        sweeps: the descent ends after so many.
+        fixed: so many anchors at the beginning and at the end stay where they are.
+    """
+    if len(anchors) < 3 or len(anchors) <= sum(fixed):
+        return list(anchors)
+    eighths = 2 * np.diff([anchor.beat for anchor in anchors])
+    beats_s = np.array([anchor.seconds for anchor in anchors])
+    target = np.array([anchor.target_s for anchor in anchors])
+    tolerance = np.array([anchor.tolerance_s for anchor in anchors])
+    unit = PULL_STEP * limits.eighth_s / np.maximum(tolerance, 1e-9)
+    pull = np.array([anchor.pull for anchor in anchors]) * unit**2
+    wishes = _Wishes(target - tolerance, target + tolerance, target, pull)
+    free = np.arange(fixed[0], len(anchors) - fixed[1])
+    colours = [free[colour::3] for colour in range(min(3, len(free)))]
+    for _ in range(sweeps):
+        largest = 0.0
+        for at in colours:
+            move = _best_moves(at, beats_s, eighths, wishes, limits)
+            beats_s[at] += move
+            largest = max(largest, float(np.abs(move).max()))
+        if largest < ENOUGH_S:
+            break
+    return [replace(anchor, seconds=float(s)) for anchor, s in zip(anchors, beats_s, strict=True)]
+
+
+def _best_moves(
+    at: npt.NDArray[np.int64], beats_s: FloatArray, eighths: FloatArray, wishes: _Wishes, limits: Limits
+) -> FloatArray:
+    """[len(at)] seconds by which the beats ``at`` should move, all else fixed."""
+    ratio = limits.max_ratio
+    # lengths of an eighth in the two segments before each beat and the two after; nothing pulls beyond the ends
+    beyond = np.array([np.nan, np.nan])
+    padded = np.concatenate((beyond, np.diff(beats_s) / eighths, beyond))
+    before2, before, after, after2 = padded[at], padded[at + 1], padded[at + 2], padded[at + 3]
+    per_eighth = np.concatenate(([np.nan], 1 / eighths, [np.nan]))
+    a, b = per_eighth[at], per_eighth[at + 1]
+    slope = wishes.pull[at] * (beats_s[at] - wishes.target[at])
+    curve = wishes.pull[at].copy()
+    for step, pull in ((before - before2, a), (after - before, -(a + b)), (after2 - after, b)):
+        there = ~np.isnan(step)
+        slope[there] += (pull * step)[there]
+        curve[there] += (pull * pull)[there]
+    floor, ceiling = wishes.earliest[at] - beats_s[at], wishes.latest[at] - beats_s[at]
+    for bound in (
+        (limits.low_s - before) / a,
+        (before2 / ratio - before) / a,
+        (after - limits.high_s) / b,
+        (after - ratio * before) / (ratio * a + b),
+        (after - ratio * after2) / b,
+    ):
+        floor = np.fmax(floor, bound)
+    for bound in (
+        (limits.high_s - before) / a,
+        (before2 * ratio - before) / a,
+        (after - limits.low_s) / b,
+        (ratio * after - before) / (a + ratio * b),
+        (after - after2 / ratio) / b,
+    ):
+        ceiling = np.fmin(ceiling, bound)
+    move = np.minimum(np.maximum(-OVERSHOOT * slope / np.maximum(curve, 1e-30), floor), ceiling)
+    return np.where((floor <= 0) & (ceiling >= 0), move, 0.0)
+
+
+def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor]:
+    """Add bar lines around every audible tempo step as anchors that may move freely, so the step can be spread."""
+    tempi = [bpm_between(here, after) for here, after in itertools.pairwise(anchors)]
+    wanted: set[int] = set()
+    for index in range(1, len(tempi)):
+        if abs(math.log(tempi[index] / tempi[index - 1])) > AUDIBLE_STEP:
+            before, here, after = anchors[index - 1 : index + 2]
+            wanted.update(_bars_between(bars, before.beat, here.beat)[-RELAYS:])
+            wanted.update(_bars_between(bars, here.beat, after.beat)[:RELAYS])
+    beats = [anchor.beat for anchor in anchors]
+    relays = []
+    for bar in wanted:
+        index = bisect_right(beats, bar) - 1
+        seconds = anchors[index].seconds + (bar - beats[index]) * 60 / tempi[index]
+        relays.append(Anchor(float(bar), seconds, seconds, math.inf))
+    return sorted([*anchors, *relays], key=lambda anchor: anchor.beat)
+
+
+def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: Limits) -> list[Anchor]:
+    """Move tempo changes that serve no hit to the nearest bar line where the limits allow it, else to a whole beat."""
+    moved = list(anchors)
+    for index in range(1, len(moved) - 1):
+        turn = moved[index]
+        if math.isfinite(turn.tolerance_s):
+            continue
+        low, high = moved[index - 1].beat + 1, moved[index + 1].beat - 1
+        lines = bars[bisect_left(bars, low) : bisect_right(bars, high)]
+        beats = range(math.ceil(low), math.floor(high) + 1)
+        wanted = sorted(lines, key=lambda b: abs(b - turn.beat)) + sorted(beats, key=lambda b: abs(b - turn.beat))
+        for beat in wanted:
+            seconds = _time_for_turn(moved[max(0, index - 2) : index + 3], index - max(0, index - 2), beat, limits)
+            if seconds is not None:
+                moved[index] = Anchor(float(beat), seconds, seconds, math.inf)
+                break
+    return moved
+
+
+def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limits) -> float | None:
+    """When the turn ``around[index]`` could fall if it stood on ``beat``, or None where the limits forbid it."""
+    here, after = around[index - 1], around[index + 1]
+    first, second, ratio = 2 * (beat - here.beat), 2 * (after.beat - beat), limits.max_ratio
+    before_s = 30 / bpm_between(around[index - 2], here) if index >= 2 else None
+    after_s = 30 / bpm_between(after, around[index + 2]) if index + 2 < len(around) else None
+    low1, high1 = _eighth_range(before_s, limits)
+    low2, high2 = _eighth_range(after_s, limits)
+    earliest = max(
+        here.seconds + first * low1,
+        after.seconds - second * high2,
+        (here.seconds * second * ratio + after.seconds * first) / (second * ratio + first),
+    )
+    latest = min(
+        here.seconds + first * high1,
+        after.seconds - second * low2,
+        (here.seconds * second + after.seconds * first * ratio) / (second + first * ratio),
+    )
+    straight = here.seconds + first / (first + second) * (after.seconds - here.seconds)
+    return min(max(straight, earliest), latest) if earliest <= latest else None
+
+
+def _eighth_range(neighbour_s: float | None, limits: Limits) -> tuple[float, float]:
+    """Lengths of an eighth that may stand beside ``neighbour_s``."""
+    if neighbour_s is None:
+        return limits.low_s, limits.high_s
+    return max(limits.low_s, neighbour_s / limits.max_ratio), min(limits.high_s, neighbour_s * limits.max_ratio)
+
+
+def _bars_between(bars: Sequence[int], low_beat: float, high_beat: float) -> Sequence[int]:
+    return bars[bisect_left(bars, low_beat + ROOM_BEATS) : bisect_right(bars, high_beat - ROOM_BEATS)]

@@ -1,0 +1,1 @@
+"""A strict model of REAPER. Doors: :mod:`.project`, :mod:`.lua`, :mod:`.osc_peer`."""

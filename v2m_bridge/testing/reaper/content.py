@@ -1,0 +1,240 @@
+"""Functions on tracks, items and takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from v2m_bridge.testing.reaper.host import Host, ReaperError, alive, function, known
+from v2m_bridge.testing.reaper.project import Item, Source, Take, Track
+
+VIDEO_SUFFIXES = (".mov", ".mp4", ".mkv", ".avi", ".mxf", ".webm")
+
+
+@function
+def CountTracks(host: Host, project: Any) -> int:
+    return len(host.project.state.tracks)
+
+
+@function
+def GetTrack(host: Host, project: Any, index: int) -> Track | None:
+    tracks = host.project.state.tracks
+    return tracks[index] if 0 <= index < len(tracks) else None
+
+
+@function
+def GetMasterTrack(host: Host, project: Any) -> Track:
+    return host.project.state.master
+
+
+@function
+def InsertTrackAtIndex(host: Host, index: int, defaults: bool) -> None:
+    host.project.add_track(index=index)
+
+
+@function
+def InsertTrackInProject(host: Host, project: Any, index: int, flags: int) -> None:
+    host.project.add_track(index=index)
+
+
+@function
+def DeleteTrack(host: Host, track: Track) -> None:
+    host.project.state.tracks.remove(track)
+    host.project.changes += 1
+
+
+@function
+def GetTrackGUID(host: Host, track: Track) -> str:
+    return track.guid
+
+
+def _string(
+    host: Host, owner: Any, parameter: str, value: str, is_set: bool, plain: dict[str, str]
+) -> tuple[bool, str]:
+    """``P_NAME``-like attributes, ``GUID`` and ``P_EXT:key``."""
+    if parameter.startswith("P_EXT:") and len(parameter) > 6:
+        if is_set:
+            if "\n" in value:
+                raise ReaperError("P_EXT values hold no newlines")
+            owner.ext[parameter[6:]] = value
+            host.project.changes += 1
+        found = owner.ext.get(parameter[6:], "")
+        return bool(found) or is_set, found
+    if parameter == "GUID" and not is_set:
+        return True, owner.guid
+    if parameter not in plain:
+        raise ReaperError(f"no text is called {parameter!r}")
+    if is_set:
+        setattr(owner, plain[parameter], value)
+        host.project.changes += 1
+    return True, getattr(owner, plain[parameter])
+
+
+@function
+def GetSetMediaTrackInfo_String(host: Host, track: Track, parameter: str, value: str, is_set: bool) -> tuple[bool, str]:
+    return _string(host, track, parameter, value, is_set, {"P_NAME": "name"})
+
+
+@function
+def GetSetMediaItemInfo_String(host: Host, item: Item, parameter: str, value: str, is_set: bool) -> tuple[bool, str]:
+    return _string(host, item, parameter, value, is_set, {"P_NOTES": "notes"})
+
+
+@function
+def GetSetMediaItemTakeInfo_String(
+    host: Host, take: Take, parameter: str, value: str, is_set: bool
+) -> tuple[bool, str]:
+    return _string(host, take, parameter, value, is_set, {"P_NAME": "name"})
+
+
+def _get(values: dict[str, float], name: str) -> float:
+    return values[known(values, name)]
+
+
+def _set(host: Host, values: dict[str, float], name: str, value: float) -> bool:
+    values[known(values, name)] = float(value)
+    host.project.changes += 1
+    return True
+
+
+@function
+def GetMediaTrackInfo_Value(host: Host, track: Track, name: str) -> float:
+    return _get(track.values, name)
+
+
+@function
+def SetMediaTrackInfo_Value(host: Host, track: Track, name: str, value: float) -> bool:
+    return _set(host, track.values, name, value)
+
+
+@function
+def GetMediaItemInfo_Value(host: Host, item: Item, name: str) -> float:
+    return _get(item.values, name)
+
+
+@function
+def SetMediaItemInfo_Value(host: Host, item: Item, name: str, value: float) -> bool:
+    done = _set(host, item.values, name, value)
+    if name == "D_POSITION":
+        host.project.put_in_order(item)
+    return done
+
+
+@function
+def GetMediaItemTakeInfo_Value(host: Host, take: Take, name: str) -> float:
+    return _get(take.values, name)
+
+
+@function
+def SetMediaItemTakeInfo_Value(host: Host, take: Take, name: str, value: float) -> bool:
+    return _set(host, take.values, name, value)
+
+
+@function
+def TrackFX_GetCount(host: Host, track: Track) -> int:
+    return len(track.effects)
+
+
+@function
+def GetTrackNumSends(host: Host, track: Track, category: int) -> int:
+    return track.sends if category == 0 else 0
+
+
+@function
+def CountMediaItems(host: Host, project: Any) -> int:
+    return len(host.project.items())
+
+
+@function
+def GetMediaItem(host: Host, project: Any, index: int) -> Item | None:
+    items = host.project.items()
+    return items[index] if 0 <= index < len(items) else None
+
+
+@function
+def CountTrackMediaItems(host: Host, track: Track) -> int:
+    return len(track.items)
+
+
+@function
+def GetTrackMediaItem(host: Host, track: Track, index: int) -> Item | None:
+    return track.items[index] if 0 <= index < len(track.items) else None
+
+
+@function
+def GetMediaItem_Track(host: Host, item: Item) -> Track:
+    return item.track
+
+
+@function
+def AddMediaItemToTrack(host: Host, track: Track) -> Item:
+    return host.project.add_item(track, 0.0, 0.0)
+
+
+@function
+def DeleteTrackMediaItem(host: Host, track: Track, item: Item) -> bool:
+    if item not in track.items:
+        raise ReaperError("the item is not on that track")
+    track.items.remove(item)
+    host.project.changes += 1
+    return True
+
+
+@function
+def GetActiveTake(host: Host, item: Item) -> Take | None:
+    return item.take
+
+
+@function
+def AddTakeToMediaItem(host: Host, item: Item) -> Take:
+    take = Take(item, host.project.new_guid())
+    item.takes.append(take)
+    host.project.changes += 1
+    return take
+
+
+@function
+def TakeIsMIDI(host: Host, take: Take) -> bool:
+    return take.is_midi
+
+
+@function
+def GetMediaItemTake_Source(host: Host, take: Take) -> Source | None:
+    return take.source
+
+
+@function
+def SetMediaItemTake_Source(host: Host, take: Take, source: Source) -> bool:
+    take.source = source
+    host.project.changes += 1
+    return True
+
+
+@function
+def PCM_Source_CreateFromFile(host: Host, path: str) -> Source | None:
+    if not Path(path).is_file():
+        return None
+    return Source("VIDEO" if path.lower().endswith(VIDEO_SUFFIXES) else "WAVE", path, 3600.0)
+
+
+@function
+def GetMediaSourceType(host: Host, source: Source) -> str:
+    return source.kind
+
+
+@function
+def GetMediaSourceFileName(host: Host, source: Source) -> str:
+    return source.path
+
+
+@function
+def GetMediaSourceLength(host: Host, source: Source) -> tuple[float, bool]:
+    return source.length_s, source.kind == "MIDI"
+
+
+@function
+def ValidatePtr2(host: Host, project: Any, thing: Any, kind: str) -> bool:
+    try:
+        return alive(host, thing) is not None
+    except ReaperError:
+        return False

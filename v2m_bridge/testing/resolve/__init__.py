@@ -1,0 +1,1 @@
+"""A strict model of DaVinci Resolve's scripting. Doors: :mod:`.model`, :mod:`.scripts`."""

@@ -1,0 +1,212 @@
+"""A strict model of DaVinci Resolve's scripting objects, for four editions.
+
+It answers as the program was measured to answer: failed calls return False or None and never raise, ``hasattr`` is
+always true, items count frames absolutely and markers relatively, transitions are items, an occupied marker frame is
+refused, enum constants must come from the live object, an open dialog makes every call fail. Whatever a script does
+that the real program would silently ignore (a method that does not exist, a wrong number of arguments, a constant
+given as text) is kept in ``violations``, and every call in ``calls``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from v2m_bridge.testing.resolve.edit import Edit
+from v2m_bridge.testing.resolve.table import NEUTRAL, Method, methods
+from v2m_bridge.testing.resolve.words import WORDS
+
+FUSION_METHODS = {
+    "GetPrefs": Method(0, 1, "o"),
+    "SetPrefs": Method(1, 2, "-"),
+    "SavePrefs": Method(0, 1, "b"),
+    "GetResolve": Method(0, 0, "o"),
+    "MapPath": Method(1, 1, "s"),
+}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One product and version, and what its script host allows."""
+
+    name: str
+    studio: bool
+    version: tuple[int, int, int, int]
+
+    @property
+    def release(self) -> tuple[int, int]:
+        return self.version[:2]
+
+    @property
+    def product(self) -> str:
+        return "DaVinci Resolve Studio" if self.studio else "DaVinci Resolve"
+
+    @property
+    def lua_is_sandboxed(self) -> bool:
+        return not self.studio and self.release >= (21, 1)
+
+    @property
+    def runs_python(self) -> bool:
+        """Whether ``.py`` files are listed in the Scripts menu."""
+        return self.studio or self.release < (21, 1)
+
+    @property
+    def float_constants(self) -> bool:
+        return self.release >= (21, 1)
+
+
+FREE_20 = Edition("free 20", False, (20, 3, 2, 9))
+FREE_21_1 = Edition("free 21.1", False, (21, 1, 0, 17))
+STUDIO_20 = Edition("Studio 20", True, (20, 3, 2, 9))
+STUDIO_21_1 = Edition("Studio 21.1", True, (21, 1, 0, 17))
+EDITIONS = (FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1)
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """A method that a script called, with its plain arguments."""
+
+    kind: str
+    method: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass
+class ResolveModel:
+    """A running Resolve.
+
+    Attributes:
+        edit: the current timeline; None: no timeline is open.
+        project_open: False shows the project manager.
+        modal: a dialog is open; every call fails.
+        refuse_export, refuse_delete: these calls return False (``refuse_delete``: so many times).
+        refused: names of methods that return False or nothing whatever they are given.
+        through_bridge: unknown names are callables that return None (external process) instead of None (menu).
+        prefs_file: where ``SavePrefs`` writes.
+    """
+
+    edition: Edition
+    edit: Edit | None = None
+    project_open: bool = True
+    project_name: str = "Feature"
+    language: str = "en"
+    page: str = "edit"
+    modal: bool = False
+    refuse_export: bool = False
+    refuse_delete: int = 0
+    refused: set[str] = field(default_factory=set)
+    through_bridge: bool = False
+    source_start_off_by: int = 0
+    prefs_file: Path | None = None
+    prefs: dict[str, Any] = field(default_factory=dict)
+    calls: list[CallRecord] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    unknown_names: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        from v2m_bridge.testing.resolve.objects import Fusion, Project, Resolve
+
+        self._table = {**methods(self.edition.release), "Fusion": FUSION_METHODS}
+        self.project = Project(self)
+        self.app = Resolve(self)
+        self.fusion_app = Fusion(self)
+
+    @property
+    def resolve(self) -> Any:
+        """The ``resolve`` object as a script receives it."""
+        return Proxy(self, self.app)
+
+    @property
+    def fusion(self) -> Any:
+        """The ``fusion`` object as a script receives it."""
+        return Proxy(self, self.fusion_app)
+
+    def word(self, english: str) -> str:
+        return WORDS[self.language].get(english, english)
+
+    def called(self, method: str) -> list[CallRecord]:
+        """Every call of a method, in order."""
+        return [record for record in self.calls if record.method == method]
+
+    def method_names(self, kind: str) -> list[str]:
+        return sorted(self._table.get(kind, {}))
+
+    def attribute(self, target: Any, name: str) -> Any:
+        """What ``object.name`` gives a script."""
+        if name in self._table.get(target.KIND, {}):
+            return partial(self.call, target, name)
+        constants = getattr(target, "constants", {})
+        if name in constants:
+            return constants[name]
+        special = getattr(target, "special", None)
+        if special and name in special:
+            return special[name]()
+        self.unknown_names.append(f"{target.KIND}.{name}")
+        return (lambda *_: None) if self.through_bridge else None
+
+    def call(self, target: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
+        """Call a method as the real object would take it; never raises."""
+        method = self._table[target.KIND][name]
+        if named:
+            self.violations.append(f"{target.KIND}.{name} called with names {sorted(named)}")
+            return copy.copy(NEUTRAL[method.returns])
+        if not method.least <= len(arguments) <= method.most:
+            self.violations.append(f"{target.KIND}.{name} called with {len(arguments)} arguments")
+            return copy.copy(NEUTRAL[method.returns])
+        plain = [_unwrapped(argument) for argument in arguments]
+        self.calls.append(CallRecord(target.KIND, name, tuple(plain)))
+        if self.modal and target.KIND != "Fusion":
+            return False
+        implementation: Callable[..., Any] | None = getattr(target, name, None)
+        if implementation is None or name in self.refused:
+            return copy.copy(NEUTRAL[method.returns])
+        return self.wrapped(implementation(*plain))
+
+    def wrapped(self, value: Any) -> Any:
+        """``value`` with every object of ours behind a proxy."""
+        if isinstance(value, list):
+            return [self.wrapped(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.wrapped(item) for key, item in value.items()}
+        return Proxy(self, value) if hasattr(type(value), "KIND") else value
+
+
+class Proxy:
+    """An opaque handle: any name exists, two handles of one object are equal, it has no length and no items."""
+
+    __slots__ = ("_model", "_target")
+
+    def __init__(self, model: ResolveModel, target: Any) -> None:
+        self._model = model
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._model.attribute(self._target, name)
+
+    def __dir__(self) -> list[str]:
+        return self._model.method_names(self._target.KIND)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Proxy) and other._target is self._target
+
+    def __hash__(self) -> int:
+        return id(self._target)
+
+    def __repr__(self) -> str:
+        return f"<{self._target.KIND} (0x{id(self._target):x})>"
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, Proxy):
+        return value._target
+    if isinstance(value, list | tuple):
+        return [_unwrapped(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _unwrapped(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""Training loops of each network. Door: :mod:`.loop`."""

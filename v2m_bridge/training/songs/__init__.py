@@ -1,0 +1,1 @@
+"""MuVi-Sync songs as tensors. Door: :mod:`.dataset`."""
