@@ -31,7 +31,7 @@ from v2m_bridge.footage.video.source import VideoSource
 from v2m_bridge.footage.video.trace import Reducer, Trace, UInt8Array
 from v2m_bridge.timeline.model import Timeline
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 from contact_scenes import KINDS, judge, scene_film
 
 FILM_S = 600

@@ -23,7 +23,7 @@ from v2m_bridge.footage.clip.encoder import (
     load_encoder,
     pull_clip,
 )
-from v2m_bridge.footage.clip.encoder import encoder as clip_module
+from v2m_bridge.footage.clip import encoder as clip_module
 from v2m_bridge.footage.clip.seeing import Eye, Sight
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.passes.stills import STILL_SIZE, group_alike, still_of
@@ -251,7 +251,7 @@ def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"stand-in")
     encoder = CountingEncoder()
-    monkeypatch.setattr("v2m_bridge.footage.seeing.load_encoder", lambda *_, **__: encoder)
+    monkeypatch.setattr("v2m_bridge.footage.clip.seeing.load_encoder", lambda *_, **__: encoder)
     passes: list[Path] = []
     run = film_module._FilmPass.run
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import edit_makers as make
 import pytest
-from v2m_bridge.hosts.write_hits_csv import COLUMNS, write_hits_csv
-
-from v2m_bridge.edits.read_edit import read_edit
-from v2m_bridge.errors import InputError
-from v2m_bridge.sync.document import FitDocument, HitDocument, SummaryDocument
-from v2m_bridge.sync.model import Lands
-from v2m_bridge.timeline.document import timeline_document
-from v2m_bridge.timeline.hits import HitKind
 
 
 def run(*arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
@@ -27,7 +17,7 @@ def run(*arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]
         [sys.executable, "-m", "v2m_bridge", "timeline", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "COLUMNS": str(columns), "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": str(columns), "PYTHONUTF8": "1"},
     )
 
 
@@ -108,85 +98,3 @@ def test_a_bare_video_is_read_too(shared_data: Path) -> None:
     document = json.loads(run(str(shared_data / "footage/bikes.mp4"), "--json").stdout)
     assert document["schema"] == "v2m.timeline/1" and document["rate"] == "25"
     assert document["shots"][0]["media_online"] is True
-
-
-# ---------------------------------------------------------------- hits as CSV
-
-
-def fit(*labels: str) -> FitDocument:
-    hits = tuple(
-        HitDocument(
-            frame=24 * k,
-            seconds=float(k),
-            kind=HitKind.MARKER if label else HitKind.CUT,
-            weight=1.5,
-            must=bool(label),
-            label=label,
-            beat=2.0 * k,
-            error_frames=-0.25,
-            lands=Lands.DOWNBEAT,
-        )
-        for k, label in enumerate(labels)
-    )
-    summary = SummaryDocument(
-        hits=len(hits),
-        landed=len(hits),
-        landed_share=1.0,
-        min_bpm=120,
-        max_bpm=120,
-        max_step=0,
-        constant_bpm=120,
-        constant_landed_share=1.0,
-    )
-    return FitDocument(requested_bpm=120, hits=hits, tempo=(), summary=summary, end_beat=16.0)
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_hits_are_written_with_their_timecode(tmp_path: Path, edit: Path) -> None:
-    path = tmp_path / "hits.csv"
-    write_hits_csv(fit("", 'door, "slam"\n'), path, timeline_document(read_edit(edit)))
-    first, second = rows(path)
-    assert tuple(first) == COLUMNS
-    assert second == {
-        "number": "2",
-        "timecode": "01:00:01:00",
-        "frame": "24",
-        "seconds": "1.000000",
-        "kind": "marker",
-        "must": "yes",
-        "weight": "1.5",
-        "beat": "2",
-        "error_frames": "-0.250",
-        "lands": "downbeat",
-        "label": 'door, "slam"\n',
-    }
-
-
-def test_hits_without_a_timeline_have_no_timecode(tmp_path: Path) -> None:
-    write_hits_csv(fit(""), tmp_path / "hits.csv")
-    assert rows(tmp_path / "hits.csv")[0]["timecode"] == ""
-
-
-@pytest.mark.parametrize("label", ['=HYPERLINK("http://x")', "+1", "-1", "@sum"])
-def test_a_label_is_never_a_formula(tmp_path: Path, label: str) -> None:
-    write_hits_csv(fit(label), tmp_path / "hits.csv")
-    assert rows(tmp_path / "hits.csv")[0]["label"] == f"'{label}"
-
-
-def test_a_folder_cannot_be_written_to_as_a_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot write"):
-        write_hits_csv(fit(""), tmp_path)
-
-
-def test_drop_frame_timecode_in_the_csv(tmp_path: Path) -> None:
-    path = make.write_otio(
-        tmp_path / "df.otio", make.timeline(make.track(make.clip("a", 0, 100, 29.97)), start=107_892, rate=29.97)
-    )
-    timeline = read_edit(path)
-    assert timeline.rate == Fraction(30000, 1001)
-    write_hits_csv(fit("", ""), tmp_path / "hits.csv", timeline_document(timeline))
-    assert rows(tmp_path / "hits.csv")[1]["timecode"] == "01:00:00;24"

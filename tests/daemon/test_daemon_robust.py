@@ -24,7 +24,7 @@ from daemon_world import HERE, TOKEN, World, config, free_port, otio, running_da
 from hypothesis import HealthCheck, given, seed, settings
 
 from v2m_bridge.daemon.config import DaemonConfig
-from v2m_bridge.daemon.inbox.folder import folder as inbox
+from v2m_bridge.daemon.inbox import folder as inbox
 from v2m_bridge.daemon.jobs.job import State
 from v2m_bridge.daemon.jobs.store import JobStore
 from v2m_bridge.daemon.worker.process import OUTCOME_FILE

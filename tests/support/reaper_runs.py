@@ -13,7 +13,7 @@ from v2m_bridge.testing.reaper.lua import Reaper
 from v2m_bridge.testing.reaper.midi import controls_of, notes_of, texts_of
 from v2m_bridge.testing.reaper.project import Project, Track
 
-SCRIPTS = Path(__file__).parent.parent / "integrations" / "reaper" / "Score"
+SCRIPTS = Path(__file__).parents[2] / "integrations" / "reaper" / "Score"
 IMPORT = SCRIPTS / "v2m_Import score.lua"
 WATCH = SCRIPTS / "v2m_Watch for scores.lua"
 CUTS = SCRIPTS / "v2m_Send this project's cuts.lua"

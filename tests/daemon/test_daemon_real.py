@@ -126,7 +126,7 @@ def test_the_summary_tells_what_the_score_says(world: World, demo_folder: Path) 
 def test_every_file_of_the_console_is_packaged() -> None:
     import tomllib
 
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     assert pyproject["tool"]["setuptools"]["package-data"]["v2m_bridge.daemon"] == ["web/*"]
     there = {entry.name for entry in (files("v2m_bridge.daemon") / "web").iterdir()}
