@@ -36,7 +36,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "missing" / "a", tmp_path / "folder"):
-        with pytest.raises(InputError, match="cannot write .*: .*directory"):
+        with pytest.raises(InputError, match=r"cannot write .*: .*directory"):
             write_whole(path, "x")
     assert [found.name for found in tmp_path.iterdir()] == ["folder"]
 
