@@ -18,7 +18,6 @@ from v2m_bridge.amt.checkpoints import (
     read_weights,
     save_weights,
     shipped_models,
-    user_models,
 )
 from v2m_bridge.amt.conditioning import empty_conditioning
 from v2m_bridge.amt.decoding import DecodeOptions, decode
@@ -27,6 +26,7 @@ from v2m_bridge.amt.network import BridgeNetwork
 from v2m_bridge.amt.original import OriginalRegression, RegressionShape
 from v2m_bridge.amt.published import import_published
 from v2m_bridge.errors import CheckpointError, InputError
+from v2m_bridge.settings import models_folder
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_published_chord_network_is_imported_and_used(tmp_path: Path) -> None:
     original = small_original()
     torch.save(original.state_dict(), tmp_path / "best_acc.pickle")
     imported = import_published(tmp_path / "best_acc.pickle")
-    assert imported.path == user_models() / "best_acc.safetensors"
+    assert imported.path == models_folder() / "best_acc.safetensors"
     assert imported.kind == "chord network"
     network = load_chord_network(imported.path)
     assert network.identity.startswith("best_acc-")
@@ -200,7 +200,7 @@ def test_pickles_of_other_things_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no name"):
         torch.save(state, tmp_path / "good.pt")
         import_published(tmp_path / "good.pt", name="../elsewhere")
-    assert not list(user_models().glob("*"))
+    assert not list(models_folder().glob("*"))
 
 
 # what is shipped

@@ -14,8 +14,8 @@ import pytest
 from daemon_world import TOKEN, World, config, running_daemon
 
 from v2m_bridge.compose.pipeline import STAGES
-from v2m_bridge.daemon.config import Limits
-from v2m_bridge.daemon.events import MOST_WAITING, Broker
+from v2m_bridge.daemon.config import RequestLimits
+from v2m_bridge.daemon.events import MOST_WAITING, Broker, News
 from v2m_bridge.daemon.worker.stages import STAGE_SHARES, overall
 
 
@@ -26,16 +26,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def frames(text: Iterator[str]) -> Iterator[tuple[str, str | None, dict[str, Any]]]:
-    """(event, id, data) of every event in a stream's lines."""
-    kind, number = "", None
+    """(event, id, data) of every event in a stream's lines; an empty line ends an event."""
+    fields: dict[str, str] = {}
     for line in text:
-        if line.startswith("event: "):
-            kind = line[7:]
-        elif line.startswith("id: "):
-            number = line[4:]
-        elif line.startswith("data: "):
-            yield kind, number, json.loads(line[6:])
-            kind, number = "", None
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "data" in fields:
+            yield fields["event"], fields.get("id"), json.loads(fields["data"])
+            fields = {}
 
 
 def test_a_score_tells_its_story_to_the_end(world: World) -> None:
@@ -90,7 +89,7 @@ def test_unknown_scores_have_no_stream(world: World) -> None:
 
 
 def test_too_many_streams_are_refused_and_the_daemon_stops_under_open_ones(tmp_path: Path) -> None:
-    with running_daemon(config(tmp_path, limits=Limits(streams=2))) as world:
+    with running_daemon(config(tmp_path, limits=RequestLimits(streams=2))) as world:
         job = world.submit("long", do="hang")
         streams = [world.http.stream("GET", f"/v1/scores/{job}/events") for _ in range(2)]
         chunks = [stream.__enter__().iter_raw() for stream in streams]
@@ -107,13 +106,19 @@ def test_slow_listeners_get_the_latest_progress_or_are_let_go() -> None:
         broker.bind(asyncio.get_running_loop())
         subscription = broker.subscribe("a")
         for n in range(1000):
-            broker.publish("a", b"progress %d\n" % n, lasting=False)
-        broker.publish("b", b"other\n", lasting=True)
+            broker.publish("a", News("progress", str(n)))
+        broker.publish("b", News("state", "other"))
         await asyncio.sleep(0)
-        assert await subscription.take(1) == b"progress 999\n"
-        assert await subscription.take(0.01) == b""
+        assert await subscription.take() == [News("progress", "999")]
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await subscription.take()
+        broker.publish("a", News("progress", "half"))
+        broker.publish("a", News("state", "done"))
+        await asyncio.sleep(0)
+        assert await subscription.take() == [News("state", "done")], "later news replaces progress"
         for _ in range(MOST_WAITING + 1):
-            broker.publish("a", b"state\n", lasting=True)
+            broker.publish("a", News("state", "x"))
         await asyncio.sleep(0)
         assert subscription.closed
         broker.unsubscribe(subscription)

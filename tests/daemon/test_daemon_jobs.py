@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from daemon_world import World, config, running_daemon
 
-from v2m_bridge.daemon.config import Limits
+from v2m_bridge.daemon.config import RequestLimits
 from v2m_bridge.errors import HostError
 
 
@@ -222,7 +222,7 @@ def test_push_on_completion_and_on_request(tmp_path: Path) -> None:
 
 
 def test_the_oldest_finished_scores_go_beyond_the_limit(tmp_path: Path) -> None:
-    with running_daemon(config(tmp_path, limits=Limits(keep_jobs=3))) as world:
+    with running_daemon(config(tmp_path, limits=RequestLimits(keep_jobs=3))) as world:
         jobs = []
         for n in range(6):
             jobs.append(world.submit(f"n{n}"))

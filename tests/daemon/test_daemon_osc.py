@@ -18,9 +18,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
 from v2m_bridge.daemon.jobs.job import Job
-from v2m_bridge.daemon.osc import message, parse
+from v2m_bridge.daemon.osc import parse
 from v2m_bridge.daemon.paths import JobFolder
 from v2m_bridge.errors import InputError
+from v2m_bridge.reaper.osc_packets import write_message as message
 
 PACKETS = 1000 if os.environ.get("V2M_LONG") else 200
 

@@ -128,7 +128,7 @@ def test_every_file_of_the_console_is_packaged() -> None:
 
     root = Path(__file__).parents[2]
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    assert pyproject["tool"]["setuptools"]["package-data"]["v2m_bridge.daemon"] == ["web/*"]
+    assert pyproject["tool"]["setuptools"]["package-data"]["v2m_bridge.daemon"] == ["web/*", "http/gate.html"]
     there = {entry.name for entry in (files("v2m_bridge.daemon") / "web").iterdir()}
     page = (files("v2m_bridge.daemon") / "web" / "index.html").read_text(encoding="utf-8")
     for name in ("style.css", "app.js", "mark.svg"):

@@ -17,9 +17,9 @@ from daemon_world import TOKEN, World, config, otio, running_daemon
 from typer.testing import CliRunner
 
 from v2m_bridge.cli.main import app
-from v2m_bridge.daemon.config import Limits
-from v2m_bridge.daemon.http.guard import Buckets
+from v2m_bridge.daemon.config import RequestLimits
 from v2m_bridge.daemon.paths import allowed_edit, confine_media, safe_name
+from v2m_bridge.daemon.rate_limit import Buckets
 from v2m_bridge.daemon.tokens import OneTimeLinks, ensure_token
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.timeline.model import Shot, Timeline
@@ -45,7 +45,7 @@ ENDPOINTS = [
     ("GET", f"/v1/scores/{JOB}/events"),
     ("GET", f"/v1/scores/{JOB}/artifacts/score.mid"),
 ]
-SMALL = Limits(
+SMALL = RequestLimits(
     document_bytes=20_000, upload_bytes=30_000, plain_bytes=1_000, strangers_per_s=1000, stranger_burst=1000, queue=3
 )
 
@@ -130,7 +130,7 @@ def test_nothing_answers_too_often(tmp_path: Path, method: str, path: str) -> No
 
     from v2m_bridge.daemon.http.app import create_daemon
 
-    daemon = create_daemon(config(tmp_path, port=8765, limits=Limits(requests_per_s=0.001, request_burst=1)))
+    daemon = create_daemon(config(tmp_path, port=8765, limits=RequestLimits(requests_per_s=0.001, request_burst=1)))
     with TestClient(daemon.asgi, base_url="http://127.0.0.1:8765", headers=bearer()) as client:
         client.get("/v1/choices")
         answer = client.request(method, path)
@@ -138,7 +138,7 @@ def test_nothing_answers_too_often(tmp_path: Path, method: str, path: str) -> No
 
 
 def test_strangers_are_slowed_down_apart_from_those_who_are_known(tmp_path: Path) -> None:
-    with running_daemon(config(tmp_path, limits=Limits(strangers_per_s=0.001, stranger_burst=3))) as world:
+    with running_daemon(config(tmp_path, limits=RequestLimits(strangers_per_s=0.001, stranger_burst=3))) as world:
         statuses = [ask(world, "GET", "/v1/health").status_code for _ in range(5)]
         assert statuses == [401, 401, 401, 429, 429]
         assert world.http.get("/v1/health").status_code == 200

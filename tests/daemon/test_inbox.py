@@ -12,12 +12,28 @@ from typing import Any
 import pytest
 
 from v2m_bridge.daemon.inbox.folder import SETTLE_S, UNFINISHED_S, Inbox, display_name
-from v2m_bridge.daemon.jobs.job import QueueFull
+from v2m_bridge.daemon.jobs.job import Job, JobError, QueueFull, State, Summary
 from v2m_bridge.edits.menu_request import request_of
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.options import ScoreOptions
 
 NAME = "v2m1_6b49d200dee8dc7a_r23-2E976_d0_s86400_t5c1b_nMein-20Film_pF"
 TEXT = '{"OTIO_SCHEMA": "Timeline.1"}'
+
+
+def job_in(state: str, summary: Summary | None = None, error: JobError | None = None) -> Job:
+    """A job that has come to ``state``."""
+    options, origin = ScoreOptions(), "inbox"
+    return Job("", 1, State(state), "edit", "/edit.otio", origin, options, 0.0, summary=summary, error=error)
+
+
+def summary(**changes: Any) -> Summary:
+    """What a finished score says of itself."""
+    made = Summary(
+        name="edit", key="C major", seed=0, checkpoint="none", duration_s=60.0, cuts=3, hits=4, landed=4,
+        landed_share=1.0, min_bpm=95.9, max_bpm=96.2, chords=12,
+    )  # fmt: skip
+    return made.model_copy(update=changes)
 
 
 class Desk:
@@ -28,8 +44,8 @@ class Desk:
         self.inbox, self.outbox = folder / "inbox", folder / "outbox"
         self.inbox.mkdir()
         self.now_s = 1000.0
-        self.jobs: dict[str, tuple[Path, dict[str, Any]]] = {}
-        self.states: dict[str, dict[str, Any]] = {}
+        self.jobs: dict[str, tuple[Path, ScoreOptions]] = {}
+        self.states: dict[str, Job] = {}
         self.refuse: V2MError | None = None
         self.watcher = self.fresh()
 
@@ -37,12 +53,12 @@ class Desk:
         """As after a restart of the daemon."""
         return Inbox(self.inbox, self.outbox, self._submit, self.states.get, clock=lambda: self.now_s)
 
-    def _submit(self, path: Path, options: dict[str, Any]) -> str:
+    def _submit(self, path: Path, options: ScoreOptions) -> str:
         if self.refuse:
             raise self.refuse
         job = f"job{len(self.jobs)}"
         self.jobs[job] = (path, options)
-        self.states[job] = {"state": "queued"}
+        self.states[job] = job_in("queued")
         return job
 
     def later(self, seconds: float = SETTLE_S) -> int:
@@ -68,10 +84,10 @@ def test_an_edit_by_hand_becomes_one_job_and_moves_aside_when_it_is_done(desk: D
     path = desk.drop()
     assert desk.later() == 0  # seen for the first time
     assert desk.later() == 1
-    assert desk.jobs == {"job0": (path, {})}
+    assert desk.jobs == {"job0": (path, ScoreOptions())}
     assert desk.later(100) == 0
     assert desk.names() == ["edit.otio"]  # relative media paths keep their meaning while the job runs
-    desk.states["job0"]["state"] = "done"
+    desk.states["job0"] = job_in("done", summary())
     desk.later()
     assert (desk.names(), desk.names("done")) == ([], ["edit.otio"])
     assert list(desk.outbox.iterdir()) == []  # nobody asked
@@ -110,16 +126,15 @@ def test_the_request_s_answers_can_be_read_by_both_scripts(desk: Desk) -> None:
     desk.drop(f"{NAME}_i24_o100.otio")
     desk.later()
     desk.later()
-    assert desk.jobs["job0"][1] == {"first_frame": 24, "end_frame": 101}
+    assert desk.jobs["job0"][1] == ScoreOptions(first_frame=24, end_frame=101)
     lua = desk.outbox / "6b49d200dee8dc7a.lua"
     load = lupa.LuaRuntime().eval("function(path) return loadfile(path)() end")
     assert load(str(lua)).state == "queued"
-    desk.states["job0"] = {"state": "running", "stage": "footage", "progress": 0.4}
+    desk.states["job0"] = job_in("running")
     desk.later()
     assert load(str(lua)).title == "v2m: scoring"
     warning = 'the clip "Ärger\\1" is offline'
-    summary = {"key": "F# minor", "min_bpm": 95.9, "max_bpm": 96.2, "hits": 9, "landed": 8, "warnings": [warning]}
-    desk.states["job0"] = {"state": "done", "summary": summary}
+    desk.states["job0"] = job_in("done", summary(key="F# minor", hits=9, landed=8, warnings=(warning,)))
     desk.later()
     text = lua.read_text(encoding="ascii")
     answer = load(str(lua))
@@ -132,31 +147,29 @@ def test_the_request_s_answers_can_be_read_by_both_scripts(desk: Desk) -> None:
     assert answer.text == f"The score is ready: 8 of 9 hits are on the beat. {warning}."
     assert answer.job == "job0"
     assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text()) == dict(answer)
-    assert not [p for p in desk.outbox.iterdir() if p.suffix == ".tmp"]
+    assert not [p for p in desk.outbox.iterdir() if p.suffix not in (".lua", ".json")]
     assert "\\195\\132rger\\0921" in text
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("job", "words"),
     [
         (
-            {"state": "failed", "error": {"message": "no picture", "hint": "enable a track"}},
+            job_in("failed", error=JobError(code="bad_input", message="no picture", hint="enable a track")),
             "No picture. Enable a track.",
         ),
-        ({"state": "failed", "error": None}, "Something went wrong."),
-        ({"state": "cancelled"}, "The score was cancelled."),
+        (job_in("failed"), "Something went wrong."),
+        (job_in("cancelled"), "The score was cancelled."),
         (None, "The score was removed before it was ready."),
     ],
 )
-def test_what_ends_without_a_score_is_said_and_moved_aside(
-    desk: Desk, status: dict[str, Any] | None, words: str
-) -> None:
+def test_what_ends_without_a_score_is_said_and_moved_aside(desk: Desk, job: Job | None, words: str) -> None:
     desk.drop(f"{NAME}.otio")
     desk.later()
     desk.later()
     desk.states.pop("job0")
-    if status:
-        desk.states["job0"] = status
+    if job:
+        desk.states["job0"] = job
     desk.later()
     answer = json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text())
     assert answer["text"] == words
@@ -183,9 +196,9 @@ def test_a_restart_scores_nothing_twice_and_still_answers(desk: Desk) -> None:
     desk.watcher = desk.fresh()
     for _ in range(5):
         assert desk.later() == 0
-    desk.states["job0"] = {"state": "done", "summary": {"key": "C major"}}
+    desk.states["job0"] = job_in("done", summary())
     desk.later()
-    assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text())["title"] == "v2m: C major"
+    assert json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text())["title"] == "v2m: C major, 96 BPM"
     assert desk.names("done") == [f"{NAME}.otio"]
 
 
@@ -195,17 +208,17 @@ def test_exported_again_while_the_first_is_scored(desk: Desk) -> None:
     desk.later()
     path.write_text(TEXT + " \n")
     assert desk.later(10) == 0
-    desk.states["job0"]["state"] = "done"
+    desk.states["job0"] = job_in("done", summary())
     desk.later()
     assert desk.names() == ["edit.otio"]
     desk.later()
     assert desk.later() == 1
-    desk.states["job1"]["state"] = "done"
+    desk.states["job1"] = job_in("done", summary())
     desk.later()
     desk.drop()
     desk.later()
     desk.later()
-    desk.states["job2"]["state"] = "done"
+    desk.states["job2"] = job_in("done", summary())
     desk.later()
     assert desk.names("done") == ["edit 2.otio", "edit.otio"]
 
@@ -229,7 +242,7 @@ def test_options_beside_the_edit(desk: Desk) -> None:
     desk.drop()
     desk.later()
     desk.later()
-    assert desk.jobs["job0"][1] == {"tempo": 96, "mood": "tense"}
+    assert desk.jobs["job0"][1] == ScoreOptions(tempo=96, mood="tense")
     assert (desk.outbox / "abc123.lua").is_file()
 
 
@@ -239,8 +252,23 @@ def test_a_damaged_sidecar_is_as_none(desk: Desk, sidecar: str) -> None:
     desk.drop()
     desk.later()
     assert desk.later() == 1
-    assert desk.jobs["job0"][1] == {}
+    assert desk.jobs["job0"][1] == ScoreOptions()
     assert list(desk.outbox.iterdir()) == []
+
+
+def test_unknown_options_are_passed_over_and_wrong_ones_refused(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    (desk.inbox / "edit.json").write_text('{"options": {"seed": 5, "q": 1, "r": 2}}')
+    desk.drop()
+    desk.later()
+    desk.later()
+    assert desk.jobs["job0"][1] == ScoreOptions(seed=5)
+    assert "not known here: q, r" in caplog.text
+    (desk.inbox / "wrong.json").write_text('{"options": {"q": 1, "tempo": 1}, "request": "abc123"}')
+    desk.drop("wrong.otio")
+    desk.later()
+    desk.later()
+    assert list(desk.jobs) == ["job0"]
+    assert "tempo" in json.loads((desk.outbox / "abc123.json").read_text())["text"]
 
 
 def test_a_damaged_record_does_not_stop_the_inbox(desk: Desk) -> None:
@@ -265,11 +293,11 @@ def test_watching_takes_up_files_and_survives_a_folder_that_vanishes(tmp_path: P
     taken = threading.Event()
     stop = threading.Event()
 
-    def submit(path: Path, options: dict[str, Any]) -> str:
+    def submit(path: Path, options: ScoreOptions) -> str:
         taken.set()
         return "job"
 
-    inbox = Inbox(tmp_path / "in", tmp_path / "out", submit, lambda job: {"state": "running"})
+    inbox = Inbox(tmp_path / "in", tmp_path / "out", submit, lambda job: job_in("running"))
     thread = threading.Thread(target=inbox.watch, args=(stop, 0.02))
     thread.start()
     try:

@@ -13,6 +13,7 @@ from footage_makers import numbered_film
 
 from v2m_bridge.demo.synthesis import DEFAULT_SHOTS, draw_film
 from v2m_bridge.errors import CheckpointError, SetupError
+from v2m_bridge.footage.clip import encoder as clip_module
 from v2m_bridge.footage.clip.encoder import (
     HUB_FILES,
     PIXEL_DEVIATION,
@@ -23,7 +24,6 @@ from v2m_bridge.footage.clip.encoder import (
     load_encoder,
     pull_clip,
 )
-from v2m_bridge.footage.clip import encoder as clip_module
 from v2m_bridge.footage.clip.seeing import Eye, Sight
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.passes.stills import STILL_SIZE, group_alike, still_of

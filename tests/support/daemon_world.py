@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 
 from v2m_bridge.daemon.client import DaemonClient
-from v2m_bridge.daemon.config import DaemonConfig, EngineSetup, Limits
+from v2m_bridge.daemon.config import DaemonConfig, EngineSetup, RequestLimits
 from v2m_bridge.daemon.http.app import Daemon, create_daemon
 from v2m_bridge.daemon.server import Server
 from v2m_bridge.daemon.service import Pusher
@@ -40,7 +40,7 @@ def config(home: Path, **changes: Any) -> DaemonConfig:
         runner="daemon_runners:CheapRunner",
         runner_path=(HERE,),
         engine=EngineSetup(cache=str(home / "cache")),
-        limits=Limits(),
+        limits=RequestLimits(),
     )
     return replace(made, **changes)
 

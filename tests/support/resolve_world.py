@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.daemon.inbox.folder import Inbox
+from v2m_bridge.daemon.jobs.job import Job, JobError, State, Summary
 from v2m_bridge.errors import V2MError
+from v2m_bridge.options import ScoreOptions
 from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, Machine, exchange, install
 from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track
 from v2m_bridge.testing.resolve.model import Edition, ResolveModel
@@ -58,8 +60,19 @@ class Jobs:
         self.sources[job], self.options[job], self.looks[job] = source, options, 0
         return job
 
-    def submit(self, path: Path, options: dict[str, Any]) -> str:
-        return self.add(json.loads(path.read_text(encoding="utf-8")), options)
+    def submit(self, path: Path, options: ScoreOptions) -> str:
+        return self.add(json.loads(path.read_text(encoding="utf-8")), options.model_dump(exclude_unset=True))
+
+    def find(self, job: str) -> Job | None:
+        """As the daemon's store keeps it."""
+        document = self.status(job)
+        if document is None:
+            return None
+        error = JobError.model_validate({"code": "bad_media"} | document["error"]) if "error" in document else None
+        rest = {"name": "", "seed": 0, "checkpoint": "", "duration_s": 10, "cuts": 3, "landed_share": 1, "chords": 4}
+        summary = Summary.model_validate(document["summary"] | rest) if "summary" in document else None
+        state, options = State(document["state"]), ScoreOptions()
+        return Job(job, 1, state, "", "", "inbox", options, 0.0, error=error, summary=summary)
 
     def status(self, job: str) -> dict[str, Any] | None:
         if job not in self.looks:
@@ -158,7 +171,7 @@ def world(
     host = ScriptHost(resolve)
     jobs = Jobs(edit or film())
     folders = exchange(home, machine)
-    inbox = Inbox(folders.inbox, folders.outbox, jobs.submit, jobs.status, clock=lambda: host.now_s)
+    inbox = Inbox(folders.inbox, folders.outbox, jobs.submit, jobs.find, clock=lambda: host.now_s)
     desk = World(home, machine, resolve, host, jobs, inbox)
     host.on_wait = desk.tick
     return desk

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import platformdirs
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.amt.original import OriginalNetwork, OriginalShape
 from v2m_bridge.errors import CheckpointError
+from v2m_bridge.files.whole import write_whole
 
 CHORDS_FORMAT = "v2m.chords/1"
 DYNAMICS_FORMAT = "v2m.dynamics/1"
@@ -38,12 +37,6 @@ def shipped_models() -> Path:
     return installed if installed.is_dir() else package.parent / "models"
 
 
-def user_models() -> Path:
-    """Folder of imported checkpoints in the state folder (``V2M_HOME``, else the platform's user data folder)."""
-    home = os.environ.get("V2M_HOME")
-    return (Path(home) if home else platformdirs.user_data_path("v2m-bridge", appauthor=False)) / "models"
-
-
 @dataclasses.dataclass(frozen=True)
 class Weights:
     """Contents of one checkpoint file: tensors by name, its metadata, and the identity that goes into scores."""
@@ -57,7 +50,11 @@ class Weights:
 def save_weights(
     path: Path, format_name: str, shape: object, tensors: Mapping[str, Tensor], recipe: str = "", half: bool = True
 ) -> None:
-    """Write tensors with the dataclass ``shape`` as metadata; ``half`` stores floats as float16."""
+    """Write tensors with the dataclass ``shape`` as metadata; ``half`` stores floats as float16.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     assert dataclasses.is_dataclass(shape) and not isinstance(shape, type)
     metadata = {"format": format_name, "shape": json.dumps(dataclasses.asdict(shape)), "recipe": recipe}
@@ -65,10 +62,7 @@ def save_weights(
         name: (tensor.half() if half and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in tensors.items()
     }
-    partial = path.with_name(path.name + ".part")
-    save_file(stored, partial, metadata=metadata)
-    partial.chmod(0o644)
-    partial.replace(path)
+    write_whole(path, save(stored, metadata=metadata))
 
 
 def read_weights(path: Path) -> Weights:

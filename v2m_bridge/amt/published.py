@@ -17,7 +17,6 @@ from v2m_bridge.amt.checkpoints import (
     Weights,
     fill,
     save_weights,
-    user_models,
 )
 from v2m_bridge.amt.original import (
     OriginalNetwork,
@@ -26,6 +25,7 @@ from v2m_bridge.amt.original import (
     shape_from_names,
 )
 from v2m_bridge.errors import CheckpointError, InputError
+from v2m_bridge.settings import models_folder
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def import_published(path: Path, name: str | None = None, folder: Path | None = 
     name = path.stem if name is None else name
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise InputError(f"{name!r} is no name for a checkpoint", "use letters, digits, dots and dashes")
-    target = (folder or user_models()) / f"{name}.safetensors"
+    target = (folder or models_folder()) / f"{name}.safetensors"
     weights = Weights(path, tensors, {}, name)
     if not any(key.startswith(("bigru.", "transformer.")) for key in tensors):
         raise CheckpointError(

@@ -34,11 +34,12 @@ def register(app: typer.Typer) -> None:
 
 def list_models(as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else.")) -> None:
     """What each model does, whether it is here, and how to get it."""
-    from v2m_bridge.amt.checkpoints import shipped_models, user_models
+    from v2m_bridge.amt.checkpoints import shipped_models
     from v2m_bridge.cli.terminal import print_json
+    from v2m_bridge.settings import models_folder
 
     shipped = shipped_models()
-    imported = sorted(user_models().glob("*.safetensors"))
+    imported = sorted(models_folder().glob("*.safetensors"))
     rows = [_row(name, "shipped", shipped / f"{name}.safetensors", does) for name, does in SHIPPED.items()]
     rows.append(_clip_row())
     rows += [

@@ -86,7 +86,7 @@ def _config(
     limits: tuple[int, int, float],
     inbox: bool,
 ) -> DaemonConfig:
-    from v2m_bridge.daemon.config import DaemonConfig, Limits
+    from v2m_bridge.daemon.config import DaemonConfig, RequestLimits
     from v2m_bridge.daemon.tokens import ensure_token
     from v2m_bridge.daemon.worker.engine_setup import engine_setup
     from v2m_bridge.settings import Settings
@@ -108,7 +108,7 @@ def _config(
         lanes=lanes,
         engine=engine_setup(home, media, settings.clip_weights, address),
         watch_inbox=inbox,
-        limits=Limits(queue=queue, keep_jobs=keep, keep_bytes=int(keep_gb * 1024**3)),
+        limits=RequestLimits(queue=queue, keep_jobs=keep, keep_bytes=int(keep_gb * 1024**3)),
     )
 
 

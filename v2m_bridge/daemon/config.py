@@ -13,7 +13,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """Ceilings that keep one client, or one bad file, from taking the machine.
 
     Attributes:
@@ -88,7 +88,7 @@ class DaemonConfig:
     runner_path: tuple[str, ...] = ()
     engine: EngineSetup = field(default_factory=EngineSetup)
     watch_inbox: bool = True
-    limits: Limits = field(default_factory=Limits)
+    limits: RequestLimits = field(default_factory=RequestLimits)
 
     @property
     def loopback(self) -> bool:

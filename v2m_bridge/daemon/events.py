@@ -4,14 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 MOST_WAITING = 256
+"""A listener that leaves more lasting news than this unread is let go."""
+
 GATHER_S = 0.2
 """Progress is gathered for so long before it is sent: five times a second is smooth, and many listeners stay cheap."""
 
 
+@dataclass(frozen=True)
+class News:
+    """What happened to a job.
+
+    Attributes:
+        kind: ``"state"``, ``"progress"`` or ``"removed"``.
+        body: JSON object in one line; it is written once, however many listen.
+        number: of the job's event, where it is one; a listener who comes back names it.
+        last: nothing will follow about this job.
+    """
+
+    kind: str
+    body: str
+    number: int | None = None
+    last: bool = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether every listener has to hear it; of progress only the latest counts."""
+        return self.kind != "progress"
+
+
 class Subscription:
-    """One listener's mailbox. News that is superseded (progress) is replaced, the rest is kept in order.
+    """One listener's mailbox. Progress is replaced by later progress, all other news is kept in order.
 
     Attributes:
         closed: nothing more will come: the daemon stops, or the listener was too slow to follow.
@@ -20,13 +45,13 @@ class Subscription:
     def __init__(self, topic: str | None) -> None:
         self.topic = topic
         self.closed = False
-        self._news: deque[bytes] = deque()
-        self._latest: dict[str, bytes] = {}
+        self._news: deque[News] = deque()
+        self._latest: dict[str, News] = {}
         self._arrived = asyncio.Event()
 
-    def put(self, topic: str, news: bytes, lasting: bool) -> None:
-        """Called in the loop's thread only; what is not lasting waits for :meth:`flush` or for what is."""
-        if not lasting:
+    def put(self, topic: str, news: News) -> None:
+        """Called in the loop's thread only; progress waits for :meth:`flush` or for lasting news."""
+        if not news.lasting:
             self._latest[topic] = news
             return
         self._latest.pop(topic, None)
@@ -36,24 +61,21 @@ class Subscription:
         self._arrived.set()
 
     def flush(self) -> None:
-        """Hand out what has been gathered."""
+        """Hand out the progress that has been gathered."""
         if self._latest:
             self._arrived.set()
 
     def close(self) -> None:
+        """End it: whoever waits in :meth:`take` is woken."""
         self.closed = True
         self._arrived.set()
 
-    async def take(self, patience_s: float) -> bytes:
-        """Everything that came since the last call, or nothing when ``patience_s`` passed without any."""
-        if not self._arrived.is_set():
-            try:
-                async with asyncio.timeout(patience_s):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return b""
-        self._arrived.clear()
-        taken = b"".join(self._news) + b"".join(self._latest.values())
+    async def take(self) -> list[News]:
+        """Wait for news and take all of it, in order; empty when the subscription was closed without any."""
+        await self._arrived.wait()
+        if not self.closed:
+            self._arrived.clear()
+        taken = [*self._news, *self._latest.values()]
         self._news.clear()
         self._latest.clear()
         return taken
@@ -74,6 +96,7 @@ class Broker:
 
     @property
     def listeners(self) -> int:
+        """How many subscriptions there are."""
         return sum(len(group) for group in self._subscriptions.values())
 
     def subscribe(self, topic: str | None) -> Subscription:
@@ -85,22 +108,23 @@ class Broker:
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
+        """Stop listening (in the loop's thread)."""
         group = self._subscriptions.get(subscription.topic, set())
         group.discard(subscription)
         if not group:
             self._subscriptions.pop(subscription.topic, None)
 
-    def publish(self, topic: str, news: bytes, lasting: bool) -> None:
-        """Deliver ``news`` to the listeners of ``topic`` and to those of everything."""
+    def publish(self, topic: str, news: News) -> None:
+        """Deliver ``news`` to the listeners of ``topic`` and to those of everything; from any thread."""
         if self._loop is None or self._loop.is_closed() or not self._subscriptions:
             return
-        self._loop.call_soon_threadsafe(self._deliver, topic, news, lasting)
+        self._loop.call_soon_threadsafe(self._deliver, topic, news)
 
-    def _deliver(self, topic: str, news: bytes, lasting: bool) -> None:
+    def _deliver(self, topic: str, news: News) -> None:
         for group in (self._subscriptions.get(topic), self._subscriptions.get(None)):
             for subscription in tuple(group or ()):
-                subscription.put(topic, news, lasting)
-        if not lasting and not self._gathering and self._loop is not None:
+                subscription.put(topic, news)
+        if not news.lasting and not self._gathering and self._loop is not None:
             self._gathering = True
             self._loop.call_later(GATHER_S, self._flush)
 

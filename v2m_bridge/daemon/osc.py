@@ -1,6 +1,6 @@
 """OSC in and out, on loopback only: ``/v2m/score``, ``/v2m/push`` and ``/v2m/status`` from a surface or a DAW.
 
-Whoever sends is told of the score's way with ``/v2m/state id state progress`` until it has finished.
+Whoever sends is told how the score goes on with ``/v2m/state id state progress`` until it has finished.
 """
 
 from __future__ import annotations
@@ -14,30 +14,23 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pythonosc.osc_message_builder import OscMessageBuilder
-from pythonosc.osc_packet import OscPacket
-
-from v2m_bridge.daemon.http.guard import Buckets
-from v2m_bridge.daemon.jobs.job import ACTIVE, FINISHED, Job, State
+from v2m_bridge.daemon.jobs.job import ACTIVE, FINISHED, Advance, Job, State
+from v2m_bridge.daemon.rate_limit import Buckets
 from v2m_bridge.daemon.schemas import ScoreStatus
-from v2m_bridge.daemon.service import Service
-from v2m_bridge.daemon.worker.dispatch import Advance
+from v2m_bridge.daemon.service import Service, Submission
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
+from v2m_bridge.reaper.osc_packets import read_packet, write_message
 
 SCORE, PUSH, STATUS = "/v2m/score", "/v2m/push", "/v2m/status"
 STATE, ERROR = "/v2m/state", "/v2m/error"
 IDLE = "idle"
-"""Said with an empty id when there is no score at all."""
+"""The state that is sent with an empty id when there is no score at all."""
 
 SIGNATURES: dict[str, tuple[int, int]] = {SCORE: (1, 1), PUSH: (0, 1), STATUS: (0, 1)}
 """Address -> least and most string arguments. Without an id the newest score is meant."""
 
 LARGEST_PACKET_BYTES = 8192
-BUNDLE = b"#bundle\0"
-BUNDLE_HEAD_BYTES = 16
-"""The mark and a time tag; then sizes and elements take turns (OSC 1.0 specification)."""
-
 MOST_MESSAGES = 16
 PER_S, BURST = 50.0, 200
 MOST_FOLLOWED = 512
@@ -56,48 +49,20 @@ def parse(packet: bytes) -> list[tuple[str, tuple[str, ...]]]:
     """
     if len(packet) > LARGEST_PACKET_BYTES:
         raise InputError(f"an OSC packet of {len(packet)} bytes is too large")
-    if not _plausible(packet):
-        raise InputError("not an OSC packet")
-    try:
-        messages = [timed.message for timed in OscPacket(packet).messages]
-        found = [(str(message.address), tuple(message.params)) for message in messages]
-    except Exception as error:  # the parser raises whatever a malformed packet makes it stumble over
-        raise InputError(f"not an OSC packet ({type(error).__name__})") from None
+    found = read_packet(packet)
     if not 0 < len(found) <= MOST_MESSAGES:
         raise InputError(f"an OSC packet of {len(found)} messages")
-    for address, arguments in found:
-        _check(address, arguments)
-    return found
+    return [(address, _checked(address, arguments)) for address, arguments in found]
 
 
-def _plausible(packet: bytes) -> bool:
-    """Whether this is a message, or a bundle of nothing but whole messages: the parser is loud about anything else."""
-    if not packet.startswith(BUNDLE):
-        return packet.startswith(b"/") and len(packet) % 4 == 0
-    place = BUNDLE_HEAD_BYTES
-    while place < len(packet):
-        size = int.from_bytes(packet[place : place + 4])
-        place += 4
-        if size % 4 or not 0 < size <= len(packet) - place or packet[place : place + 1] != b"/":
-            return False
-        place += size
-    return place == len(packet)
-
-
-def _check(address: str, arguments: tuple[Any, ...]) -> None:
+def _checked(address: str, arguments: tuple[object, ...]) -> tuple[str, ...]:
     if address not in SIGNATURES:
         raise InputError(f"unknown OSC address {address[:60]!r}", "known: " + " ".join(SIGNATURES))
     least, most = SIGNATURES[address]
-    if not least <= len(arguments) <= most or not all(isinstance(argument, str) for argument in arguments):
+    texts = tuple(argument for argument in arguments if isinstance(argument, str))
+    if not least <= len(arguments) <= most or len(texts) != len(arguments):
         raise InputError(f"{address} takes {least} to {most} strings")
-
-
-def message(address: str, *values: str | float) -> bytes:
-    """One OSC message; only strings and 32-bit floats, which every host understands."""
-    builder = OscMessageBuilder(address)
-    for value in values:
-        builder.add_arg(value, "f" if isinstance(value, float) else "s")
-    return bytes(builder.build().dgram)
+    return texts
 
 
 class OscPeer(asyncio.DatagramProtocol):
@@ -113,13 +78,15 @@ class OscPeer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: Any) -> None:
+        """The port is open."""
         self._transport = transport
 
     def error_received(self, exc: Exception) -> None:
+        """An answer did not arrive: whoever asked is gone."""
         log.debug("a peer is gone: %s", exc)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        """Never raises: a packet is a stranger's."""
+        """Take a packet up or drop it; never raises, because anybody may have sent it."""
         address: Address = (str(addr[0]), int(addr[1]))
         if not ipaddress.ip_address(address[0]).is_loopback or not self._buckets.take(address[0]):
             self._service.metrics.count("v2m_osc_messages_total", outcome="dropped")
@@ -141,7 +108,7 @@ class OscPeer(asyncio.DatagramProtocol):
             try:
                 found = await asyncio.to_thread(actions[address], *arguments)
                 if not found:
-                    self._send(sender, message(STATE, "", IDLE, 0.0))
+                    self._send(sender, write_message(STATE, "", IDLE, 0.0))
                 for job in found:
                     if job.state in ACTIVE:
                         self._follow(job.id, sender)
@@ -149,14 +116,14 @@ class OscPeer(asyncio.DatagramProtocol):
                     self._tell(sender, job.id, job.state, advance.progress if advance else job.progress)
             except V2MError as error:
                 outcome = "refused"
-                self._send(sender, message(ERROR, error.code, str(error)))
+                self._send(sender, write_message(ERROR, error.code, str(error)))
             except Exception:
                 outcome = "failed"
                 log.exception("%s failed", address)
             self._service.metrics.count("v2m_osc_messages_total", outcome=outcome)
 
     def _score(self, path: str) -> list[Job]:
-        return [self._service.submit_path(path, ScoreOptions(), "osc")]
+        return [self._service.submit_path(path, Submission(ScoreOptions(), "osc"))]
 
     def _push(self, job_id: str = "") -> list[Job]:
         job = self._find(job_id, State.DONE)
@@ -206,7 +173,7 @@ class OscPeer(asyncio.DatagramProtocol):
             self._told.pop(job_id, None)
 
     def _tell(self, sender: Address, job_id: str, state: State, progress: float) -> None:
-        self._send(sender, message(STATE, job_id, state.value, float(progress)))
+        self._send(sender, write_message(STATE, job_id, state.value, float(progress)))
 
     def _send(self, sender: Address, packet: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

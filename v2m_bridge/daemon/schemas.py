@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from v2m_bridge.daemon.jobs.job import Job, JobError, Push, State, Summary
-from v2m_bridge.daemon.worker.dispatch import Advance
+from v2m_bridge.daemon.jobs.job import Advance, Job, JobError, Push, State, Summary
 from v2m_bridge.options import ScoreOptions
 
 Name = Annotated[str, StringConstraints(max_length=200)]

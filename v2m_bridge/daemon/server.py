@@ -14,9 +14,10 @@ import uvicorn
 
 from v2m_bridge.daemon.config import DaemonConfig
 from v2m_bridge.daemon.http.app import Daemon, create_daemon
-from v2m_bridge.daemon.whereabouts import Running, running
+from v2m_bridge.daemon.whereabouts import NOTE, Running, running
 from v2m_bridge.errors import SetupError
-from v2m_bridge.files.lock import FileLock
+from v2m_bridge.files.lock import Timeout, hold
+from v2m_bridge.files.whole import write_whole
 
 STOP_WITHIN_S = 5
 KEEP_ALIVE_S = 15
@@ -34,7 +35,7 @@ log = logging.getLogger("v2m_bridge.daemon")
 
 
 class Server(uvicorn.Server):
-    """uvicorn that ends the event streams first: otherwise it would wait for them."""
+    """uvicorn that ends the event streams before it stops (it would wait for them) and says why it stops."""
 
     def __init__(self, config: uvicorn.Config, daemon: Daemon, started: Callable[[Daemon], None]) -> None:
         super().__init__(config)
@@ -43,11 +44,13 @@ class Server(uvicorn.Server):
         self.cause = "an error at the start"
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal asks for the end."""
         name = signal.Signals(sig).name
         self.cause = CAUSES.get(name, name)
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell who waits for it."""
         await super().startup(sockets)
         if self.started:
             self.cause = "its own end"
@@ -55,6 +58,7 @@ class Server(uvicorn.Server):
             self._started(self._daemon)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the event streams, then everything else."""
         log.info("stopping because of %s", self.cause)
         self._daemon.service.broker.close()
         await super().shutdown(sockets)
@@ -75,11 +79,8 @@ def _listen(config: DaemonConfig) -> socket.socket:
 
 
 def _note(config: DaemonConfig, port: int) -> None:
-    path = config.home / "daemon.json"
-    draft = path.with_suffix(".tmp")
     about = Running(pid=os.getpid(), host=config.host, port=port, osc_port=config.osc_port)
-    draft.write_text(about.model_dump_json(), encoding="utf-8")
-    draft.replace(path)
+    write_whole(config.home / NOTE, about.model_dump_json())
 
 
 def _end_with_the_terminal(server: Server) -> None:
@@ -98,11 +99,19 @@ def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon:
     Raises:
         SetupError: another daemon runs on this state folder, the port is taken, or the folder cannot be used.
     """
-    lock = FileLock(config.home / "daemon.lock")
-    if not lock.try_acquire():
+    try:
+        held = hold(config.home / "daemon.lock", wait=False)
+    except Timeout:
         other = running(config.home)
         where = f" ({other.url}, process {other.pid})" if other else ""
-        raise SetupError(f"a daemon already runs on {config.home}{where}", "stop it, or set V2M_HOME for a second one")
+        raise SetupError(
+            f"a daemon already runs on {config.home}{where}", "stop it, or set V2M_HOME for a second one"
+        ) from None
+    with held:
+        _serve(config, started)
+
+
+def _serve(config: DaemonConfig, started: Callable[[Daemon], None]) -> None:
     try:
         daemon = create_daemon(config)
         listener = _listen(config)
@@ -126,5 +135,4 @@ def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon:
             server.run([listener])
         log.info("stopped because of %s", server.cause)
     finally:
-        (config.home / "daemon.json").unlink(missing_ok=True)
-        lock.release()
+        (config.home / NOTE).unlink(missing_ok=True)

@@ -9,13 +9,15 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from v2m_bridge.daemon.config import DaemonConfig
-from v2m_bridge.daemon.events import Broker
+from v2m_bridge.daemon.events import Broker, News
 from v2m_bridge.daemon.jobs.job import (
     FINISHED,
+    Advance,
     Job,
     NewJob,
     NoSuchArtifact,
@@ -31,7 +33,7 @@ from v2m_bridge.daemon.metrics import Metrics
 from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name
 from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.tokens import tighten
-from v2m_bridge.daemon.worker.dispatch import Advance, Dispatcher, clear_leftovers
+from v2m_bridge.daemon.worker.dispatch import Dispatcher, clear_leftovers
 from v2m_bridge.edits.menu_request import display_name
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
@@ -42,6 +44,21 @@ Pusher = Callable[[Job, JobFolder], str]
 UPLOAD_LIFE_S = 3600.0
 
 log = logging.getLogger("v2m_bridge.daemon")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """How a score is asked for, whatever its source is.
+
+    Attributes:
+        push: also bring the score into REAPER when it is done.
+        key: a repeated request with the same key gives the same job.
+    """
+
+    options: ScoreOptions
+    origin: Origin
+    push: bool = False
+    key: str | None = None
 
 
 class Service:
@@ -83,7 +100,7 @@ class Service:
     # -- new scores
 
     def check(self, options: ScoreOptions) -> None:
-        """Refuse wrong words at once, not after a while in the queue.
+        """Refuse what the pipeline would refuse at once, not after a while in the queue.
 
         Raises:
             InputError: an unknown key, mood, part, preset, chord symbol or rate.
@@ -92,7 +109,7 @@ class Service:
 
         check_options(options)
 
-    def submit_path(self, text: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+    def submit_path(self, text: str, submission: Submission) -> Job:
         """Score an edit or video where it lies.
 
         Raises:
@@ -100,20 +117,18 @@ class Service:
         """
         path = allowed_edit(text, self.edit_roots)
         _known_kind(path.name)
-        return self._queue(new_id(), path, path.stem, options, origin, **more)
+        return self._queue(new_id(), path, path.stem, submission)
 
-    def submit_document(
-        self, document: dict[str, Any], name: str | None, options: ScoreOptions, origin: Origin, **more: Any
-    ) -> Job:
+    def submit_document(self, document: dict[str, Any], name: str | None, submission: Submission) -> Job:
         """Score an OTIO document; it is kept in the job's own folder."""
         job_id = new_id()
         title = name or str(document.get("name") or "") or "timeline"
         with self._fresh_source(job_id) as folder:
             path = folder.source / "timeline.otio"
             path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
-            return self._queue(job_id, path, title, options, origin, **more)
+            return self._queue(job_id, path, title, submission)
 
-    def submit_upload(self, upload: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+    def submit_upload(self, upload: str, submission: Submission) -> Job:
         """Score a file that was uploaded before.
 
         Raises:
@@ -126,19 +141,19 @@ class Service:
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
             path = files[0].rename(folder.source / files[0].name)
-            job = self._queue(job_id, path, path.stem, options, origin, **more)
+            job = self._queue(job_id, path, path.stem, submission)
         shutil.rmtree(waiting, ignore_errors=True)
         return job
 
-    def submit_kept(self, path: Path, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+    def submit_kept(self, path: Path, submission: Submission) -> Job:
         """Score a file where it lies and keep a copy: the file will be moved away afterwards (the inbox)."""
         _known_kind(path.name)
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
             adopt(path, folder.source)
-            return self._queue(job_id, path, display_name(path.name), options, origin, **more)
+            return self._queue(job_id, path, display_name(path.name), submission)
 
-    def submit_again(self, job_id: str, options: ScoreOptions, origin: Origin, **more: Any) -> Job:
+    def submit_again(self, job_id: str, submission: Submission) -> Job:
         """Score the source of an earlier job once more.
 
         Raises:
@@ -154,24 +169,22 @@ class Service:
             fresh = new_id()
             with self._fresh_source(fresh) as folder:
                 kept = adopt(source, folder.source)
-                return self._queue(fresh, kept, earlier.name, options, origin, **more)
-        return self._queue(new_id(), source, earlier.name, options, origin, **more)
+                return self._queue(fresh, kept, earlier.name, submission)
+        return self._queue(new_id(), source, earlier.name, submission)
 
-    def _queue(
-        self,
-        job_id: str,
-        source: Path,
-        name: str,
-        options: ScoreOptions,
-        origin: Origin,
-        push: bool = False,
-        key: str | None = None,
-    ) -> Job:
-        wish = Push() if push else None
-        new = NewJob(job_id, name[:200], str(source), origin, options, wish, key)
+    def _queue(self, job_id: str, source: Path, name: str, submission: Submission) -> Job:
+        new = NewJob(
+            id=job_id,
+            name=name[:200],
+            source=str(source),
+            origin=submission.origin,
+            options=submission.options,
+            push=Push() if submission.push else None,
+            key=submission.key,
+        )
         job = self.store.add(new, self.config.limits.queue)
         if job.id == job_id:
-            self.metrics.count("v2m_scores_submitted_total", origin=origin)
+            self.metrics.count("v2m_scores_submitted_total", origin=submission.origin)
             self._changed(job.id)
             self.dispatcher.notify()
         else:
@@ -192,6 +205,7 @@ class Service:
 
     @property
     def uploads(self) -> Path:
+        """Where received files wait until a request names them."""
         return self.config.scores / ".uploads"
 
     def new_upload(self, name: str) -> tuple[str, Path]:
@@ -219,6 +233,7 @@ class Service:
     # -- existing scores
 
     def folder(self, job_id: str) -> JobFolder:
+        """Where a job keeps its files."""
         return job_folder(self.config.scores, job_id)
 
     def status(self, job_id: str) -> ScoreStatus:
@@ -229,15 +244,22 @@ class Service:
         """
         return self.view(self.store.get(job_id))
 
-    def snapshot(self, job_id: str) -> tuple[ScoreStatus, int]:
-        """The public view of a job and the number of its latest event."""
-        status = self.status(job_id)
-        events = self.store.events(job_id)
+    def news_of(self, job_id: str) -> News:
+        """The state of a job as an event, with the number of its latest event.
+
+        Raises:
+            NoSuchJob: unknown.
+        """
+        return self._state_news(self.status(job_id))
+
+    def _state_news(self, status: ScoreStatus) -> News:
+        events = self.store.events(status.id)
         if not events:
-            raise NoSuchJob(f"there is no score {job_id[:40]!r}")
-        return status, events[-1].number
+            raise NoSuchJob(f"there is no score {status.id!r}")
+        return News("state", _json(status.model_dump(mode="json")), events[-1].number, status.state in FINISHED)
 
     def view(self, job: Job) -> ScoreStatus:
+        """The public view of a job that was read before."""
         ahead = self.store.ahead_of(job) if job.state is State.QUEUED else 0
         return status_of(job, self.dispatcher.advance(job.id), ahead)
 
@@ -272,7 +294,7 @@ class Service:
         if not self.store.remove(job_id):
             raise WrongState(f"the score is {job.state}", "cancel it first")
         shutil.rmtree(self.folder(job_id).path, ignore_errors=True)
-        self.broker.publish(job_id, _frame("removed", {"id": job_id}), lasting=True)
+        self.broker.publish(job_id, News("removed", _json({"id": job_id}), last=True))
 
     def push(self, job_id: str) -> Push:
         """Bring a finished score into its host, now.
@@ -315,12 +337,13 @@ class Service:
 
     def _changed(self, job_id: str) -> None:
         try:
-            status, number = self.snapshot(job_id)
+            status = self.status(job_id)
+            news = self._state_news(status)
         except NoSuchJob:
             return
         if status.state in FINISHED:
             self.metrics.finished(status)
-        self.broker.publish(job_id, _frame("state", status.model_dump(mode="json"), number), lasting=True)
+        self.broker.publish(job_id, news)
         for listener in self.listeners:
             listener(status)
 
@@ -332,7 +355,7 @@ class Service:
             "stage_progress": round(advance.fraction, 4),
             "progress": round(advance.progress, 4),
         }
-        self.broker.publish(job_id, _frame("progress", body), lasting=False)
+        self.broker.publish(job_id, News("progress", _json(body)))
         for watcher in self.watchers:
             watcher(job_id, advance)
 
@@ -369,10 +392,5 @@ def _known_kind(name: str) -> None:
         raise InputError(f"{safe_name(name)} is neither an edit nor a video", "known: " + " ".join(sorted(known)))
 
 
-def _frame(kind: str, body: dict[str, Any], number: int | None = None) -> bytes:
-    """One server-sent event."""
-    head = f"event: {kind}\n" + (f"id: {number}\n" if number is not None else "")
-    return f"{head}data: {json.dumps(body, separators=(',', ':'))}\n\n".encode()
-
-
-event_frame = _frame
+def _json(body: dict[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))

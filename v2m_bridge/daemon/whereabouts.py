@@ -6,6 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+NOTE = "daemon.json"
+"""File in the state folder, there while a daemon runs."""
+
 
 class Running(BaseModel):
     """``daemon.json``: where the daemon of a state folder listens."""
@@ -27,6 +30,6 @@ class Running(BaseModel):
 def running(home: Path) -> Running | None:
     """What is known of the daemon of a state folder; it may have died since."""
     try:
-        return Running.model_validate_json((home / "daemon.json").read_bytes())
+        return Running.model_validate_json((home / NOTE).read_bytes())
     except (OSError, ValidationError):
         return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from v2m_bridge.errors import InputError
+from v2m_bridge.settings import cache_folder
 
 FOLDER = "otioz"
 SOURCE_NOTE = "bundle.txt"
@@ -30,16 +31,6 @@ class Unpacked:
     source: str
     size_bytes: int
     used_s: float
-
-
-def cache_folder() -> Path:
-    """``V2M_HOME``, else the platform's folder for user data; its ``cache``."""
-    home = os.environ.get("V2M_HOME")
-    if home:
-        return Path(home).expanduser() / "cache"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "cache"
 
 
 def unpacked_folder() -> Path:

@@ -1,1 +1,4 @@
-"""Files that appear whole or not at all; locks that die with their holder."""
+"""Files that appear whole or not at all, and locks that die with their holder.
+
+Doors: :mod:`.whole` (one file), :mod:`.staging` (all files of a result), :mod:`.lock`.
+"""

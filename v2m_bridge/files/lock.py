@@ -1,74 +1,38 @@
-"""A lock on a file that the operating system frees when its holder dies, however it dies."""
+"""A lock on a file, held by one process at a time. The operating system frees it when its holder dies, however it dies.
+
+The locking itself is the library filelock's. The lock file stays behind when the lock is released: removing it would
+let two processes lock two different files.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from pathlib import Path
-from types import TracebackType
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from v2m_bridge.errors import SetupError
 
+__all__ = ["Timeout", "hold"]
 
-def _lock(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+POLL_S = 0.02
+ONLY_ITS_OWNER = 0o600
 
 
-class FileLock:
-    """Held by one process at a time.
+def hold(path: Path, wait: bool = True) -> AcquireReturnProxy[FileLock]:
+    """Take the lock on ``path``; the result is a context manager that gives it back.
 
-    The lock file stays behind when it is released: removing it would let two processes lock two different files.
+    Args:
+        wait: wait until it is free, however long that takes.
+
+    Raises:
+        Timeout: another process (or another call in this one) holds it, and ``wait`` is off.
+        SetupError: the file cannot be made.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
-
-    def try_acquire(self) -> bool:
-        """Take the lock if it is free.
-
-        Raises:
-            SetupError: the file cannot be made.
-        """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise SetupError(
-                f"cannot open {self.path}: {error.strerror}", "set V2M_HOME to a folder of yours"
-            ) from error
-        try:
-            _lock(descriptor)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def acquire(self, poll_s: float = 0.02) -> None:
-        """Wait until the lock is free, then take it."""
-        while not self.try_acquire():
-            time.sleep(poll_s)
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-    def __enter__(self) -> FileLock:
-        self.acquire()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path, mode=ONLY_ITS_OWNER).acquire(blocking=wait, poll_interval=POLL_S)
+    except Timeout:
+        raise
+    except OSError as error:
+        hint = "set V2M_HOME to a folder of yours"
+        raise SetupError(f"cannot open {path}: {error.strerror or error}", hint) from error

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
+
+from v2m_bridge.errors import InputError
+from v2m_bridge.files.whole import PART_SUFFIX, whole_file
+from v2m_bridge.settings import cache_folder
 
 ANALYSIS_VERSION = 2
 """Raised whenever a measurement changes; older entries are then never found again and age out."""
@@ -52,13 +55,8 @@ class CacheInfo:
 
 
 def default_cache_folder() -> Path:
-    """``features`` in the ``cache`` of the state folder (``V2M_HOME``, else the platform's folder for user data)."""
-    home = os.environ.get("V2M_HOME")
-    if home:
-        return Path(home).expanduser() / "cache" / FEATURES_FOLDER
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "cache" / FEATURES_FOLDER
+    """``features`` in the ``cache`` of the state folder."""
+    return cache_folder() / FEATURES_FOLDER
 
 
 def media_identity(path: Path) -> str:
@@ -122,14 +120,11 @@ class FeatureCache:
     def put(self, key: str, arrays: Arrays) -> None:
         """Store arrays under ``key``, replacing what was there in one step."""
         path = self._path(key)
-        staging = path.with_name(f"{key}.{uuid.uuid4().hex}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with staging.open("wb") as file:
+            with whole_file(path) as file:
                 np.savez(file, **dict(arrays))  # type: ignore[arg-type]
-            staging.replace(path)
-        except OSError:
-            self._drop(staging)
+        except (OSError, InputError):
             return
         self._trim()
 
@@ -171,7 +166,7 @@ class FeatureCache:
 
     def _drop_orphans(self, age_s: float) -> None:
         """Half-written files of processes that were killed."""
-        for path in self.folder.glob("??/*.part"):
+        for path in self.folder.glob(f"??/*{PART_SUFFIX}"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime >= age_s:
                     path.unlink()

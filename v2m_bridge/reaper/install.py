@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from v2m_bridge.errors import SetupError
+from v2m_bridge.errors import InputError, SetupError
+from v2m_bridge.files.whole import write_whole
 from v2m_bridge.reaper.ini import has_device, with_device, without_device
 
 SCRIPT_FOLDER = "v2m"
@@ -126,7 +127,7 @@ def install(home: Path, machine: ReaperMachine, port: int = 8000) -> Installed:
         _add_device(machine, port, done)
         for folder in ("inbox", "outbox"):
             (home / folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, InputError) as error:
         raise SetupError(f"cannot write into {machine.resource}: {error}", "check its rights") from error
     done.steps.append(
         "start REAPER (again): 'v2m: Import score' and the other actions are then in the Actions list; if they are "
@@ -160,7 +161,7 @@ def _remove_block(startup: Path, done: Installed) -> None:
     if rest == text:
         return
     if rest.strip():
-        _replace(startup, rest)
+        _write_lua(startup, rest)
         done.changed.append(startup)
     else:
         startup.unlink()
@@ -211,7 +212,7 @@ def _write(path: Path, data: bytes, done: Installed) -> None:
         done.unchanged.append(path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    _replace_bytes(path, data)
+    write_whole(path, data)
     done.written.append(path)
 
 
@@ -233,18 +234,12 @@ def _write_startup(resource: Path, done: Installed) -> None:
         return
     rest = _BLOCK.sub("", before)
     gap = "" if not rest or rest.endswith("\n") else "\n"
-    _replace(path, rest + gap + block)
+    _write_lua(path, rest + gap + block)
     (done.changed if rest.strip() else done.written).append(path)
 
 
-def _replace(path: Path, text: str) -> None:
-    _replace_bytes(path, text.encode("utf-8", errors="surrogateescape"))
-
-
-def _replace_bytes(path: Path, data: bytes) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+def _write_lua(path: Path, text: str) -> None:
+    write_whole(path, text.encode("utf-8", errors="surrogateescape"))
 
 
 def _add_device(machine: ReaperMachine, port: int, done: Installed) -> None:
@@ -270,7 +265,7 @@ def _add_device(machine: ReaperMachine, port: int, done: Installed) -> None:
         backup.write_bytes(before)
         done.written.append(backup)
         _backup_note(machine.resource).write_text(hashlib.sha256(before).hexdigest() + "\n", encoding="ascii")
-    _replace_bytes(ini, after)
+    write_whole(ini, after)
     done.changed.append(ini)
 
 
@@ -286,7 +281,7 @@ def _remove_device(machine: ReaperMachine, done: Installed) -> None:
             text = "reaper.ini was not touched because REAPER runs: remove the OSC device v2m-bridge there"
             done.warnings.append(f"{text}, or close it and run this command again")
             return
-        _replace_bytes(ini, without_device(before))
+        write_whole(ini, without_device(before))
         done.changed.append(ini)
     _remove_backup(machine.resource, done)
 

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from v2m_bridge.errors import HostError
+from v2m_bridge.errors import HostError, InputError
+from v2m_bridge.reaper.osc_packets import Argument, read_packet, write_message
 
 MAX_MESSAGE_BYTES = 1024
 DEFAULT_RECEIVE_PORT = 8000
@@ -24,6 +25,9 @@ DEFAULT_FEEDBACK_PORT = 9000
 """REAPER's own defaults: it listens on 8000 and, in modes with a fixed target, sends to 9000."""
 
 INT32 = range(-(2**31), 2**31)
+LARGEST_FLOAT = 3.4e38
+"""Just below the largest float32."""
+
 _ADDRESS = re.compile(r"/[A-Za-z0-9_/]+")
 
 ADDRESSES = {
@@ -44,8 +48,6 @@ ADDRESSES = {
 REFRESH_SURFACES = 41743
 """Action "Control surface: Refresh all surfaces": a late listener hears nothing until something changes."""
 
-Argument = int | float | str
-
 
 @dataclass(frozen=True)
 class OscMessage:
@@ -64,54 +66,44 @@ def encode(address: str, *arguments: Argument) -> bytes:
     """
     if not _ADDRESS.fullmatch(address):
         raise HostError(f"{address!r} is not an address that REAPER takes literally")
-    tags, data = ",", b""
     for value in arguments:
-        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise HostError(f"{address}: REAPER reads int, float and text, not {type(value).__name__}")
-        if isinstance(value, int):
-            if value not in INT32:
-                raise HostError(f"{address}: {value} does not fit 32 bits")
-            tags, data = tags + "i", data + value.to_bytes(4, "big", signed=True)
-        elif isinstance(value, float):
-            tags, data = tags + "f", data + _float32(address, value)
-        else:
-            tags, data = tags + "s", data + _padded(value)
-    message = _padded(address) + _padded(tags) + data
+        _check(address, value)
+    message = _written(address, *arguments)
     if len(message) > MAX_MESSAGE_BYTES:
         raise HostError(f"{address}: {len(message)} bytes, REAPER takes {MAX_MESSAGE_BYTES} at most")
     return message
 
 
-def _float32(address: str, value: float) -> bytes:
-    import struct
-
-    if not math.isfinite(value) or abs(value) > 3.4e38:
+def _check(address: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise HostError(f"{address}: REAPER reads int, float and text, not {type(value).__name__}")
+    if isinstance(value, int) and value not in INT32:
+        raise HostError(f"{address}: {value} does not fit 32 bits")
+    if isinstance(value, float) and (not math.isfinite(value) or abs(value) > LARGEST_FLOAT):
         raise HostError(f"{address}: {value!r} is not a number REAPER can read")
-    return struct.pack(">f", value)
 
 
-def _padded(text: str) -> bytes:
-    data = text.encode("utf-8").replace(b"\0", b"")
-    return data + b"\0" * (4 - len(data) % 4)
+def _written(address: str, *arguments: Argument) -> bytes:
+    try:
+        return write_message(address, *arguments)
+    except InputError as error:
+        raise HostError(error.message) from error
 
 
 def shortened(text: str, address: str) -> str:
     """``text`` cut so that a message to ``address`` stays within REAPER's limit, never inside a character."""
-    room = MAX_MESSAGE_BYTES - len(_padded(address)) - 8
+    room = MAX_MESSAGE_BYTES - len(_written(address, ""))
     return text.encode("utf-8")[:room].decode("utf-8", errors="ignore")
 
 
 def decode(packet: bytes, arrived_s: float = 0.0) -> Iterator[OscMessage]:
-    """The messages of a packet, bundles opened; what is damaged is left out."""
-    from pythonosc.osc_packet import OscPacket, ParseError
-
+    """The messages of a packet, bundles opened; a damaged packet holds none."""
     try:
-        timed = OscPacket(packet).messages
-    except (ParseError, ValueError, IndexError):
+        messages = read_packet(packet)
+    except InputError:
         return
-    for item in timed:
-        arguments = tuple(p for p in item.message.params if isinstance(p, (int, float, str)))
-        yield OscMessage(item.message.address, arguments, arrived_s)
+    for address, values in messages:
+        yield OscMessage(address, tuple(v for v in values if isinstance(v, int | float | str)), arrived_s)
 
 
 class OscLink:
@@ -145,10 +137,12 @@ class OscLink:
         self.close()
 
     def close(self) -> None:
+        """Give the port back."""
         self._socket.close()
 
     @property
     def local_port(self) -> int:
+        """The UDP port that answers come to."""
         return int(self._socket.getsockname()[1])
 
     def send(self, address: str, *arguments: Argument) -> None:

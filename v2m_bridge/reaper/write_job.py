@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from v2m_bridge.errors import HostError
+from v2m_bridge.files.whole import write_whole
 from v2m_bridge.reaper.session import CUE_COLOR, MidiItem, Session, SessionTrack, plan_session
 from v2m_bridge.score.model import Score
 
@@ -27,7 +27,7 @@ def write_job(score: Score, path: Path) -> Path:
 
     Raises:
         HostError: the score's tempo map contradicts itself.
-        OSError: the file cannot be written.
+        InputError: the file cannot be written.
     """
     write_whole(path, job_text(plan_session(score)))
     return path
@@ -51,19 +51,6 @@ def _note_newest(outbox: Path, name: str) -> None:
     before = note.read_text(encoding="utf-8").split("\t")[0] if note.is_file() else ""
     count = int(before) + 1 if before.isdecimal() else 1
     write_whole(note, f"{count}\t{name}\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Put UTF-8 ``text`` at ``path`` so that no reader ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def job_text(session: Session) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from v2m_bridge.files.whole import write_whole
 from v2m_bridge.reaper.session import (
     CHORD_ROLE,
     CUE_COLOR,
@@ -25,7 +26,6 @@ from v2m_bridge.reaper.session import (
     plan_session,
     session_tempo_map,
 )
-from v2m_bridge.reaper.write_job import write_whole
 from v2m_bridge.score.model import Score
 from v2m_bridge.timing.rates import rate_text
 from v2m_bridge.timing.tempo import TempoMap
@@ -46,7 +46,7 @@ def write_rpp(score: Score, path: Path) -> None:
 
     Raises:
         HostError: the score's tempo map contradicts itself.
-        OSError: the file cannot be written.
+        InputError: the file cannot be written.
     """
     write_whole(path, "\n".join(_project(plan_session(score))) + "\n")
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from v2m_bridge import __version__
 from v2m_bridge.edits.menu_request import folder_text, lua_string
-from v2m_bridge.errors import SetupError
+from v2m_bridge.errors import InputError, SetupError
+from v2m_bridge.files.whole import write_whole
 
 LUA_NAME = "Score this timeline.lua"
 PYTHON_NAME = "Score this timeline (Studio).py"
@@ -235,12 +236,10 @@ def _write(path: Path, text: str) -> bool:
     data = text.encode("utf-8")
     if path.is_file() and path.read_bytes() == data:
         return True
-    draft = path.with_suffix(".new")
     try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    except OSError as error:
-        raise SetupError(f"cannot write {path}: {error.strerror or error}", "close Resolve and try again") from error
+        write_whole(path, data)
+    except InputError as error:
+        raise SetupError(error.message, "close Resolve and try again") from error
     return False
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-import re
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
 from v2m_bridge import __version__
-from v2m_bridge.daemon.jobs.job import FINISHED, Job, NoSuchJob, Push, QueueFull, State
+from v2m_bridge.daemon.http.streams import stream_routes
+from v2m_bridge.daemon.jobs.job import Job, Origin, Push, State
+from v2m_bridge.daemon.memory import resident_bytes
 from v2m_bridge.daemon.metrics import CONTENT_TYPE, Labels
 from v2m_bridge.daemon.paths import safe_name
 from v2m_bridge.daemon.schemas import (
@@ -30,11 +30,9 @@ from v2m_bridge.daemon.schemas import (
     ScoreStatus,
     Uploaded,
 )
-from v2m_bridge.daemon.service import Service, event_frame
+from v2m_bridge.daemon.service import Service, Submission
 from v2m_bridge.daemon.tokens import LINK_LIFE_S, OneTimeLinks, Sessions
-from v2m_bridge.daemon.worker.memory import resident_bytes
 
-KEEPALIVE_S = 15.0
 JSON_TYPES = ("application/json", "application/vnd.opentimelineio+json")
 
 ARTIFACT_POLICY = (
@@ -57,8 +55,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 409, 413, 415, 421, 422, 429)
 }
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-JobId = str
 
 
 def _body_of(model: type[BaseModel], required: bool) -> dict[str, Any]:
@@ -105,8 +101,8 @@ def routes(service: Service, links: OneTimeLinks, sessions: Sessions) -> APIRout
     router = APIRouter(responses=ERRORS)
     _score_routes(router, service)
     _file_routes(router, service)
-    _stream_routes(router, service)
-    _house_routes(router, service, links, sessions)
+    stream_routes(router, service)
+    _daemon_routes(router, service, links, sessions)
     return router
 
 
@@ -117,9 +113,9 @@ def _score_routes(router: APIRouter, service: Service) -> None:
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> Accepted:
         """Score an edit. With an ``Idempotency-Key`` a repeated request gives the same score."""
-        wish = ScoreRequest.model_validate(await read_json(request, service.config.limits.depth))
-        origin = "console" if "v2m_session" in request.scope else "http"
-        job = await run_in_threadpool(_submit, service, wish, origin, idempotency_key)
+        asked = ScoreRequest.model_validate(await read_json(request, service.config.limits.depth))
+        origin: Origin = "console" if "v2m_session" in request.scope else "http"
+        job = await run_in_threadpool(_submit, service, asked, origin, idempotency_key)
         return Accepted(id=job.id, state=job.state)
 
     @router.get("/v1/scores", tags=["scores"])
@@ -134,12 +130,12 @@ def _score_routes(router: APIRouter, service: Service) -> None:
         return ScoreList(scores=[service.view(job) for job in jobs], before=more)
 
     @router.get("/v1/scores/{job_id}", tags=["scores"])
-    def score_status(job_id: JobId) -> ScoreStatus:
+    def score_status(job_id: str) -> ScoreStatus:
         """Where a score is."""
         return service.status(job_id)
 
     @router.delete("/v1/scores/{job_id}", tags=["scores"])
-    def cancel_score(job_id: JobId, purge: bool = False) -> Accepted:
+    def cancel_score(job_id: str, purge: bool = False) -> Accepted:
         """Cancel a score that waits or runs; with ``purge`` remove a finished one and its files."""
         job = service.cancel(job_id)
         if purge:
@@ -147,14 +143,14 @@ def _score_routes(router: APIRouter, service: Service) -> None:
         return Accepted(id=job.id, state=job.state)
 
     @router.post("/v1/scores/{job_id}/push", openapi_extra=_body_of(PushRequest, False), tags=["scores"])
-    async def push_score(request: Request, job_id: JobId) -> Push:
+    async def push_score(request: Request, job_id: str) -> Push:
         """Bring a finished score into REAPER."""
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
             PushRequest.model_validate(await read_json(request, service.config.limits.depth))
         return await run_in_threadpool(service.push, job_id)
 
 
-def _submit(service: Service, wish: ScoreRequest, origin: Any, key: str | None) -> Job:
+def _submit(service: Service, asked: ScoreRequest, origin: Origin, key: str | None) -> Job:
     # An earlier answer may have been lost on its way: then nothing new may begin.
     key = key or None
     if key is not None:
@@ -162,16 +158,16 @@ def _submit(service: Service, wish: ScoreRequest, origin: Any, key: str | None) 
         known = service.store.by_key(key)
         if known is not None:
             return known
-    service.check(wish.options)
-    more: dict[str, Any] = {"push": wish.push, "key": key}
-    if wish.timeline_path is not None:
-        return service.submit_path(wish.timeline_path, wish.options, origin, **more)
-    if wish.timeline is not None:
-        return service.submit_document(wish.timeline, wish.name, wish.options, origin, **more)
-    if wish.upload is not None:
-        return service.submit_upload(wish.upload, wish.options, origin, **more)
-    assert wish.again is not None
-    return service.submit_again(wish.again, wish.options, origin, **more)
+    service.check(asked.options)
+    submission = Submission(asked.options, origin, asked.push, key)
+    if asked.timeline_path is not None:
+        return service.submit_path(asked.timeline_path, submission)
+    if asked.timeline is not None:
+        return service.submit_document(asked.timeline, asked.name, submission)
+    if asked.upload is not None:
+        return service.submit_upload(asked.upload, submission)
+    assert asked.again is not None
+    return service.submit_again(asked.again, submission)
 
 
 def _file_routes(router: APIRouter, service: Service) -> None:
@@ -202,7 +198,7 @@ def _file_routes(router: APIRouter, service: Service) -> None:
         response_class=Response,
         responses={200: {"content": {"application/octet-stream": BINARY}}, 206: {"description": "A part of it."}},
     )
-    def artifact(job_id: JobId, name: str, download: bool = False) -> FileResponse:
+    def artifact(job_id: str, name: str, download: bool = False) -> FileResponse:
         """A file of a finished score; ``download`` names it after the edit."""
         path = service.artifact(job_id, name)
         kind = ARTIFACT_TYPES.get(path.suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -211,62 +207,7 @@ def _file_routes(router: APIRouter, service: Service) -> None:
         return FileResponse(path, media_type=kind, headers=headers, filename=shown)
 
 
-def _stream_routes(router: APIRouter, service: Service) -> None:
-    stream: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        204: {"description": "Over."},
-    }
-
-    @router.get("/v1/scores/{job_id}/events", tags=["events"], response_class=Response, responses=stream)
-    async def score_events(
-        job_id: JobId, last_event_id: Annotated[str | None, Header(max_length=40)] = None
-    ) -> Response:
-        """``state`` and ``progress`` events of one score until it has finished."""
-        job = await run_in_threadpool(service.store.get, job_id)
-        after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
-        if job.state in FINISHED and after and not await run_in_threadpool(service.store.events, job_id, after):
-            return Response(status_code=204)  # tells a browser not to connect again
-        return _stream(service, job_id)
-
-    @router.get("/v1/events", tags=["events"], response_class=Response, responses={200: stream[200]})
-    async def all_events() -> Response:
-        """``state``, ``progress`` and ``removed`` events of all scores, from now on."""
-        return _stream(service, None)
-
-
-def _stream(service: Service, job_id: str | None) -> Response:
-    if service.broker.listeners >= service.config.limits.streams:
-        raise QueueFull("too many event streams are open", "close some windows")
-    headers = {"x-accel-buffering": "no"}
-    return StreamingResponse(_events(service, job_id), media_type="text/event-stream", headers=headers)
-
-
-async def _events(service: Service, job_id: str | None) -> AsyncIterator[bytes]:
-    subscription = service.broker.subscribe(job_id)
-    try:
-        yield b"retry: 2000\n\n"
-        if job_id is not None:  # news from before the subscription
-            try:
-                status, number = await run_in_threadpool(service.snapshot, job_id)
-            except NoSuchJob:
-                return
-            yield event_frame("state", status.model_dump(mode="json"), number)
-            if status.state in FINISHED:
-                return
-        while not subscription.closed:
-            news = await subscription.take(KEEPALIVE_S)
-            yield news or b": still here\n\n"
-            if job_id is not None and news and _is_last(news):
-                return
-    finally:
-        service.broker.unsubscribe(subscription)
-
-
-def _is_last(news: bytes) -> bool:
-    return b"event: removed" in news or any(f'"state":"{state}"'.encode() in news for state in FINISHED)
-
-
-def _house_routes(router: APIRouter, service: Service, links: OneTimeLinks, sessions: Sessions) -> None:
+def _daemon_routes(router: APIRouter, service: Service, links: OneTimeLinks, sessions: Sessions) -> None:
     @router.get("/v1/health", tags=["daemon"])
     def health() -> Health:
         """Whether the daemon works and what it is doing."""

@@ -1,4 +1,4 @@
-"""The HTTP application: the service, its neighbours (OSC, inbox) and the console behind one guard."""
+"""The HTTP application: service, OSC, inbox and console are put together here, behind one guard."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +19,7 @@ from v2m_bridge import __version__
 from v2m_bridge.daemon.config import DaemonConfig
 from v2m_bridge.daemon.http import answers, pages
 from v2m_bridge.daemon.http.api import routes
-from v2m_bridge.daemon.http.guard import CONSOLE_POLICY, Access, Guard
+from v2m_bridge.daemon.http.guard import Access, Guard
 from v2m_bridge.daemon.schemas import PushRequest, ScoreRequest
 from v2m_bridge.daemon.service import Pusher, Service
 from v2m_bridge.daemon.tokens import OneTimeLinks, Sessions
@@ -106,15 +106,12 @@ def _lifespan(service: Service) -> Callable[[FastAPI], Any]:
 def _page_routes(daemon: Daemon) -> None:
     app = daemon.app
 
-    @app.get("/", include_in_schema=False)
-    def console() -> Response:
-        return _static(None, "index.html")
+    console_files = pages.ConsoleFiles()
+    app.mount("/static", console_files)
 
-    @app.get("/static/{name}", include_in_schema=False)
-    def static(request: Request, name: str) -> Response:
-        if name not in pages.static_names():
-            raise HTTPException(404, "there is no such file")
-        return _static(request, name)
+    @app.get("/", include_in_schema=False)
+    async def console(request: Request) -> Response:
+        return await console_files.get_response("index.html", request.scope)
 
     @app.get("/login/{code}", include_in_schema=False)
     async def login(request: Request, code: str) -> Response:
@@ -132,14 +129,6 @@ def _page_routes(daemon: Daemon) -> None:
             secure=request.url.scheme == "https",
         )
         return answer
-
-
-def _static(request: Request | None, name: str) -> Response:
-    body, kind, tag = pages.static_file(name)
-    headers = {"etag": tag, "cache-control": "no-cache", "content-security-policy": CONSOLE_POLICY}
-    if request is not None and request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=kind, headers=headers)
 
 
 def _description(app: FastAPI) -> dict[str, Any]:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,14 +16,14 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from v2m_bridge.daemon.config import Limits
+from v2m_bridge.daemon.config import RequestLimits
+from v2m_bridge.daemon.rate_limit import Buckets
 from v2m_bridge.daemon.tokens import digest, same_secret
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOGIN_PREFIX = "/login/"
 UPLOAD_PATH = "/v1/uploads"
 SCORES_PATH = "/v1/scores"
-MOST_BUCKETS = 4096
 
 CONSOLE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -75,27 +73,6 @@ TOO_LARGE = Refusal(413, "too_large", "the request is too large")
 TOO_OFTEN = Refusal(429, "too_many_requests", "too many requests", "wait a moment", retry_after_s=1)
 
 
-class Buckets:
-    """Token buckets, one per caller; the least recently seen callers are forgotten."""
-
-    def __init__(self, per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_s, self._burst, self._clock = per_s, burst, clock
-        self._level: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def take(self, caller: str) -> bool:
-        """Whether ``caller`` may go on."""
-        now = self._clock()
-        with self._lock:
-            level, at = self._level.pop(caller, (float(self._burst), now))
-            level = min(float(self._burst), level + (now - at) * self._per_s)
-            allowed = level >= 1.0
-            self._level[caller] = (level - 1.0 if allowed else level, now)
-            while len(self._level) > MOST_BUCKETS:
-                self._level.popitem(last=False)
-        return allowed
-
-
 @dataclass(frozen=True)
 class Access:
     """Who may come in.
@@ -117,7 +94,7 @@ class Guard:
     """ASGI middleware around the whole application."""
 
     def __init__(
-        self, app: ASGIApp, access: Access, limits: Limits, seen: Callable[[str, str, int, float], None]
+        self, app: ASGIApp, access: Access, limits: RequestLimits, seen: Callable[[str, str, int, float], None]
     ) -> None:
         """``seen`` is told method, path, status and seconds of every request."""
         self._app = app

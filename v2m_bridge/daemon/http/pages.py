@@ -1,42 +1,41 @@
-"""The few pages that are shown to people who are not signed in, and the files of the console."""
+"""The console's files, and the few pages that are shown to people who are not signed in."""
 
 from __future__ import annotations
 
-import hashlib
 import html
-from functools import lru_cache
+import mimetypes
+import os
 from importlib.resources import files
+
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 GATE_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
-STATIC_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".html": "text/html; charset=utf-8",
-}
+STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".html": "text/html"}
+"""Set for the whole process: on Windows the registry may call a script text, which no browser would then run."""
 
 
-def _asset(name: str) -> bytes:
-    return (files("v2m_bridge.daemon") / "web" / name).read_bytes()
+class ConsoleFiles(StaticFiles):
+    """The files of ``daemon/web``. A browser keeps them, but asks each time whether they have changed."""
 
+    def __init__(self) -> None:
+        super().__init__(packages=[("v2m_bridge.daemon", "web")])
+        for suffix, kind in STATIC_TYPES.items():
+            mimetypes.add_type(kind, suffix)
 
-@lru_cache(maxsize=1)
-def static_names() -> frozenset[str]:
-    """Files of the console that may be fetched below ``/static/``."""
-    names = (entry.name for entry in (files("v2m_bridge.daemon") / "web").iterdir())
-    return frozenset(name for name in names if name.endswith((".css", ".js", ".svg")))
-
-
-@lru_cache(maxsize=32)
-def static_file(name: str) -> tuple[bytes, str, str]:
-    """Bytes, content type and entity tag of a file of the console."""
-    body = _asset(name)
-    return body, STATIC_TYPES["." + name.rpartition(".")[2]], f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """The file, or 304 for a browser that has it."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 def _gate(title: str, text: str, head: str = "") -> str:
-    page = _asset("gate.html").decode()
+    page = (files("v2m_bridge.daemon") / "http" / "gate.html").read_text(encoding="utf-8")
     return page.replace("{{title}}", html.escape(title)).replace("{{text}}", text).replace("{{head}}", head)
 
 

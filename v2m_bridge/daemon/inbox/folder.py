@@ -10,18 +10,22 @@ A file ``NAME.json`` beside ``NAME.otio``, written before it, may hold ``{"optio
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from v2m_bridge.edits.menu_request import Request, display_name, lua_answer, request_of
-from v2m_bridge.errors import V2MError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from v2m_bridge.daemon.inbox.answer import REPLACED, Answer, answer_of, refusal_of
+from v2m_bridge.daemon.inbox.sidecar import options_for, read_sidecar
+from v2m_bridge.daemon.jobs.job import FINISHED, Job, State
+from v2m_bridge.edits.menu_request import display_name, request_of
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.files.whole import write_whole
+from v2m_bridge.options import ScoreOptions
 
 __all__ = ["Inbox", "display_name"]
 
@@ -29,29 +33,32 @@ log = logging.getLogger("v2m_bridge.inbox")
 
 SUFFIXES = frozenset({".otio", ".otioz"})
 SETTLE_S = 0.7
-"""A file that has not changed for so long is complete."""
+"""A file that has not changed for so many seconds is complete."""
 
 UNFINISHED_S = 15.0
-"""JSON without its last brace is waited for so long; then the reader shall say what is wrong with it."""
+"""JSON without its last brace is waited for so long; then it is taken up, and the reader says what is wrong with it."""
 
 ANSWER_LIFE_S = 24 * 3600.0
-SIDECAR_BYTES = 64 * 1024
 RETRY_CODES = frozenset({"queue_full"})
-FINISHED = frozenset({"done", "failed", "cancelled"})
 
-Submit = Callable[[Path, dict[str, Any]], str]
-Status = Callable[[str], Mapping[str, Any] | None]
+Submit = Callable[[Path, ScoreOptions], str]
+Find = Callable[[str], Job | None]
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(BaseModel):
     """A file that became a job; ``size`` and ``changed_ns`` tell it from a later export of the same name."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str
     size: int
     changed_ns: int
     job_id: str
     request_id: str | None
+
+
+_RECORD = TypeAdapter(list[Taken])
+"""Content of ``.taken.json``."""
 
 
 class Inbox:
@@ -64,7 +71,7 @@ class Inbox:
             sidecar, plus ``first_frame`` and ``end_frame`` where the timeline had marks. (:func:`display_name` of the
             path is what to call the job.) May raise ``V2MError``; the file then counts as failed, except for the code
             ``queue_full``, which is tried again.
-        status: ``status(job id)`` -> what ``GET /v1/scores/{id}`` gives, or None for a job that is gone.
+        find: the job of an id, or None for one that is gone.
         clock: monotonic seconds.
 
     ``poll`` is one look and is what tests call; ``watch`` polls until told to stop. Both belong to one thread.
@@ -75,16 +82,16 @@ class Inbox:
         inbox: Path,
         outbox: Path,
         submit: Submit,
-        status: Status,
+        find: Find,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inbox = inbox
         self._outbox = outbox
         self._submit = submit
-        self._status = status
+        self._find = find
         self._clock = clock
         self._seen: dict[str, tuple[int, int, float]] = {}
-        self._answered: dict[str, str] = {}
+        self._answered: dict[str, State] = {}
         self._taken = self._load()
         self._last_sweep_s = float("-inf")
 
@@ -93,7 +100,7 @@ class Inbox:
         while not stop.is_set():
             try:
                 self.poll()
-            except OSError as error:
+            except (OSError, InputError) as error:
                 log.warning("inbox %s: %s", self._inbox, error)
             stop.wait(every_s)
 
@@ -133,10 +140,9 @@ class Inbox:
             older = last.get(request.timeline_id)
             last[request.timeline_id] = path
             if older is not None:
-                outcome = _answer_fields("", {"state": "cancelled"}) | {"text": "Replaced by a later one."}
                 replaced = request_of(older.name)
-                self._answer(replaced.request_id if replaced else None, outcome)
-                self._move(older, "failed", outcome["text"])
+                self._answer(replaced.request_id if replaced else None, REPLACED)
+                self._move(older, "failed", REPLACED.text)
         return [*kept, *last.values()]
 
     def _look_at(self, path: Path) -> bool:
@@ -163,30 +169,31 @@ class Inbox:
 
     def _take(self, path: Path, mark: tuple[int, int]) -> bool:
         request = request_of(path.name)
-        options, request_id = _sidecar(path)
-        request_id = request.request_id if request else request_id
-        if request:
-            options |= _marked_range(request)
+        sidecar = read_sidecar(path)
+        request_id = request.request_id if request else sidecar.request
         try:
-            job_id = self._submit(path.absolute(), options)
+            job_id = self._submit(path.absolute(), options_for(sidecar, request))
         except V2MError as error:
             if error.code in RETRY_CODES:
                 return False
             log.warning("inbox: %s: %s", path.name, error)
-            answer = _failure(None, error.message, error.hint)
+            answer = refusal_of(None, error.message, error.hint)
             self._answer(request_id, answer)
-            self._move(path, "failed", answer["text"])
+            self._move(path, "failed", answer.text)
             return False
         log.info("inbox: %s became job %s", path.name, job_id)
-        self._taken[path.name] = Taken(path.name, *mark, job_id, request_id)
+        size, changed_ns = mark
+        self._taken[path.name] = Taken(
+            name=path.name, size=size, changed_ns=changed_ns, job_id=job_id, request_id=request_id
+        )
         self._save()
         self._seen.pop(path.name, None)
         return True
 
     def _follow(self, taken: Taken) -> None:
-        status = self._status(taken.job_id)
-        state = str(status.get("state")) if status else "cancelled"
-        answer = _answer_fields(taken.job_id, status)
+        job = self._find(taken.job_id)
+        state = job.state if job else State.CANCELLED
+        answer = answer_of(taken.job_id, job)
         if taken.request_id and self._answered.get(taken.request_id) != state:
             self._answer(taken.request_id, answer)
             self._answered[taken.request_id] = state
@@ -195,19 +202,17 @@ class Inbox:
         path = self._inbox / taken.name
         unchanged = path.is_file() and (path.stat().st_size, path.stat().st_mtime_ns) == (taken.size, taken.changed_ns)
         if unchanged:
-            self._move(path, "done" if state == "done" else "failed", answer["text"])
+            self._move(path, "done" if state is State.DONE else "failed", answer.text)
         del self._taken[taken.name]
         self._answered.pop(taken.request_id or "", None)
         self._save()
 
-    def _answer(self, request_id: str | None, fields: dict[str, Any]) -> None:
+    def _answer(self, request_id: str | None, answer: Answer) -> None:
         """Write both forms, each at once: a reader sees the old answer or the new one, never half of one."""
         if request_id is None:
             return
-        texts = {"lua": lua_answer(fields), "json": json.dumps(fields)}
-        for suffix, text in texts.items():
-            target = self._outbox / f"{request_id}.{suffix}"
-            _replace(target, text)
+        for suffix, text in answer.texts().items():
+            write_whole(self._outbox / f"{request_id}.{suffix}", text)
 
     def _move(self, path: Path, folder: str, outcome: str) -> None:
         """Move a file and its sidecar aside, beside what lies there already; a failure leaves its reason as text."""
@@ -241,19 +246,13 @@ class Inbox:
 
     def _load(self) -> dict[str, Taken]:
         try:
-            rows = json.loads(self._record.read_text(encoding="utf-8"))
-            return {row["name"]: Taken(**row) for row in rows}
-        except (OSError, ValueError, TypeError, KeyError):
+            rows = _RECORD.validate_json(self._record.read_bytes())
+        except (OSError, ValueError):  # missing or damaged
             return {}
+        return {taken.name: taken for taken in rows}
 
     def _save(self) -> None:
-        _replace(self._record, json.dumps([asdict(taken) for taken in self._taken.values()]))
-
-
-def _replace(target: Path, text: str) -> None:
-    draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    draft.replace(target)
+        write_whole(self._record, _RECORD.dump_json(list(self._taken.values())))
 
 
 def _changed_ns(path: Path) -> int:
@@ -274,67 +273,3 @@ def _looks_complete(path: Path) -> bool:
             return file.read().rstrip().endswith(b"}")
     except OSError:
         return False
-
-
-def _sidecar(path: Path) -> tuple[dict[str, Any], str | None]:
-    """Options and request of ``NAME.json``; a damaged one counts as absent, with a note in the log."""
-    sidecar = path.with_suffix(".json")
-    try:
-        if not sidecar.is_file() or sidecar.stat().st_size > SIDECAR_BYTES:
-            return {}, None
-        content = json.loads(sidecar.read_text(encoding="utf-8"))
-        options, request_id = content.get("options", {}), content.get("request")
-    except (OSError, ValueError, AttributeError) as error:
-        log.warning("inbox: %s cannot be read and is ignored: %s", sidecar.name, error)
-        return {}, None
-    valid_id = isinstance(request_id, str) and request_id.isalnum() and request_id.isascii() and len(request_id) <= 40
-    return (dict(options) if isinstance(options, dict) else {}), (request_id if valid_id else None)
-
-
-def _marked_range(request: Request) -> dict[str, int]:
-    """In and out points as half-open frames; a mark that is not set leaves its side open."""
-    found = {}
-    if request.mark_in is not None and request.mark_in > 0:
-        found["first_frame"] = request.mark_in
-    if request.mark_out is not None and request.mark_out >= (request.mark_in or 0):
-        found["end_frame"] = request.mark_out + 1
-    return found
-
-
-def _answer_fields(job_id: str, status: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the scripts show: state, a title for a marker and a sentence."""
-    if status is None:
-        return _failure(job_id, "the score was removed before it was ready", None)
-    state = str(status.get("state"))
-    fields: dict[str, Any] = {"state": state, "job": job_id}
-    if state == "queued":
-        return fields | {"title": "v2m: queued", "text": "Waiting for its turn."}
-    if state == "running":
-        return fields | {"title": "v2m: scoring", "text": "v2m-bridge is at work on this timeline."}
-    if state == "done":
-        return fields | _success(status.get("summary") or {})
-    if state == "cancelled":
-        return fields | {"title": "v2m: cancelled", "text": "The score was cancelled."}
-    error = status.get("error") or {}
-    return _failure(job_id, str(error.get("message") or "something went wrong"), error.get("hint"))
-
-
-def _success(summary: Mapping[str, Any]) -> dict[str, Any]:
-    key = str(summary.get("key") or "scored")
-    low, high = summary.get("min_bpm"), summary.get("max_bpm")
-    tempo = ""
-    if isinstance(low, int | float) and isinstance(high, int | float):
-        tempo = f"{low:.0f} BPM" if round(low) == round(high) else f"{low:.0f}-{high:.0f} BPM"
-    title = f"v2m: {key}" + (f", {tempo}" if tempo else "")
-    text = "The score is ready."
-    if isinstance(summary.get("landed"), int) and isinstance(summary.get("hits"), int):
-        text = f"The score is ready: {summary['landed']} of {summary['hits']} hits are on the beat."
-    warnings = [str(w).rstrip(".") + "." for w in summary.get("warnings") or ()]
-    return {"title": title, "text": " ".join([text, *warnings[:2]]), "key": key, "tempo": tempo}
-
-
-def _failure(job_id: str | None, message: str, hint: object) -> dict[str, Any]:
-    text = message[:1].upper() + message[1:] + "."
-    if hint:
-        text += f" {str(hint)[:1].upper()}{str(hint)[1:]}."
-    return {"state": "failed", "job": job_id, "title": "v2m: not scored", "text": text}

@@ -6,38 +6,18 @@ import asyncio
 import hashlib
 import logging
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from v2m_bridge.daemon.inbox.folder import Inbox
-from v2m_bridge.daemon.jobs.job import NoSuchJob
-from v2m_bridge.daemon.service import Service
+from v2m_bridge.daemon.jobs.job import Job, NoSuchJob
+from v2m_bridge.daemon.service import Service, Submission
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.resolve.install import exchange
 
 log = logging.getLogger("v2m_bridge.inbox")
-
-
-def options_from(wishes: Mapping[str, Any]) -> ScoreOptions:
-    """Options of a file in the inbox; names that are not known are left out with a note in the log.
-
-    Raises:
-        InputError: a value that cannot be used.
-    """
-    known = {name: value for name, value in wishes.items() if name in ScoreOptions.model_fields}
-    if unknown := sorted(set(wishes) - set(known)):
-        log.warning("options of the inbox that are not known here: %s", ", ".join(unknown)[:200])
-    try:
-        return ScoreOptions.model_validate(known)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"option {place}: {first['msg']}") from None
 
 
 def _key(path: Path) -> str:
@@ -46,11 +26,10 @@ def _key(path: Path) -> str:
     return hashlib.sha256(f"inbox\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()
 
 
-def _submit(service: Service, path: Path, wishes: Mapping[str, Any]) -> str:
+def _submit(service: Service, path: Path, options: ScoreOptions) -> str:
     try:
-        options = options_from(wishes)
         service.check(options)
-        return service.submit_kept(path, options, "inbox", key=_key(path)).id
+        return service.submit_kept(path, Submission(options, "inbox", key=_key(path))).id
     except V2MError:
         raise
     except OSError as error:
@@ -60,9 +39,9 @@ def _submit(service: Service, path: Path, wishes: Mapping[str, Any]) -> str:
         raise InputError(f"{path.name} cannot be taken up ({type(error).__name__})") from error
 
 
-def _status(service: Service, job_id: str) -> Mapping[str, Any] | None:
+def _find(service: Service, job_id: str) -> Job | None:
     try:
-        return service.status(job_id).model_dump(mode="json")
+        return service.store.get(job_id)
     except NoSuchJob:
         return None
 
@@ -74,8 +53,8 @@ async def watching_inbox(service: Service) -> AsyncIterator[None]:
     inbox = Inbox(
         folders.inbox,
         folders.outbox,
-        lambda path, wishes: _submit(service, path, wishes),
-        lambda job_id: _status(service, job_id),
+        lambda path, options: _submit(service, path, options),
+        lambda job_id: _find(service, job_id),
     )
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(inbox, stop), name="inbox", daemon=True)
@@ -94,5 +73,5 @@ def _watch(inbox: Inbox, stop: threading.Event) -> None:
         try:
             inbox.watch(stop)
         except Exception:  # one strange file must not end the inbox
-            log.exception("the inbox stumbled")
+            log.exception("the inbox failed and tries again")
             stop.wait(2.0)

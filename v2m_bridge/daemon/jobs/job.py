@@ -67,6 +67,7 @@ class JobError(_Record):
 
     @staticmethod
     def of(error: V2MError) -> JobError:
+        """What ``error`` says, kept for later."""
         return JobError(code=error.code, message=error.message, hint=error.hint)
 
 
@@ -121,7 +122,6 @@ class Job:
         name: what people call it: the file's stem, later the timeline's name.
         crashes: how often its process died under it; interruptions: how often the daemon did.
         created_s, started_s, finished_s: Unix time.
-        bytes: size of its artifacts.
     """
 
     id: str
@@ -150,6 +150,7 @@ class Job:
 
     @property
     def bytes(self) -> int:
+        """Size of its artifacts together."""
         return sum(artifact.bytes for artifact in self.artifacts)
 
 
@@ -168,7 +169,7 @@ class NewJob:
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """Something that happened to a job; ``number`` counts from 1 within the job."""
 
     job_id: str
@@ -176,6 +177,15 @@ class Event:
     at_s: float
     kind: str
     detail: str
+
+
+@dataclass(frozen=True)
+class Advance:
+    """Where a running job is: its stage, the share of the stage and of the whole, both 0..1."""
+
+    stage: str
+    fraction: float
+    progress: float
 
 
 def new_id() -> str:

@@ -15,9 +15,9 @@ from v2m_bridge.daemon.jobs.job import (
     ACTIVE,
     FINISHED,
     Artifact,
-    Event,
     Job,
     JobError,
+    JobEvent,
     NewJob,
     NoSuchJob,
     Outcome,
@@ -121,6 +121,7 @@ class JobStore:
             self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
     def close(self) -> None:
+        """Close the file; nothing may be called afterwards."""
         with self._lock:
             self._db.close()
 
@@ -330,10 +331,10 @@ class JobStore:
             (job_id, time.time(), kind, detail),
         )
 
-    def events(self, job_id: str, after: int = 0) -> list[Event]:
+    def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
         """What happened to a job after event number ``after``, in order."""
         rows = self._rows("SELECT * FROM events WHERE job_id = ? AND number > ? ORDER BY number", (job_id, after))
-        return [Event(*row) for row in rows]
+        return [JobEvent(*row) for row in rows]
 
     # -- browser sessions
 
@@ -349,5 +350,6 @@ class JobStore:
         return {row["digest"]: row["until_s"] for row in rows}
 
     def end_session(self, digest: str) -> None:
+        """Forget a session."""
         with self._write() as db:
             db.execute("DELETE FROM sessions WHERE digest = ?", (digest,))

@@ -1,4 +1,4 @@
-"""Hands queued jobs to the worker process, watches over it, and brings its answers home."""
+"""Hands queued jobs to the worker process, restarts it when it dies, and stores what it answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from pydantic import BaseModel, ValidationError
 
 from v2m_bridge.daemon.config import DaemonConfig
-from v2m_bridge.daemon.jobs.job import Job, JobError, NoSuchJob, State
+from v2m_bridge.daemon.jobs.job import Advance, Job, JobError, NoSuchJob, State
 from v2m_bridge.daemon.jobs.store import JobStore
 from v2m_bridge.daemon.paths import job_folder
 from v2m_bridge.daemon.worker.process import read_outcome
@@ -42,17 +41,8 @@ LONGEST_BACKOFF_S = 30.0
 log = logging.getLogger("v2m_bridge.daemon")
 
 
-@dataclass(frozen=True)
-class Advance:
-    """Where a running job is: its stage, the share of the stage and of the whole, both 0..1."""
-
-    stage: str
-    fraction: float
-    progress: float
-
-
 class _Process:
-    """One life of the worker process."""
+    """The worker process from its start to its exit."""
 
     def __init__(self, config: DaemonConfig) -> None:
         environment = dict(os.environ)
@@ -78,7 +68,7 @@ class _Process:
 
     def send(self, message: BaseModel) -> None:
         assert self.popen.stdin is not None
-        with self._write_lock, contextlib.suppress(OSError, ValueError):  # its death is noticed by the reader
+        with self._write_lock, contextlib.suppress(OSError, ValueError):  # the reading thread notices that it died
             self.popen.stdin.write(line(message))  # type: ignore[arg-type]
             self.popen.stdin.flush()
 
@@ -86,8 +76,8 @@ class _Process:
         self.ended_by_us = True
         self.popen.kill()
 
-    def reap(self) -> int:
-        """Exit code, once its output has ended."""
+    def close(self) -> int:
+        """Close the pipes, wait for the exit and give its code; for when its output has ended."""
         assert self.popen.stdin is not None
         with contextlib.suppress(OSError):
             self.popen.stdin.close()
@@ -133,12 +123,12 @@ class Dispatcher:
     # -- from the service
 
     def start(self) -> None:
-        """Bring the queue into order after the last stop, then begin."""
+        """Settle the jobs that ran when the daemon last stopped, then begin."""
         self._recover()
         self._thread.start()
 
     def notify(self) -> None:
-        """Something was queued."""
+        """Something was queued: look at the queue now."""
         with self._wake:
             self._wake.notify_all()
 
@@ -151,7 +141,7 @@ class Dispatcher:
             self._wake.notify_all()
 
     def stop(self) -> None:
-        """End the worker; what it was at goes back into the queue."""
+        """End the worker; the jobs it was running go back into the queue."""
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
@@ -163,6 +153,7 @@ class Dispatcher:
 
     @property
     def worker_state(self) -> WorkerState:
+        """What ``GET /v1/health`` says of the worker process."""
         if self._stopping:
             return "stopped"
         process = self._process
@@ -186,15 +177,15 @@ class Dispatcher:
         with self._wake:
             while not self._stopping:
                 try:
-                    self._tend()
-                except Exception:  # a full disk or a locked database must not end the spooler
-                    log.exception("the dispatcher stumbled")
+                    self._tick()
+                except Exception:  # a full disk or a locked database must not end this thread
+                    log.exception("the dispatcher failed and tries again")
                     self._wake.wait(1.0)
                     continue
-                self._wake.wait(self._patience_s())
+                self._wake.wait(self._until_next_tick_s())
         self._shut_down()
 
-    def _tend(self) -> None:
+    def _tick(self) -> None:
         now = time.monotonic()
         if any(deadline <= now for deadline in self._deadlines.values()) and self._process is not None:
             log.info("a cancelled score did not stop by itself, its process is ended")
@@ -205,7 +196,7 @@ class Dispatcher:
         if self._process is not None and self._process.ready and not self._process.ended_by_us:
             self._fill_lanes(self._process)
 
-    def _patience_s(self) -> float | None:
+    def _until_next_tick_s(self) -> float | None:
         moments = list(self._deadlines.values())
         if self._process is None:
             moments.append(self._start_at)
@@ -218,8 +209,8 @@ class Dispatcher:
     def _fill_lanes(self, process: _Process) -> None:
         while len(self.in_flight) < self._config.lanes:
             job = self._store.next_queued()
-            if job is None or (self.in_flight and (job.crashes or self._suspect_in_flight())):
-                return  # what once took the process down runs alone, so that nobody else suffers
+            if job is None or (self.in_flight and (job.crashes or self._in_flight_has_crashed())):
+                return  # a job that crashed the process once runs alone, so that no other job is lost with it
             if not self._store.start(job.id):
                 continue
             folder = job_folder(self._config.scores, job.id)
@@ -229,7 +220,7 @@ class Dispatcher:
             process.send(Order(id=job.id, source=job.source, work=str(work), out=str(folder.out), options=job.options))
             self._changed(job.id)
 
-    def _suspect_in_flight(self) -> bool:
+    def _in_flight_has_crashed(self) -> bool:
         return any(job.crashes for job in self.in_flight.values())
 
     # -- from the worker (reader thread)
@@ -239,17 +230,17 @@ class Dispatcher:
             try:
                 message = FromWorker.validate_json(text)
             except ValidationError:
-                log.error("the worker said something unknown: %r", text[:200])
+                log.error("the worker sent a line that is no message: %r", text[:200])
                 continue
             with self._wake:
-                self._hear(process, message)
+                self._on_message(process, message)
                 self._wake.notify_all()
-        code = process.reap()
+        code = process.close()
         with self._wake:
-            self._bury(process, code)
+            self._on_exit(process, code)
             self._wake.notify_all()
 
-    def _hear(self, process: _Process, message: Ready | Progressed | Finished | Stopped) -> None:
+    def _on_message(self, process: _Process, message: Ready | Progressed | Finished | Stopped) -> None:
         if isinstance(message, Ready):
             process.ready = True
             self.warning = message.warning
@@ -259,7 +250,7 @@ class Dispatcher:
             return
         self.worker_bytes = message.resident_bytes
         self._backoff_s = 0.0
-        self._land(message.id)
+        self._forget(message.id)
         if isinstance(message, Finished):
             self._finish(message)
         elif message.error is not None:
@@ -276,7 +267,7 @@ class Dispatcher:
             self._store.reach(message.id, now.stage, now.progress)
         self._advanced(message.id, now)
 
-    def _land(self, job_id: str) -> None:
+    def _forget(self, job_id: str) -> None:
         self.in_flight.pop(job_id, None)
         self._advances.pop(job_id, None)
         self._deadlines.pop(job_id, None)
@@ -285,10 +276,10 @@ class Dispatcher:
         if self._store.done(message.id, message.outcome):
             self._changed(message.id)
             self._done(self._store.get(message.id))
-        else:  # cancelled in the last moment: then nothing remains
+        else:  # it was cancelled just before: its files go
             shutil.rmtree(job_folder(self._config.scores, message.id).out, ignore_errors=True)
 
-    def _bury(self, process: _Process, code: int) -> None:
+    def _on_exit(self, process: _Process, code: int) -> None:
         if self._process is process:
             self._process = None
         if self._stopping:
@@ -299,10 +290,11 @@ class Dispatcher:
             self._backoff_s = min(LONGEST_BACKOFF_S, max(FIRST_BACKOFF_S, self._backoff_s * 2))
         self._start_at = time.monotonic() + (0.0 if process.ended_by_us else self._backoff_s)
         for job_id in list(self.in_flight):
-            self._land(job_id)
-            self._give_back(job_id, "" if process.ended_by_us else "crash")
+            self._forget(job_id)
+            self._settle(job_id, "" if process.ended_by_us else "crash")
 
-    def _give_back(self, job_id: str, blame: str) -> None:
+    def _settle(self, job_id: str, blame: str) -> None:
+        """Decide what becomes of a job whose process has ended: done, failed or queued again."""
         folder = job_folder(self._config.scores, job_id)
         with contextlib.suppress(NoSuchJob):
             job = self._store.get(job_id)
@@ -323,8 +315,8 @@ class Dispatcher:
             process.popen.wait()
         with self._wake:
             for job_id in list(self.in_flight):
-                self._land(job_id)
-                self._give_back(job_id, "")
+                self._forget(job_id)
+                self._settle(job_id, "")
 
 
 _CRASHED = JobError(

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs.job import Artifact, JobError, Outcome, Summary
-from v2m_bridge.daemon.worker.memory import resident_bytes
+from v2m_bridge.daemon.memory import resident_bytes
 from v2m_bridge.daemon.worker.protocol import (
     CancelOrder,
     Finished,
@@ -36,7 +36,7 @@ from v2m_bridge.daemon.worker.protocol import (
     line,
 )
 from v2m_bridge.errors import Cancelled, V2MError
-from v2m_bridge.files.lock import FileLock
+from v2m_bridge.files.lock import hold
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress
 
@@ -47,7 +47,7 @@ log = logging.getLogger("v2m_bridge.worker")
 
 
 class Runner(Protocol):
-    """What the worker runs; the real one is :class:`v2m_bridge.daemon.runner.PipelineRunner`."""
+    """What the worker runs; the real one is :class:`v2m_bridge.daemon.worker.runner.PipelineRunner`."""
 
     def warm(self) -> None:
         """Load what stays loaded."""
@@ -192,7 +192,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
     setup = ToWorker.validate_json(source.readline())
     assert isinstance(setup, SetUp)
     send = _sender(sink)
-    with FileLock(Path(setup.lock)):  # a worker of a killed daemon may still be finishing
+    with hold(Path(setup.lock)):  # a worker of a killed daemon may still be finishing
         runner = load_runner(setup.runner)(setup.engine)
         worker = Worker(runner, send, setup.lanes)
         reader = threading.Thread(target=_follow, args=(source, worker), name="orders")

@@ -21,6 +21,7 @@ from v2m_bridge.footage.model import SEMANTIC_SIZE, FloatArray
 from v2m_bridge.footage.video.trace import UInt8Array
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.progress import Progress, silent
+from v2m_bridge.settings import models_folder
 
 if TYPE_CHECKING:
     import torch
@@ -43,12 +44,7 @@ BATCH = 16
 
 def clip_folder() -> Path:
     """Where ``models pull clip`` puts the weights: ``models/clip`` in the state folder."""
-    home = os.environ.get("V2M_HOME")
-    if home:
-        return Path(home).expanduser() / "models" / "clip"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("v2m-bridge", appauthor=False)) / "models" / "clip"
+    return models_folder() / "clip"
 
 
 def find_weights(local: Path | None = None) -> Path | None:

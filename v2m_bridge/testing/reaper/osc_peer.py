@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from v2m_bridge.reaper.osc import MAX_MESSAGE_BYTES, Argument, encode
+from v2m_bridge.reaper.osc import MAX_MESSAGE_BYTES, encode
+from v2m_bridge.reaper.osc_packets import Argument
 from v2m_bridge.testing.reaper.project import Marker, Project
 
 RUN_HZ = 30

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from v2m_bridge.errors import CheckpointError, InputError
+from v2m_bridge.files.whole import whole_file
 from v2m_bridge.progress import Progress, silent
 
 
@@ -153,20 +154,17 @@ class _Run:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        torch.save(
-            {
-                "recipe": asdict(self.recipe),
-                "network": self.network.state_dict(),
-                "average": self.average.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "epoch": self.epoch,
-                "step": self.step,
-                "curves": [asdict(epoch) for epoch in self.curves],
-            },
-            partial,
-        )
-        partial.replace(path)
+        state = {
+            "recipe": asdict(self.recipe),
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "curves": [asdict(epoch) for epoch in self.curves],
+        }
+        with whole_file(path) as file:
+            torch.save(state, file)
 
     def load(self, path: Path) -> None:
         try:
