@@ -1,10 +1,11 @@
-"""Where a media file of an edit lies on this machine: every way in which hosts write paths."""
+"""Find the media files of an edit on this machine, in whatever way the host wrote their paths."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,8 +14,26 @@ MAX_CANDIDATES = 200
 _DRIVE = re.compile(r"/?([A-Za-z]):[\\/]")
 
 
+@dataclass(frozen=True)
+class FoundMedia:
+    """Where the media of a clip lies.
+
+    Attributes:
+        path: on this machine if ``online``, else as the edit means it; None: the clip has no media.
+        online: whether the file exists.
+    """
+
+    path: str | None = None
+    online: bool = False
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether it is an existing PNG with an alpha channel, which lets through what lies below."""
+        return bool(self.online and self.path and self.path.lower().endswith(".png") and png_has_alpha(Path(self.path)))
+
+
 class MediaFinder:
-    """Resolves the paths of one edit: as written, decoded, beside the edit, then by name below the media roots.
+    """Finds the media of one edit: as written, decoded, beside the edit, then by file name below the media roots.
 
     Args:
         folder: the folder of the edit, to which relative paths refer.
@@ -28,40 +47,47 @@ class MediaFinder:
         self._roots = tuple(roots)
         self._index: dict[str, list[str]] | None = None
         self._stems: dict[str, list[str]] | None = None
-        self._known: dict[str, tuple[str, bool]] = {}
+        self._known: dict[str, FoundMedia] = {}
 
-    def find(self, url: str) -> tuple[str, bool]:
-        """The path of ``url`` here and whether it exists; without a find the path as the edit means it."""
+    def find(self, url: str) -> FoundMedia:
+        """The media that ``url`` means; an empty one means none."""
+        if not url:
+            return FoundMedia()
         if url not in self._known:
             self._known[url] = self._find(url)
         return self._known[url]
 
-    def find_sequence(self, folder_url: str, prefix: str, first: int, padding: int, suffix: str) -> tuple[str, bool]:
-        """As :meth:`find` for an image sequence; the path is a pattern (``shot.%04d.exr``)."""
+    def find_sequence(self, folder_url: str, prefix: str, first: int, padding: int, suffix: str) -> FoundMedia:
+        """As :meth:`find` for an image sequence of which frame ``first`` must exist; the path is a pattern.
+
+        ``padding`` is the least number of digits: ``shot.%04d.exr`` for 4.
+        """
         joint = "" if not folder_url or folder_url.endswith(("/", "\\")) else "/"
         number = f"{first:0{padding}d}"
-        path, online = self.find(f"{folder_url}{joint}{prefix}{number}{suffix}")
-        tail = f"{number}{suffix}"
+        found = self.find(f"{folder_url}{joint}{prefix}{number}{suffix}")
+        path, tail = found.path or "", f"{number}{suffix}"
+        if not path.endswith(tail):
+            return found
         pattern = f"%0{padding}d{suffix}" if padding > 1 else f"%d{suffix}"
-        return (path[: len(path) - len(tail)] + pattern if path.endswith(tail) else path), online
+        return FoundMedia(path[: len(path) - len(tail)] + pattern, found.online)
 
-    def find_stem(self, stem: str) -> str | None:
-        """A file of that name without its suffix below the media roots (a reel name), if there is just one."""
+    def find_stem(self, stem: str) -> FoundMedia:
+        """The file below the media roots whose name without suffix is ``stem`` (a reel name), if there is just one."""
         if not stem or not self._roots:
-            return None
+            return FoundMedia()
         if self._stems is None:
             self._stems = {}
             for path in (p for paths in self._by_file_name().values() for p in paths):
                 self._stems.setdefault(Path(path).stem.casefold(), []).append(path)
         found = self._stems.get(stem.casefold(), [])
-        return found[0] if len(found) == 1 else None
+        return FoundMedia(found[0], online=True) if len(found) == 1 else FoundMedia()
 
     def _by_file_name(self) -> dict[str, list[str]]:
         if self._index is None:
             self._index = _index(self._roots)
         return self._index
 
-    def _find(self, url: str) -> tuple[str, bool]:
+    def _find(self, url: str) -> FoundMedia:
         readings = list(dict.fromkeys(_readings(url)))
         for text in readings:
             relative = not _is_absolute(text)
@@ -69,12 +95,12 @@ class MediaFinder:
             if relative and self._confined and not Path(path).is_relative_to(self._folder):
                 continue
             if _is_file(path):
-                return path, True
+                return FoundMedia(path, online=True)
         for text in readings:
             found = self._by_name(text)
             if found:
-                return found, True
-        return readings[0], False
+                return FoundMedia(found, online=True)
+        return FoundMedia(readings[0])
 
     def _by_name(self, text: str) -> str | None:
         parts = [p for p in re.split(r"[\\/]", text) if p]
@@ -86,7 +112,7 @@ class MediaFinder:
 
 
 def _readings(url: str) -> Iterator[str]:
-    """The paths that ``url`` may mean, best first."""
+    """The paths that ``url`` may mean, the likeliest first."""
     if not url.lower().startswith("file:"):
         yield url
         if "%" in url:
@@ -134,7 +160,7 @@ def _index(roots: Sequence[Path]) -> dict[str, list[str]]:
 
 
 def _agreement(path: str, parts: Sequence[str]) -> int:
-    """How many last components two paths share."""
+    """How many components two paths share, counted from their ends."""
     own = [p.casefold() for p in re.split(r"[\\/]", path)]
     count = 0
     for a, b in zip(reversed(own), reversed(parts), strict=False):

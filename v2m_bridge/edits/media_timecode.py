@@ -16,8 +16,8 @@ def origin_s(path: str, start_s: Fraction, *, counts_timecode: bool) -> Fraction
     Args:
         path: a media file that exists.
         start_s: where the edit starts in it, in the edit's source clock.
-        counts_timecode: the edit surely counts in timecode (EDL); otherwise timecode is meant only where the file
-            is too short for ``start_s`` to count from its first frame.
+        counts_timecode: the edit is known to count in timecode (EDL). If it is not known, timecode is meant only
+            where the file is too short for ``start_s`` to count from its first frame.
     """
     begin_s, length_s = _timecode_and_length(path)
     if begin_s is None or begin_s > start_s:

@@ -19,12 +19,13 @@ MOST_FRAMES = 10**9
 
 @dataclass(frozen=True)
 class Request:
-    """A menu script's wish. Marks count frames from the start of the timeline; ``mark_out`` is still inside.
+    """What a menu script asks for, and what it knows of the timeline.
 
     Attributes:
-        request_id: what the answer's files are named after.
+        request_id: the files of the answer are named after it.
         rate: the frame rate as Resolve printed it.
         start_frame: absolute frame of the timeline's start.
+        mark_in, mark_out: first and last frame of the marked range, counted from the start of the timeline.
     """
 
     request_id: str
@@ -39,7 +40,7 @@ class Request:
 
 
 def request_of(name: str) -> Request | None:
-    """The request that a file's name tells of; None for a file that a person exported by hand."""
+    """The request that a file's name carries; None for a file that a person exported by hand."""
     stem = name.rsplit(".", 1)[0]
     if not stem.startswith(PREFIX):
         return None
@@ -84,7 +85,7 @@ def _frame(text: str | None) -> int | None:
 
 
 def lua_string(text: str) -> str:
-    """A Lua string literal in pure ASCII: bytes beyond it as decimal escapes, which every Lua reads alike."""
+    """A Lua string literal in pure ASCII; other bytes become decimal escapes, which every version of Lua reads."""
     escaped = "".join(
         chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in text.encode("utf-8")
     )
@@ -92,7 +93,7 @@ def lua_string(text: str) -> str:
 
 
 def lua_answer(fields: dict[str, str | float | bool | None]) -> str:
-    """``return { ... }`` for ``loadfile``; None is left out."""
+    """A Lua chunk that returns the fields as a table, for ``loadfile``; fields that are None are left out."""
     lines = []
     for name, value in fields.items():
         if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The door to every edit: one function, dispatched by the file's suffix."""
+"""The door to every edit: one function that picks the reader by the file's suffix."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READERS: dict[str, tuple[str, str]] = {
     ".fcpxmld": ("fcpxml.read_fcpxml", "read_fcpxml"),
     ".aaf": ("aaf.read_aaf", "read_aaf"),
 }
-"""Suffix -> module of this package and its function, all of one signature; imported when needed."""
+"""Suffix -> module of this package and its function. All have one signature; the module is imported when needed."""
 
 EDIT_SUFFIXES = frozenset(READERS)
 
@@ -30,7 +30,7 @@ BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
 """Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
 
 VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mxf .mts .m2ts .mpg .mpeg".split())  # noqa: SIM905
-"""Bare video files, which :func:`v2m_bridge.footage.bare_video.read_video` reads."""
+"""Bare video files. They are no edits: :func:`v2m_bridge.footage.bare_video.read_video` reads them."""
 
 
 def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -42,7 +42,7 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
         media_roots: folders to search by file name for media that is not where the edit says.
 
     Raises:
-        InputError: missing, unknown, damaged or empty; one line that names the place.
+        InputError: the file is missing, of an unknown kind, damaged, or has no picture; one line that names the place.
     """
     path = Path(path)
     suffix = path.suffix.lower()

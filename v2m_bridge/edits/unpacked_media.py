@@ -1,4 +1,4 @@
-"""Media of ``.otioz`` bundles that lie unpacked in the cache folder: what is there, what goes when it is too much."""
+"""Media of ``.otioz`` bundles that lie unpacked in the cache folder: list them, clear them, keep within a limit."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from v2m_bridge.settings import cache_folder
 
 FOLDER = "otioz"
 SOURCE_NOTE = "bundle.txt"
-"""In every unpacked folder: the bundle that it came from."""
+"""File in every unpacked folder that names the bundle it came from."""
 
 DEFAULT_LIMIT_GB = 20.0
 LIMIT_VARIABLE = "V2M_UNPACKED_GB"
 SAFE_AGE_S = 3600.0
-"""Nothing that was used within the last hour is dropped by itself: somebody may be decoding it."""
+"""What was used within the last hour is never dropped automatically: it may be being decoded."""
 
 
 @dataclass(frozen=True)

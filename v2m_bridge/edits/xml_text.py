@@ -1,4 +1,4 @@
-"""XML from strangers: parsed without entities, external files, endless depth or size."""
+"""Parse XML that may be hostile: no entities, no external files, limited depth and size."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
+from v2m_bridge.edits.limits import MAX_TEXT_BYTES, refuse_larger
 from v2m_bridge.errors import InputError
 
-MAX_BYTES = 256 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_ELEMENTS = 5_000_000
 
@@ -17,16 +17,15 @@ def parse_xml(path: Path) -> Element:
     """The root element of an XML file.
 
     Raises:
-        InputError: too large, not well formed (with line and column), too deep, or with entity declarations:
-            no host writes them, and they are how a small file becomes a huge one or reads other files.
+        InputError: too large, not well formed (with its line), too deep, or with entity declarations: no host
+            writes them, and with them a small file can grow huge in memory or read other files.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
+    refuse_larger(path, MAX_TEXT_BYTES)
     return parse_xml_bytes(path.read_bytes(), path.name)
 
 
 def parse_xml_bytes(data: bytes, name: str) -> Element:
-    """As :func:`parse_xml`, of bytes; ``name`` is used in messages."""
+    """As :func:`parse_xml`, for bytes; messages call the file ``name``."""
     builder = TreeBuilder()
     depth = count = 0
 
@@ -60,11 +59,11 @@ def parse_xml_bytes(data: bytes, name: str) -> Element:
     except expat.ExpatError as error:
         reason = expat.errors.messages.get(error.code, str(error))
         raise InputError(f"{name} is not well-formed XML: {reason} at line {error.lineno}") from error
-    except (LookupError, ValueError, AssertionError) as error:  # an encoding that Python does not know; nothing inside
+    except (LookupError, ValueError, AssertionError) as error:  # an unknown encoding, or no element at all
         raise InputError(f"{name} is not XML: {error}") from error
 
 
 def text_at(element: Element | None, path: str) -> str:
-    """Stripped text of a child, empty where it is missing."""
+    """Stripped text of the child at ``path``; empty where the child or the element is missing."""
     found = element.find(path) if element is not None else None
     return (found.text or "").strip() if found is not None else ""

@@ -22,7 +22,7 @@ def main(path: str) -> int:
     try:
         timeline = otio.adapters.read_from_file(path, adapter_name="AAF")
         text: str = otio.adapters.write_to_string(timeline, "otio_json", indent=0)
-    except Exception as error:  # whatever a damaged file makes of the adapter is one reason to refuse it
+    except Exception as error:  # a damaged file makes the adapter raise anything
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 3
     sys.stdout.buffer.write(text.encode("utf-8"))
@@ -30,7 +30,7 @@ def main(path: str) -> int:
 
 
 def _limit_memory() -> None:
-    """Where the system can: a damaged file asks for absurd buffers."""
+    """Limit memory where the system can: a damaged file asks for absurd buffers."""
     try:
         import resource
     except ImportError:

@@ -1,7 +1,7 @@
-"""Avid's AAF, by way of the OpenTimelineIO adapter, in a process of its own.
+"""Avid's AAF, converted to OTIO JSON by the OpenTimelineIO adapter in a process of its own.
 
-An AAF is a small file system in a file: a damaged one can send its reader round for ever or eat all memory. The
-process that reads it is bounded in both, and hands over OTIO JSON, which the OTIO reader takes from there.
+An AAF is a small file system in a file: a damaged one can make its reader loop for ever or use up all memory. So the
+process has limits on both. It also keeps what the adapter prints away from our own output.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from v2m_bridge.edits.draft import clean
 from v2m_bridge.edits.find_media import MediaFinder
+from v2m_bridge.edits.limits import refuse_larger
+from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.otio.read_otio import read_otio_text
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
@@ -26,7 +27,7 @@ MAX_BYTES = 16 * 1024**3
 BASE_SECONDS = 30
 SECONDS_PER_MIB = 4
 MOST_SECONDS = 600
-"""Healthy files take well under a second a MiB; the limit only ends endless ones."""
+"""Time limit of the conversion: a base, more per MiB, and a maximum. Whole files take well under a second per MiB."""
 
 
 def read_aaf(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -35,13 +36,11 @@ def read_aaf(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
     Raises:
         InputError: not an AAF, or the adapter cannot read it (its reason is in the message).
     """
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
+    refuse_larger(path, MAX_BYTES)
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise InputError(f"{path.name} is not an AAF (it does not start as a compound file)")
-    text = _converted(path, min(MOST_SECONDS, BASE_SECONDS + SECONDS_PER_MIB * (size >> 20)))
+    text = _converted(path, min(MOST_SECONDS, BASE_SECONDS + SECONDS_PER_MIB * (path.stat().st_size >> 20)))
     return read_otio_text(text, path.name, MediaFinder(path.parent, media_roots), rate)
 
 

@@ -1,1 +1,1 @@
-"""CMX 3600 edit decision lists and Resolve's marker EDL. Door: :mod:`.read_edl`."""
+"""CMX 3600 edit decision lists, and Resolve's marker lists. Doors: :mod:`.read_edl`, :mod:`.marker_edl`."""

@@ -1,4 +1,4 @@
-"""Resolve's marker EDL: each marker an event of one frame and a line ``|C:ResolveColorBlue |M:name |D:1``.
+"""Resolve's marker EDL: each marker is an event of one frame and a line ``|C:ResolveColorBlue |M:name |D:1``.
 
 Resolve imports and exports it under Timelines > Import/Export > Timeline Markers to/from EDL.
 """
@@ -18,7 +18,7 @@ _COLORS = "Blue Cyan Green Yellow Red Pink Purple Fuchsia Rose Lavender Sky Mint
 RESOLVE_COLORS = tuple(_COLORS.split())
 DEFAULT_COLOR = "Blue"
 _NEAREST = {"ORANGE": "Sand", "MAGENTA": "Fuchsia", "BLACK": "Cocoa", "WHITE": "Cream"}
-"""Colours of other hosts that Resolve does not have."""
+"""Colours of other hosts that Resolve does not have -> the nearest of its own."""
 
 MARKER_LINE = re.compile(r"\|\s*(C|M|D)\s*:", re.I)
 _FIELD = re.compile(r"\|\s*([CMD])\s*:\s*(.*?)\s*(?=\|\s*[CMD]\s*:|$)", re.I)
@@ -83,7 +83,7 @@ def write_timeline_markers(path: Path, timeline: Timeline, markers: Sequence[Mar
 
 
 def resolve_color(name: str) -> str:
-    """The colour of Resolve's sixteen that a host's name means."""
+    """The one of Resolve's sixteen colours that a host's name means; blue where none fits."""
     known = {color.upper(): color for color in RESOLVE_COLORS}
     return known.get(name.upper()) or _NEAREST.get(name.upper(), DEFAULT_COLOR)
 

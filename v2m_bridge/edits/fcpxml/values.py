@@ -1,28 +1,31 @@
-"""Times, formats and retimes of FCPXML (Apple's "FCPXML Reference"): rational seconds such as ``1001/30000s``."""
+"""Values of FCPXML (Apple's "FCPXML Reference"): times, resources, retimes, lanes. Times are rational seconds such as
+``1001/30000s``."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from v2m_bridge.edits.draft import MAX_DURATION_S, MAX_TIME_S
+from v2m_bridge.edits.limits import MAX_DURATION_S, MAX_TIME_S
 from v2m_bridge.errors import InputError
 from v2m_bridge.timing.rates import MAX_RATE, exact_rate
 
 _TIME = re.compile(r"\s*(-?\d{1,18})(?:\.(\d{1,9})\d*)?(?:/(\d{1,18}))?s?\s*")
 _NAMED_RATES = {"2398": "24000/1001", "2997": "30000/1001", "5994": "60000/1001", "11988": "120000/1001"}
 CONFORM_LIMIT = Fraction(12, 100)
-"""Rates closer than this are conformed frame by frame (25 in 24), others by leaving out or doubling frames."""
+"""Footage whose rate is closer than this to the edit's is conformed frame by frame (25 in 24); frames of other footage
+are left out or doubled."""
 
 
 def time_s(element: Element, name: str, default: Fraction | None = None) -> Fraction:
-    """Seconds of one attribute.
+    """Exact seconds of one attribute; ``default`` (0) where it is missing.
 
     Raises:
-        InputError: no time, or beyond any footage.
+        InputError: no time, or beyond :data:`~v2m_bridge.edits.limits.MAX_TIME_S`.
     """
     text = element.get(name)
     if text is None:
@@ -37,7 +40,11 @@ def time_s(element: Element, name: str, default: Fraction | None = None) -> Frac
 
 
 def duration_s(element: Element, default: Fraction) -> Fraction:
-    """The ``duration`` attribute, refused when negative or absurd."""
+    """Exact seconds of the ``duration`` attribute.
+
+    Raises:
+        InputError: no time, negative, or more than 100 hours.
+    """
     seconds = time_s(element, "duration", default)
     if not 0 <= seconds <= MAX_DURATION_S:
         raise InputError(f"{title(element)}: a duration of {float(seconds):g} s is not possible")
@@ -51,7 +58,11 @@ def title(element: Element) -> str:
 
 
 def format_rate(element: Element | None) -> Fraction | None:
-    """Frames per second of a ``<format>``, by its frame duration or its name; None where it has none."""
+    """Frames per second of a ``<format>``, by its frame duration or its name; None where it has neither.
+
+    Raises:
+        InputError: a frame duration that no rate has.
+    """
     if element is None:
         return None
     if element.get("frameDuration"):
@@ -63,16 +74,60 @@ def format_rate(element: Element | None) -> Fraction | None:
     return exact_rate(_NAMED_RATES.get(match[1], match[1])) if match else None
 
 
+class Resources:
+    """Formats, assets, effects and compound media of a document by their id."""
+
+    def __init__(self, root: Element) -> None:
+        self._by_id: dict[str, Element] = {}
+        for holder in root.findall("resources"):
+            for element in holder:
+                key = element.get("id")
+                if key:
+                    self._by_id.setdefault(key, element)
+
+    def of(self, element: Element, attribute: str = "ref") -> Element | None:
+        """The resource that an attribute of ``element`` names."""
+        return self._by_id.get(element.get(attribute) or "")
+
+    def asset_of(self, element: Element) -> Element | None:
+        """The media file that an element shows; None where it refers to none, or to something else."""
+        target = self.of(element)
+        return target if target is not None and target.tag == "asset" else None
+
+    def rate_of(self, element: Element) -> Fraction | None:
+        """Frames per second of the element's format."""
+        return format_rate(self.of(element, "format"))
+
+    def default_length_s(self, element: Element) -> Fraction:
+        """Length of an element without a duration: all of what it refers to."""
+        target = self.of(element)
+        if target is not None and target.tag == "media":
+            target = target.find("sequence")
+        return duration_s(target, Fraction(0)) if target is not None else Fraction(0)
+
+    def default_start_s(self, element: Element) -> Fraction:
+        """Start of an element without one: that of what it refers to."""
+        target = self.of(element)
+        if target is not None and target.tag == "asset":
+            return time_s(target, "start")
+        sequence = target.find("sequence") if target is not None and target.tag == "media" else None
+        return time_s(sequence, "tcStart") if sequence is not None else Fraction(0)
+
+
 @dataclass(frozen=True)
 class TimeMap:
-    """``<timeMap>``: (time in the edit, time in the media) points, linear between them; empty is normal speed."""
+    """The retime of a clip.
+
+    Attributes:
+        points: of the ``<timeMap>``: (seconds of the clip's own clock, seconds in the media), linear between them.
+        scale: media seconds per second where there are no points.
+    """
 
     points: tuple[tuple[Fraction, Fraction], ...] = ()
     scale: Fraction = Fraction(1)
-    ramped: bool = field(default=False)
 
     def media_s(self, own_s: Fraction) -> Fraction:
-        """Media seconds at the clip's own time; beyond the points the outer slopes go on."""
+        """Media seconds at a time of the clip's own clock; the first and last slope go on beyond the points."""
         if len(self.points) < 2:
             shift_s = self.points[0][1] - self.points[0][0] if self.points else Fraction(0)
             return own_s * self.scale + shift_s
@@ -83,7 +138,7 @@ class TimeMap:
         return v0 + (own_s - t0) * (v1 - v0) / (t1 - t0)
 
     def speed(self, start_s: Fraction, end_s: Fraction) -> Fraction:
-        """Mean speed over ``[start_s, end_s]`` of the clip's own time."""
+        """Mean speed over ``[start_s, end_s]`` of the clip's own clock."""
         if end_s <= start_s:
             return self.scale
         return (self.media_s(end_s) - self.media_s(start_s)) / (end_s - start_s)
@@ -99,7 +154,14 @@ class TimeMap:
 
 
 def time_map(element: Element, media_rate: Fraction | None, edit_rate: Fraction) -> TimeMap:
-    """The retime of a clip: its ``<timeMap>``, else what ``<conform-rate>`` does to footage of another rate."""
+    """The retime of a clip: its ``<timeMap>``, else what ``<conform-rate>`` does to footage of another rate.
+
+    Args:
+        media_rate: frames per second of the footage, if known.
+
+    Raises:
+        InputError: a damaged time or rate.
+    """
     table = element.find("timeMap")
     if table is not None:
         points: list[tuple[Fraction, Fraction]] = []
@@ -116,3 +178,37 @@ def time_map(element: Element, media_rate: Fraction | None, edit_rate: Fraction)
     if source is None or source == edit_rate or abs(edit_rate / source - 1) > CONFORM_LIMIT:
         return TimeMap()
     return TimeMap(scale=edit_rate / source)
+
+
+def lane_of(element: Element) -> int:
+    """Number of the lane of a connected element: above the storyline from 1, below it from -1."""
+    try:
+        return max(-1000, min(1000, int(element.get("lane") or 0)))
+    except ValueError:
+        return 1
+
+
+def is_faded(element: Element) -> bool:
+    """Whether a clip is half transparent for its whole length."""
+    blend = element.find("adjust-blend")
+    amount = (blend.get("amount") if blend is not None else None) or "1"
+    return amount.replace(".", "", 1).isdigit() and float(amount) < 1
+
+
+def is_sound(asset: Element) -> bool:
+    """Whether an asset has sound and no picture."""
+    return asset.get("hasVideo") != "1" and asset.get("hasAudio") == "1"
+
+
+def media_url(asset: Element) -> str:
+    """Where an asset's file lies: its original (or only) media representation, else the ``src`` of old versions."""
+    reps: Sequence[Element] = asset.findall("media-rep")
+    best = next((r for r in reps if r.get("kind") == "original-media"), reps[0] if reps else None)
+    return (best.get("src") if best is not None else "") or asset.get("src") or ""
+
+
+def marker_color(marker: Element) -> str:
+    """Final Cut has kinds of markers instead of colours; these are the colours in which it draws them."""
+    if marker.tag == "chapter-marker":
+        return "Orange"
+    return {"0": "Red", "1": "Green"}.get(marker.get("completed") or "", "Blue")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 
-from v2m_bridge.edits.draft import Edit, looks_like_media
-from v2m_bridge.edits.find_media import MediaFinder, png_has_alpha
+from v2m_bridge.edits.draft import EditDraft
+from v2m_bridge.edits.find_media import FoundMedia, MediaFinder
+from v2m_bridge.edits.limits import MAX_SPEED
+from v2m_bridge.edits.names import looks_like_media
 from v2m_bridge.edits.otio.values import Json, TimeRange, dict_of, list_of, number, schema, short, text_of, time_range
 from v2m_bridge.errors import InputError
 
-MAX_SPEED = 1000
 OPAQUE = Fraction(1)
 _SOLID = ("solid", "bars", "fill", "black video", "color matte", "colour matte", "white", "noise")
 
 
 @dataclass(frozen=True)
 class Retime:
-    """``speed``: media seconds per second; ``shift_s``: where a ramp starts, away from the clip's start."""
+    """``speed``: media seconds per second; ``shift_s``: media seconds from the clip's start to its ramp's start."""
 
     speed: Fraction = Fraction(1)
     shift_s: Fraction = Fraction(0)
@@ -29,72 +29,87 @@ NORMAL = Retime()
 
 @dataclass(frozen=True)
 class ClipSource:
-    """What a clip shows; ``window`` is its source range, ``available`` that of the media."""
+    """What a clip shows.
+
+    Attributes:
+        kind: ``file``, ``sequence`` (of images), ``generator`` or ``missing``.
+        reference: its active media reference.
+        used: the clip's source range, in media timecode.
+        available: range of the media, at the media's own rate.
+        opacity: 0..1.
+    """
 
     name: str
     kind: str
     reference: Json = field(repr=False)
-    window: TimeRange | None
+    used: TimeRange | None
     available: TimeRange | None
     opacity: Fraction
 
     @property
     def rate(self) -> Fraction | None:
-        return self.window.rate if self.window else None
+        """Rate of the source range; None without one."""
+        return self.used.rate if self.used else None
 
     @property
     def invisible(self) -> bool:
-        """Fully transparent."""
+        """Whether the clip is fully transparent."""
         return self.opacity <= 0
 
     @property
-    def unsure(self) -> bool:
-        """No media and nothing that tells of any: a title, or an offline clip of a host that does not say."""
+    def maybe_title(self) -> bool:
+        """No media and no sign of any: a title, or an offline clip of a host that does not say."""
         return self.kind == "missing" and self.available is None and not looks_like_media(self.take)
 
     @property
     def take(self) -> str:
+        """Identity of the footage where its path is not known."""
         return text_of(self.reference.get("name")) or self.name
 
-    def opaque(self, online_path: str | None) -> bool:
-        """Whether the clip hides what lies below it."""
+    def opaque(self, media: FoundMedia) -> bool:
+        """Whether the clip, whose media is ``media``, hides what lies below it."""
         if self.opacity is not OPAQUE and self.opacity < 1:
             return False
         if self.kind == "generator":
             label = f"{text_of(self.reference.get('generator_kind'))} {self.take}".lower()
             return any(word in label for word in _SOLID)
-        return not (online_path and online_path.lower().endswith(".png") and png_has_alpha(Path(online_path)))
+        return not media.has_alpha
 
     def first_s(self, length_s: Fraction, retime: Retime) -> Fraction:
-        """Seconds into the media file of the clip's first frame.
+        """Seconds into the media file of the clip's first frame; the clip lasts ``length_s``.
 
-        The window counts in media timecode, the available range in the media's own rate: both in seconds first.
-        A reversed clip starts at the last frame of its window.
+        The used range counts in media timecode, the available one at the media's own rate: both are made seconds first.
+        A reversed clip starts at the last frame of its used range.
         """
-        start_s = self.window.start_s if self.window else Fraction(0)
-        if self.window is None and self.available:
+        start_s = self.used.start_s if self.used else Fraction(0)
+        if self.used is None and self.available:
             start_s = self.available.start_s
         origin_s = self.available.start_s if self.available else Fraction(0)
         into_s = start_s - origin_s + retime.shift_s
         if retime.speed < 0:
-            frame_s = 1 / self.window.rate if self.window else Fraction(0)
+            frame_s = 1 / self.used.rate if self.used else Fraction(0)
             into_s += length_s * -retime.speed - frame_s
         return max(Fraction(0), into_s)
 
-    def locate(self, media: MediaFinder) -> tuple[str | None, bool]:
-        """Path of the media and whether it is there; None without media."""
+    def locate(self, media: MediaFinder) -> FoundMedia:
+        """The clip's media on this machine."""
         if self.kind == "sequence":
             ref = self.reference
             numbers = [ref.get("start_frame"), ref.get("frame_zero_padding")]
             first, padding = (n if isinstance(n, int) and 0 <= n < 10**9 else 0 for n in numbers)
             prefix, suffix = text_of(ref.get("name_prefix")), text_of(ref.get("name_suffix"))
             return media.find_sequence(text_of(ref.get("target_url_base")), prefix, first, min(padding, 20), suffix)
-        url = _url(self.reference)
-        return media.find(url) if self.kind == "file" and url else (None, False)
+        return media.find(_url(self.reference) if self.kind == "file" else "")
 
 
 def clip_source(item: Json, place: str) -> ClipSource:
-    """Read the active media reference of a clip (Clip.1 has one, Clip.2 a table of them)."""
+    """What a clip shows, by its active media reference (Clip.1 has one reference, Clip.2 a table of them).
+
+    ``place`` names the clip in messages.
+
+    Raises:
+        InputError: a damaged source range.
+    """
     table = dict_of(item.get("media_references"))
     if table:
         key = text_of(item.get("active_media_reference_key")) or "DEFAULT_MEDIA"
@@ -109,7 +124,7 @@ def clip_source(item: Json, place: str) -> ClipSource:
         name=text_of(item.get("name")),
         kind=_reference_kind(reference),
         reference=reference,
-        window=time_range(item.get("source_range"), place),
+        used=time_range(item.get("source_range"), place),
         available=available if available and available.duration_s > 0 else None,
         opacity=_opacity(item),
     )
@@ -125,13 +140,20 @@ def _reference_kind(reference: Json) -> str:
 
 
 def _url(reference: Json) -> str:
-    """Resolve keeps the path of offline media in its own block."""
+    """The path of the media; Resolve keeps that of offline media in its own metadata."""
     block = dict_of(dict_of(reference.get("metadata")).get("Resolve_OTIO"))
     return text_of(reference.get("target_url")) or text_of(block.get("Media Url"))
 
 
-def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
-    """Product of all speed effects of an item; ramps are taken at their mean speed, with a warning."""
+def retime_of(item: Json, place: str, draft: EditDraft, rate: Fraction) -> Retime:
+    """Product of all speed effects of an item; ramps are taken at their mean speed, with a warning to ``draft``.
+
+    Args:
+        rate: frames per second in which a ramp counts.
+
+    Raises:
+        InputError: a speed that is no number, or too fast.
+    """
     if not item.get("effects"):
         return NORMAL
     speed, shift_s = Fraction(1), Fraction(0)
@@ -146,18 +168,18 @@ def retime_of(item: Json, place: str, edit: Edit, rate: Fraction) -> Retime:
         elif kind == "TimeEffect":
             lookup = [number(v, f"{place}, speed ramp") for v in list_of(dict_of(effect.get("metadata")).get("lookup"))]
             if len(lookup) < 2:
-                edit.warn(f"{place}: its speed ramp cannot be read; the footage is taken at normal speed")
+                draft.warn(f"{place}: its speed ramp cannot be read; the footage is taken at normal speed")
             elif any(lookup):
                 speed *= 1 + (lookup[-1] - lookup[0]) / (len(lookup) - 1)
                 shift_s += lookup[0] / rate
-                edit.warn(f"{place}: its speed ramp is taken at the mean speed of {short(speed)}")
+                draft.warn_speed_ramp(place, short(speed))
         if abs(speed) > MAX_SPEED:
             raise InputError(f"{place}: speed {short(speed)} is not between -{MAX_SPEED} and {MAX_SPEED}")
     return Retime(speed, shift_s)
 
 
 def _opacity(item: Json) -> Fraction:
-    """Opacity 0..1 that Resolve's Composite effect sets for the whole clip (a keyed opacity is a fade: opaque)."""
+    """Opacity 0..1 that Resolve's Composite effect sets for the whole clip; a keyed one is a fade and counts as 1."""
     if not item.get("effects"):
         return OPAQUE
     for effect in list_of(item.get("effects")):

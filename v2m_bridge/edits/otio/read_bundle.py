@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 
-from v2m_bridge.edits.draft import clean
 from v2m_bridge.edits.find_media import MediaFinder
-from v2m_bridge.edits.otio.read_otio import MAX_BYTES, read_otio, read_otio_text
+from v2m_bridge.edits.limits import MAX_TEXT_BYTES, refuse_larger
+from v2m_bridge.edits.names import clean
+from v2m_bridge.edits.otio.read_otio import read_otio, read_otio_text
 from v2m_bridge.edits.unpacked_media import SOURCE_NOTE, note_use, trim_unpacked, unpacked_folder
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
@@ -23,11 +24,11 @@ CONTENT = "content.otio"
 MAX_ENTRIES = 100_000
 BOMB_BYTES = 16 * 1024 * 1024
 BOMB_RATIO = 100
-"""What unpacks to more than this, and to more than so many times its size, is made to exhaust the machine: edits
-shrink to a tenth or a thirtieth, media are stored as they are."""
+"""An entry that unpacks to more than both, bytes and times its packed size, is a zip bomb. Edits shrink to a tenth or
+a thirtieth, media are stored as they are."""
 
 SPARE_BYTES = 2 * 1024**3
-"""Room that stays free on the disk when media are unpacked."""
+"""How much of the disk has to stay free when media are unpacked."""
 
 
 def read_otiod(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -37,13 +38,12 @@ def read_otiod(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
         return read_otio(path, rate=rate, media_roots=media_roots)
     if not content.is_file():
         raise InputError(f"{path} has no {CONTENT}; it is not an OTIO bundle")
-    if content.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path.name}/{CONTENT} is larger than {MAX_BYTES // 2**20} MiB")
+    refuse_larger(content, MAX_TEXT_BYTES, f"{path.name}/{CONTENT}")
     return read_otio_text(content.read_bytes(), path.name, MediaFinder(path, media_roots, confined=True), rate)
 
 
 def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
-    """Read a zipped bundle; its media are unpacked once into the cache, so that they can be decoded.
+    """Read a zipped bundle; its media are unpacked into the cache once, so that they can be decoded.
 
     Raises:
         InputError: no zip, no edit inside, entries that lead out of the bundle, or a zip bomb.
@@ -53,7 +53,7 @@ def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
             names = _checked(bundle, path.name)
             if CONTENT not in names:
                 raise InputError(f"{path.name} has no {CONTENT}; it is not an OTIO bundle")
-            text = _read(bundle, names[CONTENT], MAX_BYTES, path.name)
+            text = _read(bundle, names[CONTENT], MAX_TEXT_BYTES, path.name)
             folder, note = _unpack_media(bundle, names, path)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError, EOFError) as error:
         raise InputError(f"{path.name} is not a readable zip: {clean(str(error))}") from error
@@ -64,7 +64,11 @@ def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
 
 
 def _checked(bundle: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
-    """All files of the zip by name; refuses paths that lead out of it, links, and bombs."""
+    """All files of the zip by name.
+
+    Raises:
+        InputError: a path that leads out of the bundle, a link, or a zip bomb.
+    """
     entries = bundle.infolist()
     if len(entries) > MAX_ENTRIES:
         raise InputError(f"{name} has more than {MAX_ENTRIES} files")
@@ -85,7 +89,7 @@ def _checked(bundle: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
 
 
 def _read(bundle: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, name: str) -> bytes:
-    """The bytes of one entry; what the header says of its size is not trusted."""
+    """The bytes of one entry, at most ``limit``; the size in the zip's header is not trusted."""
     with bundle.open(entry) as file:
         data = file.read(limit + 1)
     if len(data) > limit or (len(data) > BOMB_BYTES and len(data) > BOMB_RATIO * max(1, entry.compress_size)):
@@ -94,7 +98,7 @@ def _read(bundle: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int, name: str
 
 
 def _unpack_media(bundle: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], path: Path) -> tuple[Path, str]:
-    """Folder with the unpacked media (at least an empty name for it), and a warning where there was no room."""
+    """The folder for the unpacked media, which need not exist, and a warning if they could not be unpacked."""
     info = path.stat()
     identity = f"{path.resolve()}\0{info.st_size}\0{info.st_mtime_ns}"
     folder = unpacked_folder() / hashlib.sha256(identity.encode()).hexdigest()[:24]
@@ -117,7 +121,7 @@ def _unpack_media(bundle: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], pa
 
 
 def _unpack(bundle: zipfile.ZipFile, media: Sequence[zipfile.ZipInfo], folder: Path, path: Path) -> None:
-    """Unpack into a folder beside and rename, so that a half unpacked one is never taken for whole."""
+    """Unpack into a temporary folder and rename it, so that a half unpacked one is never taken for whole."""
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         staging = Path(temporary) / "bundle"
         for entry in media:

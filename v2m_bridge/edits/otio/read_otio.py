@@ -1,4 +1,4 @@
-"""OpenTimelineIO files as Resolve and others write them (``.otio``, and the bundles ``.otioz`` and ``.otiod``)."""
+"""OpenTimelineIO files as Resolve and others write them; the bundles are read by :mod:`.read_bundle`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from v2m_bridge.edits.draft import Edit, assemble, clean, guess_drop_frame
+from v2m_bridge.edits.draft import EditDraft, assemble, guess_drop_frame
 from v2m_bridge.edits.find_media import MediaFinder
+from v2m_bridge.edits.limits import MAX_TEXT_BYTES, refuse_larger
 from v2m_bridge.edits.menu_request import display_name, request_of
+from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.otio.clip import clip_source
 from v2m_bridge.edits.otio.values import Json, dict_of, list_of, schema, text_of, time_range, time_s
-from v2m_bridge.edits.otio.walk import MAX_DEPTH, Walk, is_video
+from v2m_bridge.edits.otio.walk import MAX_DEPTH, OtioWalk, is_video
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import MAX_RATE
-
-MAX_BYTES = 256 * 1024 * 1024
 
 
 def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -30,8 +30,7 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     Raises:
         InputError: no timeline, no picture, or damaged; the message names the place.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_BYTES // 2**20} MiB")
+    refuse_larger(path, MAX_TEXT_BYTES)
     request = request_of(path.name)
     name = f"{display_name(path.name)}.otio" if request else path.name
     drop_frame = request.drop_frame if request else None
@@ -39,43 +38,50 @@ def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
 
 
 def read_otio_text(
-    data: bytes | str,
+    data: bytes,
     file_name: str,
     media: MediaFinder,
     rate: Fraction | None = None,
     notes: Sequence[str] = (),
     drop_frame: bool | None = None,
 ) -> Timeline:
-    """Read OTIO JSON; ``file_name`` is used in messages, ``notes`` are warnings to begin with.
+    """Read OTIO JSON.
 
-    OTIO has no drop frame: our menu scripts tell of it (``drop_frame``, or the timeline's metadata), else it is guessed
-    from the start timecode.
+    Args:
+        file_name: what messages call the file.
+        media: where its media are looked for.
+        rate: used only where the file itself has no rate.
+        notes: warnings to begin with.
+        drop_frame: whether timecode drops frames, if known. OTIO itself does not say: the metadata of our own menu
+            scripts comes first, then this, then a guess from the start timecode.
+
+    Raises:
+        InputError: no timeline, no picture, or damaged; the message names the place.
     """
     root = _load(data, file_name)
     timeline = _find_timeline(root, file_name)
     stack = dict_of(timeline.get("tracks"))
     name = text_of(timeline.get("name")) or Path(file_name).stem
-    edit = Edit(name=clean(name), rate=_picture_rate(timeline, stack, rate, file_name))
+    draft = EditDraft(name=clean(name), rate=_picture_rate(timeline, stack, rate, file_name))
     for note in notes:
-        edit.warn(note)
-    if rate is not None and rate != edit.rate:
-        edit.warn(f"the edit has its own rate of {edit.rate} frames a second; the given {rate} is not used")
+        draft.warn(note)
+    draft.warn_given_rate(rate)
     start = timeline.get("global_start_time")
     if start is not None:
         start_s, _ = time_s(start, f"{file_name}: start of the timeline")
-        edit.start_frame = round(start_s * edit.rate)
+        draft.start_frame = round(start_s * draft.rate)
     told = dict_of(dict_of(timeline.get("metadata")).get("v2m_bridge")).get("drop_frame", drop_frame)
-    edit.drop_frame = told if isinstance(told, bool) else guess_drop_frame(edit.start_frame, edit.rate)
+    draft.drop_frame = told if isinstance(told, bool) else guess_drop_frame(draft.start_frame, draft.rate)
     if root is not timeline and schema(root) == "SerializableCollection" and len(list_of(root.get("children"))) > 1:
-        edit.warn(f"the file holds several edits; only {name!r} is read")
-    Walk(edit, media, file_name).timeline(stack)
-    return assemble(edit)
+        draft.warn(f"the file holds several edits; only {name!r} is read")
+    OtioWalk(draft, media, file_name).timeline(stack)
+    return assemble(draft)
 
 
-def _load(data: bytes | str, file_name: str) -> Json:
+def _load(data: bytes, file_name: str) -> Json:
+    """The object at the top of the file."""
     try:
-        text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        value = json.loads(text)
+        value = json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"{file_name} is not an OTIO file: byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
@@ -112,7 +118,7 @@ def _find_timeline(root: Json, file_name: str) -> Json:
 
 
 def _picture_rate(timeline: Json, stack: Json, given: Fraction | None, file_name: str) -> Fraction:
-    """Start timecode's rate, else the commonest of the picture clips (audio tracks count samples)."""
+    """The rate of the start timecode, else the commonest one of the picture's clips; sound tracks count samples."""
     start = timeline.get("global_start_time")
     if start is not None:
         _, rate = time_s(start, f"{file_name}: start of the timeline")
@@ -134,6 +140,7 @@ def _picture_rate(timeline: Json, stack: Json, given: Fraction | None, file_name
 
 
 def _picture_clips(item: Json, depth: int) -> Iterator[Json]:
+    """All clips on video tracks below ``item``, nested ones included."""
     if depth > MAX_DEPTH:
         return
     for child in list_of(item.get("children")):

@@ -1,7 +1,7 @@
 """Times and schemas of OpenTimelineIO JSON, read exactly and with limits.
 
-We read the JSON ourselves: the library refuses whole files for one unknown child or for newer markers, and its C++
-parser is no place for damaged input. Times become exact seconds (``Fraction``).
+We read the JSON ourselves: the library refuses a whole file for one unknown child or a newer marker, and damaged
+input should not reach its C++ parser. Times become exact seconds (``Fraction``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from v2m_bridge.edits.draft import MAX_DURATION_S, MAX_TIME_S
+from v2m_bridge.edits.limits import MAX_DURATION_S, MAX_TIME_S
 from v2m_bridge.errors import InputError
 from v2m_bridge.timing.rates import MAX_RATE, exact_rate
 
@@ -30,13 +30,9 @@ class TimeRange:
     duration_s: Fraction
     rate: Fraction
 
-    @property
-    def end_s(self) -> Fraction:
-        return self.start_s + self.duration_s
-
 
 def schema(value: object) -> str:
-    """Schema name without its version; old names are given as today's. Empty for what is no OTIO object."""
+    """Schema name without its version, old names as today's; empty for what is no OTIO object."""
     text = value.get("OTIO_SCHEMA") if isinstance(value, dict) else None
     name = text.split(".")[0] if isinstance(text, str) else ""
     return _OLD_NAMES.get(name, name)
@@ -58,7 +54,11 @@ def dict_of(value: object) -> Json:
 
 
 def number(value: object, place: str) -> Fraction:
-    """A finite JSON number as an exact fraction (floats rounded to a billionth: 20.000000000000004 is 20)."""
+    """A finite JSON number as an exact fraction; floats are rounded to a billionth (20.000000000000004 is 20).
+
+    Raises:
+        InputError: no number, or not finite; the message begins with ``place``.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{place}: {str(value)[:40]!r} is not a number")
     if isinstance(value, float):
@@ -92,7 +92,7 @@ def time_s(value: object, place: str) -> tuple[Fraction, Fraction]:
     """Exact seconds and rate of a RationalTime.
 
     Raises:
-        InputError: not a time, or farther than any footage can lie.
+        InputError: not a time, or beyond :data:`~v2m_bridge.edits.limits.MAX_TIME_S`.
     """
     raw = dict_of(value)
     count: Any = raw.get("value")

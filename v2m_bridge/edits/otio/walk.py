@@ -5,96 +5,83 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from v2m_bridge.edits.draft import Edit, clean, to_frame, total, transition_kind
+from v2m_bridge.edits.draft import EditDraft, to_frame
 from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.media_timecode import origin_s
-from v2m_bridge.edits.otio.clip import ClipSource, Retime, clip_source, retime_of
-from v2m_bridge.edits.otio.markers import ItemMarkers, TimelineMarkers
+from v2m_bridge.edits.names import clean, transition_kind
+from v2m_bridge.edits.otio.clip import Retime, clip_source, retime_of
+from v2m_bridge.edits.otio.markers import MarkedItem, TimelineMarkers, place_item_markers
 from v2m_bridge.edits.otio.values import Json, TimeRange, dict_of, list_of, schema, text_of, time_range, time_s
+from v2m_bridge.edits.window import Window, whole_timeline
 from v2m_bridge.errors import InputError
-from v2m_bridge.timeline.sweep import Blend, Piece
+from v2m_bridge.timeline.sweep import Piece
 
 MAX_DEPTH = 48
 MAX_VISITS = 2_000_000
-"""A small file can name the same nest only once, but a hostile one can be wide as well as deep."""
+"""Items that are looked at. Depth alone is no limit: a hostile file can be wide as well as deep."""
 
 MAX_SCALE = 1_000_000
+"""Product of the speeds of nested items."""
 
 
 @dataclass(frozen=True)
-class Window:
-    """How the time inside an item maps to the timeline: ``root = root_s + (own - own_s) / scale``.
+class OtioPlace:
+    """Where an item of the tree stands.
 
-    Nothing outside ``[begin_s, end_s)`` of the timeline shows. ``scale`` 0: frozen at ``own_s``.
+    Attributes:
+        name: what messages call the place.
+        at_s: seconds on the clock of what holds the item.
+        window: of what holds the item.
+        layer: the layer of its pieces.
+        depth: levels of nesting above it.
+        is_track: whether it is a track of the timeline itself.
     """
 
-    root_s: Fraction
-    own_s: Fraction
-    scale: Fraction
-    begin_s: Fraction
-    end_s: Fraction
-
-    def span(self, start_s: Fraction, end_s: Fraction) -> tuple[Fraction, Fraction]:
-        """Timeline seconds of the item's own ``[start_s, end_s)``, clipped to the window; may be empty."""
-        if self.scale == 0:
-            shown = start_s <= self.own_s < end_s
-            return (self.begin_s, self.end_s) if shown else (self.begin_s, self.begin_s)
-        a, b = sorted((self.root(start_s), self.root(end_s)))
-        return max(a, self.begin_s), min(b, self.end_s)
-
-    def root(self, own_s: Fraction) -> Fraction:
-        """Timeline seconds of the item's own time."""
-        return self.root_s + (own_s - self.own_s) / self.scale if self.scale else self.root_s
-
-    def own(self, root_s: Fraction) -> Fraction:
-        """The item's own time at a time of the timeline."""
-        return self.own_s + (root_s - self.root_s) * self.scale
-
-    def inside(self, at_s: Fraction, length_s: Fraction, source: TimeRange, speed: Fraction) -> Window:
-        """The window of a nested item that lies ``[at_s, at_s + length_s)`` in this one's time."""
-        begin_s, end_s = self.span(at_s, at_s + length_s)
-        first_s = source.start_s if speed >= 0 else source.start_s + length_s * -speed
-        if self.scale == 0:
-            return Window(begin_s, first_s + (self.own_s - at_s) * speed, Fraction(0), begin_s, end_s)
-        return Window(self.root(at_s), first_s, self.scale * speed, begin_s, end_s)
+    name: str
+    at_s: Fraction
+    window: Window
+    layer: int
+    depth: int
+    is_track: bool = False
 
 
 def is_video(track: Json) -> bool:
-    """Tracks without a kind are video."""
+    """Whether a track is picture; tracks without a kind are."""
     return (text_of(track.get("kind")) or "Video").lower() == "video"
 
 
-class Walk:
-    """Collects into ``edit``; ``place`` names the file in messages."""
+class OtioWalk:
+    """Collects a timeline into ``draft``; ``file_name`` names the file in messages."""
 
-    def __init__(self, edit: Edit, media: MediaFinder, place: str) -> None:
-        self._edit = edit
+    def __init__(self, draft: EditDraft, media: MediaFinder, file_name: str) -> None:
+        self._draft = draft
         self._media = media
-        self._place = place
+        self._file_name = file_name
         self._layer = 0
         self._visits = 0
         self._timeline_markers = TimelineMarkers()
 
     def timeline(self, stack: Json) -> None:
-        """Walk the tracks of a timeline, picture first (the picture's errors are fatal, the sound's are not)."""
-        outer = time_range(stack.get("source_range"), f"{self._place}: tracks")
+        """Walk the tracks of a timeline. Errors in the picture are fatal; errors in the sound become warnings."""
+        outer = time_range(stack.get("source_range"), f"{self._file_name}: tracks")
         end_s = outer.duration_s if outer else None
+        window = whole_timeline(outer.start_s, outer.duration_s) if outer else whole_timeline()
         self._timeline_markers.collect(stack)
         for index, track in enumerate(list_of(stack.get("children"))):
-            place = f"{self._place}: {_title('track', index, track)}"
+            name = f"{self._file_name}: {_title('track', index, track)}"
             if schema(track) == "Track" and not is_video(track):
-                self._sound(track, place, end_s)
+                self._sound(track, name, end_s)
                 continue
-            self._item(dict_of(track), place, Fraction(0), _everything(outer), 1, self._next_layer(), top=True)
+            self._item(dict_of(track), OtioPlace(name, Fraction(0), window, self._next_layer(), 1, is_track=True))
         if end_s is not None:
-            self._edit.end_frame = min(self._edit.end_frame, to_frame(end_s, self._edit.rate))
-        self._timeline_markers.settle(self._edit)
+            self._draft.end_frame = min(self._draft.end_frame, to_frame(end_s, self._draft.rate))
+        self._timeline_markers.place_all(self._draft)
 
     def _next_layer(self) -> int:
         self._layer += 1
         return self._layer
 
-    def _sound(self, track: Json, place: str, end_s: Fraction | None) -> None:
+    def _sound(self, track: Json, name: str, end_s: Fraction | None) -> None:
         """Sound tracks give length and markers only."""
         try:
             self._timeline_markers.collect(track)
@@ -102,195 +89,168 @@ class Walk:
             for index, child in enumerate(list_of(track.get("children"))):
                 if schema(child) == "Transition":
                     continue
-                spot = f"{place}, {_title('item', index, child)}"
-                length_s = self._length(dict_of(child), spot, 1)
-                self._item_markers(dict_of(child), spot, at_s, length_s, _everything(None), Fraction(1))
+                place = OtioPlace(f"{name}, {_title('item', index, child)}", at_s, whole_timeline(), 0, 1)
+                length_s = self._length(dict_of(child), place.name, 1)
+                self._item_markers(dict_of(child), place, length_s)
                 at_s += length_s
-            if end_s is not None:
-                at_s = min(at_s, end_s)
-            self._edit.end_frame = max(self._edit.end_frame, to_frame(at_s, self._edit.rate))
+            self._draft.reach_s(at_s if end_s is None else min(at_s, end_s))
         except InputError as error:
-            self._edit.warn(f"sound is not read any further: {error.message}")
+            self._draft.warn(f"sound is not read any further: {error.message}")
 
-    def _item(
-        self, item: Json, place: str, at_s: Fraction, window: Window, depth: int, layer: int, top: bool = False
-    ) -> Fraction:
-        """Walk any child that lies at ``at_s`` of the window; returns its length in the window's seconds."""
+    def _item(self, item: Json, place: OtioPlace) -> Fraction:
+        """Walk any kind of item; returns its length on the clock of what holds it."""
         self._visits += 1
-        if depth > MAX_DEPTH:
-            raise InputError(f"{place}: nested more than {MAX_DEPTH} deep")
+        if place.depth > MAX_DEPTH:
+            raise InputError(f"{place.name}: nested more than {MAX_DEPTH} deep")
         if self._visits > MAX_VISITS:
-            raise InputError(f"{place}: the edit has more than {MAX_VISITS} items")
+            raise InputError(f"{place.name}: the edit has more than {MAX_VISITS} items")
         kind = schema(item)
-        length_s = self._length(item, place, depth)
+        length_s = self._length(item, place.name, place.depth)
         if item.get("enabled") is False:
-            self._edit.disabled += _count_clips(item)
-            self._item_markers(item, place, at_s, length_s, window, Fraction(1))
+            self._draft.disabled_clips += _count_clips(item)
+            self._item_markers(item, place, length_s)
         elif kind == "Gap":
-            self._item_markers(item, place, at_s, length_s, window, Fraction(1))
+            self._item_markers(item, place, length_s)
         elif kind in ("Stack", "Track", "Timeline"):
-            self._nest(item, place, at_s, length_s, window, depth, layer, top)
+            self._nest(item, place, length_s)
         else:
-            self._clip(item, place, at_s, length_s, window, layer)
-        if top:
-            self._edit.end_frame = max(
-                self._edit.end_frame, to_frame(window.span(at_s, at_s + length_s)[1], self._edit.rate)
-            )
+            self._clip(item, place, length_s)
+        if place.is_track:
+            self._draft.reach_s(place.window.span(place.at_s, place.at_s + length_s)[1])
         return length_s
 
-    def _nest(
-        self,
-        item: Json,
-        place: str,
-        at_s: Fraction,
-        length_s: Fraction,
-        window: Window,
-        depth: int,
-        layer: int,
-        top: bool,
-    ) -> None:
-        """A composition inside another shows only what its own window lets through."""
+    def _nest(self, item: Json, place: OtioPlace, length_s: Fraction) -> None:
+        """A composition inside another shows only what its own source range lets through."""
         body = dict_of(item.get("tracks")) if schema(item) == "Timeline" else item
         children = list_of(body.get("children"))
-        if not children and not top:
-            self._empty_nest(item, place, at_s, length_s, window, layer)
+        if not children and not place.is_track:
+            self._empty_nest(item, place, length_s)
             return
-        own = time_range(item.get("source_range"), place) or time_range(body.get("source_range"), place)
-        rate = self._edit.rate
-        retime = retime_of(item, place, self._edit, rate)
+        own = time_range(item.get("source_range"), place.name) or time_range(body.get("source_range"), place.name)
+        rate = self._draft.rate
+        retime = retime_of(item, place.name, self._draft, rate)
         source = own or TimeRange(Fraction(0), length_s, rate)
         if retime.speed > 0 and retime.speed != 1:
-            retime = self._without_sliver(item, place, source, retime, depth)
-        inner = window.inside(at_s, length_s, source, retime.speed)
+            retime = self._without_black_at_end(item, place, source, retime)
+        inner = place.window.inside(place.at_s, length_s, source.start_s, retime.speed)
         if abs(inner.scale) > MAX_SCALE:
-            raise InputError(f"{place}: nested speeds multiply to more than {MAX_SCALE}")
-        if top:
+            raise InputError(f"{place.name}: nested speeds multiply to more than {MAX_SCALE}")
+        if place.is_track:
             self._timeline_markers.collect(body)
         else:
-            self._item_markers(item, place, at_s, length_s, window, retime.speed)
+            self._item_markers(item, place, length_s, retime.speed)
         if schema(body) == "Track":
-            self._track(body, place, inner, depth, layer)
+            self._track(body, replace(place, window=inner))
             return
         for index, child in enumerate(children):
             if schema(child) != "Track" or is_video(child):
-                spot = f"{place}, {_title('layer', index, child)}"
-                self._item(dict_of(child), spot, Fraction(0), inner, depth + 1, self._next_layer())
+                name = f"{place.name}, {_title('layer', index, child)}"
+                self._item(dict_of(child), OtioPlace(name, Fraction(0), inner, self._next_layer(), place.depth + 1))
 
-    def _without_sliver(self, item: Json, place: str, source: TimeRange, retime: Retime, depth: int) -> Retime:
-        """Rounded speeds leave a nested edit up to a frame short at its end; that is no flash of black."""
+    def _without_black_at_end(self, item: Json, place: OtioPlace, source: TimeRange, retime: Retime) -> Retime:
+        """Hosts round speeds, so that a nested edit ends up to a frame early: then it is stretched over that frame."""
         whole = {key: value for key, value in item.items() if key != "source_range"}
-        content_s = self._length(whole, place, depth) - source.start_s
+        content_s = self._length(whole, place.name, place.depth) - source.start_s
         missing_s = source.duration_s * retime.speed - content_s
-        if content_s > 0 and 0 < missing_s < Fraction(3, 2) / self._edit.rate:
+        if content_s > 0 and 0 < missing_s < Fraction(3, 2) / self._draft.rate:
             return replace(retime, speed=content_s / source.duration_s)
         return retime
 
-    def _empty_nest(
-        self, item: Json, place: str, at_s: Fraction, length_s: Fraction, window: Window, layer: int
-    ) -> None:
+    def _empty_nest(self, item: Json, place: OtioPlace, length_s: Fraction) -> None:
         """Some hosts write a nested edit without its content; its place in the picture is kept."""
         if length_s > 0:
-            self._edit.warn(f"{place}: the nested edit is empty in the file; it is taken as one shot without media")
-            self._clip(item, place, at_s, length_s, window, layer)
+            self._draft.warn(
+                f"{place.name}: the nested edit is empty in the file; it is taken as one shot without media"
+            )
+            self._clip(item, place, length_s)
 
-    def _track(self, track: Json, place: str, window: Window, depth: int, layer: int) -> None:
-        """The items of one track follow each other; transitions lie over their edit points."""
+    def _track(self, track: Json, place: OtioPlace) -> None:
+        """The items of one track follow each other; transitions lie over their edit points.
+
+        ``place.window`` is that of the track itself.
+        """
         at_s = Fraction(0)
         for index, child in enumerate(list_of(track.get("children"))):
-            spot = f"{place}, {_title('item', index, child)}"
+            name = f"{place.name}, {_title('item', index, child)}"
+            spot = OtioPlace(name, at_s, place.window, place.layer, place.depth + 1)
             if schema(child) == "Transition":
-                self._transition(child, spot, at_s, window, layer)
-                continue
-            if not isinstance(child, dict):
-                self._edit.warn(f"{spot}: not an OTIO object, left out")
-                continue
-            at_s += self._item(child, spot, at_s, window, depth + 1, layer)
+                self._transition(child, spot)
+            elif isinstance(child, dict):
+                at_s += self._item(child, spot)
+            else:
+                self._draft.warn(f"{name}: not an OTIO object, left out")
 
-    def _length(self, item: Json, place: str, depth: int) -> Fraction:
-        """Length of an item in its parent's seconds; what has no length at all counts as nothing, with a warning."""
+    def _length(self, item: Json, name: str, depth: int) -> Fraction:
+        """Length of an item on its parent's clock; an item without any length counts as 0, with a warning."""
         if depth > MAX_DEPTH:
-            raise InputError(f"{place}: nested more than {MAX_DEPTH} deep")
-        own = time_range(item.get("source_range"), place)
+            raise InputError(f"{name}: nested more than {MAX_DEPTH} deep")
+        own = time_range(item.get("source_range"), name)
         if own:
             return own.duration_s
         kind = schema(item)
         if kind == "Timeline":
-            return self._length(dict_of(item.get("tracks")), place, depth + 1)
+            return self._length(dict_of(item.get("tracks")), name, depth + 1)
         if kind in ("Track", "Stack"):
             children = [dict_of(c) for c in list_of(item.get("children")) if schema(c) != "Transition"]
-            lengths = [self._length(c, f"{place}, {_title('item', i, c)}", depth + 1) for i, c in enumerate(children)]
-            return total(lengths) if kind == "Track" else max(lengths, default=Fraction(0))
-        available = clip_source(item, place).available
+            lengths = [self._length(c, f"{name}, {_title('item', i, c)}", depth + 1) for i, c in enumerate(children)]
+            return sum(lengths, Fraction(0)) if kind == "Track" else max(lengths, default=Fraction(0))
+        available = clip_source(item, name).available
         if available is None:
-            self._edit.warn(f"{place}: has no length and is left out")
+            self._draft.warn(f"{name}: has no length and is left out")
             return Fraction(0)
         return available.duration_s
 
-    def _clip(self, item: Json, place: str, at_s: Fraction, length_s: Fraction, window: Window, layer: int) -> None:
+    def _clip(self, item: Json, place: OtioPlace, length_s: Fraction) -> None:
         if schema(item) not in ("Clip", "Stack", "Track", "Timeline"):
-            self._edit.warn(f"{place}: unknown kind {clean(schema(item))[:60]!r}, taken as a clip without media")
-        begin_s, end_s = window.span(at_s, at_s + length_s)
-        source = clip_source(item, place)
-        retime = retime_of(item, place, self._edit, source.rate or self._edit.rate)
-        self._item_markers(item, place, at_s, length_s, window, retime.speed)
+            self._draft.warn(f"{place.name}: unknown kind {clean(schema(item))[:60]!r}, taken as a clip without media")
+        begin_s, end_s = place.window.span(place.at_s, place.at_s + length_s)
+        source = clip_source(item, place.name)
+        retime = retime_of(item, place.name, self._draft, source.rate or self._draft.rate)
+        self._item_markers(item, place, length_s, retime.speed)
         if length_s <= 0 or end_s <= begin_s or source.invisible:
             return
-        first_s = source.first_s(length_s, retime) + (window.own(begin_s) - at_s) * retime.speed
-        speed = retime.speed * window.scale
-        self._edit.add(self._piece(source, begin_s, end_s, first_s, speed, layer), source.unsure)
-
-    def _piece(
-        self, source: ClipSource, begin_s: Fraction, end_s: Fraction, first_s: Fraction, speed: Fraction, layer: int
-    ) -> Piece:
-        media, online = source.locate(self._media)
-        if online and media and source.available is None and source.kind == "file":
-            first_s -= origin_s(media, first_s, counts_timecode=False)
-        return Piece(
-            start_frame=to_frame(begin_s, self._edit.rate),
-            end_frame=to_frame(end_s, self._edit.rate),
-            layer=layer,
-            opaque=source.opaque(media if online else None),
-            media=media,
-            media_online=online,
+        first_s = source.first_s(length_s, retime) + (place.window.own(begin_s) - place.at_s) * retime.speed
+        media = source.locate(self._media)
+        if media.online and media.path and source.available is None and source.kind == "file":
+            first_s -= origin_s(media.path, first_s, counts_timecode=False)
+        piece = Piece(
+            start_frame=to_frame(begin_s, self._draft.rate),
+            end_frame=to_frame(end_s, self._draft.rate),
+            layer=place.layer,
+            opaque=source.opaque(media),
+            media=media.path,
+            media_online=media.online,
             source_start_s=first_s,
-            speed=speed,
+            speed=retime.speed * place.window.scale,
             name=clean(source.name),
             take=source.take,
         )
+        self._draft.add(piece, source.maybe_title)
 
-    def _transition(self, item: Json, place: str, at_s: Fraction, window: Window, layer: int) -> None:
-        before_s, _ = time_s(item.get("in_offset"), f"{place}, in offset")
-        after_s, _ = time_s(item.get("out_offset"), f"{place}, out offset")
+    def _transition(self, item: Json, place: OtioPlace) -> None:
+        """A transition lies over the edit point at ``place``."""
+        before_s, _ = time_s(item.get("in_offset"), f"{place.name}, in offset")
+        after_s, _ = time_s(item.get("out_offset"), f"{place.name}, out offset")
         if before_s < 0 or after_s < 0:
-            raise InputError(f"{place}: a transition cannot have a negative offset")
+            raise InputError(f"{place.name}: a transition cannot have a negative offset")
+        window = place.window
         if item.get("enabled") is False or not window.scale:
             return
-        edge_s = window.root(at_s)
+        edge_s = window.root(place.at_s)
         if not window.begin_s <= edge_s <= window.end_s:
             return
-        start_s, end_s = window.span(at_s - before_s, at_s + after_s)
-        rate = self._edit.rate
+        span_s = window.span(place.at_s - before_s, place.at_s + after_s)
         kind = transition_kind(text_of(item.get("transition_type")), text_of(item.get("name")))
-        self._edit.blends.append(
-            Blend(to_frame(edge_s, rate), to_frame(start_s, rate), to_frame(end_s, rate), layer, kind)
-        )
+        self._draft.blends.append(self._draft.blend(edge_s, span_s, place.layer, kind))
 
-    def _item_markers(
-        self, item: Json, place: str, at_s: Fraction, length_s: Fraction, window: Window, speed: Fraction
-    ) -> None:
+    def _item_markers(self, item: Json, place: OtioPlace, length_s: Fraction, speed: Fraction = Fraction(1)) -> None:
         if list_of(item.get("markers")):
-            source = time_range(item.get("source_range"), place)
+            source = time_range(item.get("source_range"), place.name)
             if source is None and schema(item) == "Clip":
-                source = clip_source(item, place).available
-            own = source or TimeRange(Fraction(0), length_s, self._edit.rate)
-            ItemMarkers(self._edit, place).collect(item, own, at_s, length_s, window, speed)
-
-
-def _everything(outer: TimeRange | None) -> Window:
-    """The window of the timeline itself."""
-    far_s = Fraction(10**9)
-    start_s = outer.start_s if outer else Fraction(0)
-    return Window(Fraction(0), start_s, Fraction(1), Fraction(0), outer.duration_s if outer else far_s)
+                source = clip_source(item, place.name).available
+            own = source or TimeRange(Fraction(0), length_s, self._draft.rate)
+            marked = MarkedItem(place.name, own, place.at_s, length_s, place.window, speed)
+            place_item_markers(item, marked, self._draft)
 
 
 def _title(word: str, index: int, item: object) -> str:
@@ -300,6 +260,7 @@ def _title(word: str, index: int, item: object) -> str:
 
 
 def _count_clips(item: object, depth: int = 0) -> int:
+    """How many clips an item holds, itself included."""
     if depth > MAX_DEPTH:
         return 0
     if schema(item) == "Clip":
