@@ -144,13 +144,12 @@ def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOn
         return ()
     from v2m_bridge.cli.terminal import print_warnings, shown_progress
     from v2m_bridge.footage.measure import MeasureOptions, measure
-    from v2m_bridge.timeline.hits import MotionOnset
 
     with shown_progress({"footage": 1.0}, quiet=quiet) as progress:
         features = measure(timeline, MeasureOptions(clip=False), progress)
     if not quiet:
         print_warnings(features.warnings)
-    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
+    return features.onsets
 
 
 def _refuse_other_pictures(path: Path | None) -> None:

@@ -15,7 +15,7 @@ from v2m_bridge.edits.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUF
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.files.staging import staged
 from v2m_bridge.footage.bare_video import read_video
-from v2m_bridge.footage.clip.seeing import Eye
+from v2m_bridge.footage.clip.batcher import LazyClip
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.video.thumbnails import shot_thumbnails
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
@@ -72,7 +72,7 @@ class Engine:
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
     _aligner: AlignmentNetwork | None = field(default=None, repr=False)
-    _eye: Eye | None = field(default=None, repr=False)
+    _clip: LazyClip | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
         """The chord network, loaded at the first call."""
@@ -107,10 +107,10 @@ class Engine:
         Raises:
             CheckpointError: ``clip_weights`` was given but does not exist.
         """
-        eye = Eye.find(None, self.clip_weights, "auto")
-        if eye is None or self._eye is None or eye.identity != self._eye.identity:
-            self._eye = eye
-        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights, eye=self._eye)
+        clip = LazyClip.find(None, self.clip_weights, "auto")
+        if clip is None or self._clip is None or clip.identity != self._clip.identity:
+            self._clip = clip
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights, lazy_clip=self._clip)
 
 
 def read_source(
@@ -209,7 +209,7 @@ def fit_options(options: ScoreOptions, direction: Direction) -> FitOptions:
 
 
 def _movements(features: FootageFeatures) -> tuple[MotionOnset, ...]:
-    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
+    return features.onsets
 
 
 def check_options(options: ScoreOptions) -> None:

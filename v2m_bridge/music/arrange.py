@@ -11,7 +11,7 @@ from v2m_bridge.music.bass_line import BassMoment, bass_line
 from v2m_bridge.music.chords import ChordEvent
 from v2m_bridge.music.dynamics import DynamicsCurve
 from v2m_bridge.music.emotions import Character, character, parse_emotion
-from v2m_bridge.music.instruments import DEFAULT_PRESET, PRESET_OF_MOOD, PRESETS, Chair, Role, parse_preset
+from v2m_bridge.music.instruments import DEFAULT_PRESET, PRESET_OF_MOOD, PRESETS, PresetPart, Role, parse_preset
 from v2m_bridge.music.keys import Key
 from v2m_bridge.music.parts import (
     bass_notes,
@@ -91,34 +91,38 @@ def preset_name(options: ArrangeOptions) -> str:
     return DEFAULT_PRESET
 
 
-def _write(plan: Plan, preset: dict[Role, Chair], colour: Character, options: ArrangeOptions) -> list[Part]:
+def _write(plan: Plan, preset: dict[Role, PresetPart], colour: Character, options: ArrangeOptions) -> list[Part]:
     line = _bass(plan, preset[Role.BASS])
     levels = figure_levels(plan)
     parts: list[Part] = []
     for role in Role:
-        chair = preset[role]
+        preset_part = preset[role]
         if role not in options.parts:
             continue
         controls: list[Control] = []
         match role:
             case Role.CHORDS:
-                notes = held_voices(plan, _voicings(plan, line, chair, CHORD_VOICES, colour), chair, colour.boost)
+                notes = held_voices(
+                    plan, _voicings(plan, line, preset_part, CHORD_VOICES, colour), preset_part, colour.boost
+                )
             case Role.BASS:
-                notes = bass_notes(plan, line, chair, colour.boost, levels)
+                notes = bass_notes(plan, line, preset_part, colour.boost, levels)
             case Role.FIGURE:
-                notes = figure_notes(plan, chair, colour, levels, Random(options.seed))
+                notes = figure_notes(plan, preset_part, colour, levels, Random(options.seed))
             case Role.SWELL:
-                notes = held_voices(plan, _voicings(plan, line, chair, SWELL_VOICES, colour), chair, colour.boost)
+                notes = held_voices(
+                    plan, _voicings(plan, line, preset_part, SWELL_VOICES, colour), preset_part, colour.boost
+                )
             case Role.HITS:
-                notes = hit_notes(plan, line, chair, colour.boost)
-        if notes and not chair.sound.decays and role is not Role.FIGURE:
+                notes = hit_notes(plan, line, preset_part, colour.boost)
+        if notes and not preset_part.sound.decays and role is not Role.FIGURE:
             controls = expression_controls(plan, with_modulation=role is Role.SWELL)
         if notes or role is not Role.HITS:
-            parts.append(_part(role, chair, notes, controls))
+            parts.append(_part(role, preset_part, notes, controls))
     return parts
 
 
-def _bass(plan: Plan, chair: Chair) -> tuple[int | None, ...]:
+def _bass(plan: Plan, preset_part: PresetPart) -> tuple[int | None, ...]:
     last = len(plan.spans) - 1
     moments = [
         BassMoment(
@@ -128,15 +132,15 @@ def _bass(plan: Plan, chair: Chair) -> tuple[int | None, ...]:
         )
         for index, span in enumerate(plan.spans)
     ]
-    return bass_line(moments, *chair.register)
+    return bass_line(moments, *preset_part.register)
 
 
 def _voicings(
-    plan: Plan, line: Sequence[int | None], chair: Chair, voices: int, colour: Character
+    plan: Plan, line: Sequence[int | None], preset_part: PresetPart, voices: int, colour: Character
 ) -> tuple[Voicing, ...]:
     """Voice every span; louder moments and brighter moods lie higher."""
-    lowest, highest = chair.register
-    style = VoicingStyle(voices, lowest, highest, chair.spread)
+    lowest, highest = preset_part.register
+    style = VoicingStyle(voices, lowest, highest, preset_part.spread)
     moments = []
     for span, bass in zip(plan.spans, line, strict=True):
         lift = colour.register + 5.0 * (plan.curve.smooth_share(span.start_beat) - 0.6)
@@ -145,12 +149,12 @@ def _voicings(
     return voice_chords(moments, style)
 
 
-def _part(role: Role, chair: Chair, notes: Sequence[Note], controls: Sequence[Control]) -> Part:
+def _part(role: Role, preset_part: PresetPart, notes: Sequence[Note], controls: Sequence[Control]) -> Part:
     return Part(
-        name=f"{role.value.capitalize()}: {chair.sound.name}",
+        name=f"{role.value.capitalize()}: {preset_part.sound.name}",
         role=role.value,
         channel=list(Role).index(role),
-        program=chair.sound.program,
+        program=preset_part.sound.program,
         notes=tuple(_without_overlaps(notes)),
         controls=tuple(controls),
     )

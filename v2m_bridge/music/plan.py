@@ -19,7 +19,7 @@ BREATH_S = 0.3
 
 
 @dataclass(frozen=True)
-class Span:
+class ChordSpan:
     """A chord that holds over ``[start_beat, end_beat)``; equal neighbours are one span."""
 
     chord: Chord
@@ -44,7 +44,7 @@ class Plan:
         closing_beat: from here on the last chord is only held.
     """
 
-    spans: tuple[Span, ...]
+    spans: tuple[ChordSpan, ...]
     bars: tuple[Bar, ...]
     cells: tuple[Cell, ...]
     curve: DynamicsCurve
@@ -57,7 +57,7 @@ class Plan:
     moving: tuple[float, ...] = ()
     _starts: tuple[float, ...] = field(default=(), repr=False)
 
-    def span_at(self, beat: float) -> Span | None:
+    def span_at(self, beat: float) -> ChordSpan | None:
         """The harmony at ``beat``; None outside and over N."""
         index = bisect_right(self._starts, beat + _NEAR) - 1
         if index < 0 or beat >= self.spans[index].end_beat - _NEAR:
@@ -144,9 +144,9 @@ def make_plan(
     )
 
 
-def _merge(chords: Sequence[ChordEvent], end_beat: float) -> tuple[Span, ...]:
+def _merge(chords: Sequence[ChordEvent], end_beat: float) -> tuple[ChordSpan, ...]:
     """Chords inside the picture in order, gaps as N, equal neighbours joined."""
-    spans: list[Span] = []
+    spans: list[ChordSpan] = []
     at = 0.0
     for event in sorted(chords, key=lambda c: c.start_beat):
         start, end = max(0.0, event.start_beat), min(event.end_beat, end_beat)
@@ -155,18 +155,18 @@ def _merge(chords: Sequence[ChordEvent], end_beat: float) -> tuple[Span, ...]:
         if end <= start + _NEAR:
             continue
         if start > at + _NEAR:
-            spans.append(Span(NO_CHORD, at, start))
+            spans.append(ChordSpan(NO_CHORD, at, start))
         if spans and spans[-1].chord == event.chord:
-            spans[-1] = Span(event.chord, spans[-1].start_beat, end)
+            spans[-1] = ChordSpan(event.chord, spans[-1].start_beat, end)
         else:
-            spans.append(Span(event.chord, start, end))
+            spans.append(ChordSpan(event.chord, start, end))
         at = end
     if spans and end_beat - spans[-1].end_beat < 1e-3:
-        spans[-1] = Span(spans[-1].chord, spans[-1].start_beat, end_beat)
+        spans[-1] = ChordSpan(spans[-1].chord, spans[-1].start_beat, end_beat)
     return tuple(spans)
 
 
-def _closing(spans: Sequence[Span], bars: Sequence[Bar], tempo: TempoMap, end_beat: float) -> float:
+def _closing(spans: Sequence[ChordSpan], bars: Sequence[Bar], tempo: TempoMap, end_beat: float) -> float:
     """Start of the held ending: the last downbeat or chord change that leaves it 1.5 s, at most half the piece."""
     latest = tempo.beat_at(max(0.0, tempo.seconds_at(end_beat) - 1.5))
     points = [b.start_beat for b in bars] + [s.start_beat for s in spans]

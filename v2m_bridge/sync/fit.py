@@ -22,7 +22,7 @@ from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
 from v2m_bridge.sync.solver.anchors import START, Anchor, Grid, tempo_points
 from v2m_bridge.sync.solver.lead import origin_of, with_lead_in
-from v2m_bridge.sync.solver.limits import Limits, check_options, limits_of
+from v2m_bridge.sync.solver.limits import TempoLimits, check_options, limits_of
 from v2m_bridge.sync.solver.search import search_knots
 from v2m_bridge.sync.solver.smooth import add_bar_lines, smooth, turns_to_bar_lines
 from v2m_bridge.timeline.hits import Hit
@@ -74,7 +74,7 @@ def fit_tempo(hits: Sequence[Hit], duration_frames: int, rate: Fraction, options
 
 
 def _planned(
-    hits: Sequence[Hit], duration_s: Fraction, rate: Fraction, options: FitOptions, limits: Limits
+    hits: Sequence[Hit], duration_s: Fraction, rate: Fraction, options: FitOptions, limits: TempoLimits
 ) -> tuple[list[Anchor], list[int]]:
     """Anchors and bar lines from beat 0 at 0 seconds."""
     origin = origin_of([hit for hit in hits if hit.seconds > limits.tolerance_s], limits)
@@ -89,7 +89,7 @@ def _planned(
     return with_lead_in(anchors, bars, origin, limits) if lead_in else (anchors, bars)
 
 
-def _anchors(hits: Sequence[Hit], limits: Limits, lead_in: bool) -> list[Anchor]:
+def _anchors(hits: Sequence[Hit], limits: TempoLimits, lead_in: bool) -> list[Anchor]:
     """The start, or after a lead-in the first hit, and every landed hit, with the search's times."""
     later = [hit for hit in hits if lead_in or hit.seconds > limits.tolerance_s]
     if not later:
@@ -118,7 +118,7 @@ def _pull(hit: Hit) -> float:
     return MUST_PULL if hit.must else HIT_PULL
 
 
-def _steady(hits: Sequence[Hit], limits: Limits, spread: float, lead_in: bool) -> list[Anchor]:
+def _steady(hits: Sequence[Hit], limits: TempoLimits, spread: float, lead_in: bool) -> list[Anchor]:
     """One constant tempo that lands all of few hits (the best one if only a constant tempo is allowed), or nothing."""
     if not limits.constant and len(hits) > STEADY_HITS:
         return []
@@ -139,7 +139,7 @@ def _steady(hits: Sequence[Hit], limits: Limits, spread: float, lead_in: bool) -
     return []
 
 
-def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: Limits) -> list[Anchor]:
+def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: TempoLimits) -> list[Anchor]:
     """Hits that nobody planned but that fall on the grid are held there from now on."""
     grid = Grid(anchors, 30 / limits.eighth_s)
     beats = [anchor.beat for anchor in anchors]
@@ -181,7 +181,7 @@ def _described(
     rate: Fraction,
     end_beat: float,
     options: FitOptions,
-    limits: Limits,
+    limits: TempoLimits,
 ) -> Fit:
     """The finished fit: landings with reasons, figures, warnings."""
     plain = land_hits(hits, tempo_map, [float(b) for b in bars], rate, options.tolerance_frames, options.eighths)

@@ -9,13 +9,15 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.sync.model import Landing, Lands
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.limits import TempoLimits
 from v2m_bridge.sync.solver.search import SHORTEST_BAR
 
 TOO_CLOSE = "too close"
 
 
-def explain(landings: Sequence[Landing], limits: Limits, rate: Fraction) -> tuple[tuple[Landing, ...], tuple[str, ...]]:
+def explain(
+    landings: Sequence[Landing], limits: TempoLimits, rate: Fraction
+) -> tuple[tuple[Landing, ...], tuple[str, ...]]:
     """Give every miss and every must-hit off the downbeat its reason; the warnings say it in whole sentences."""
     landed = [index for index, x in enumerate(landings) if x.lands is not Lands.MISS]
     downbeat_musts = [index for index, x in enumerate(landings) if x.hit.must and x.lands is Lands.DOWNBEAT]
@@ -43,7 +45,7 @@ def _article(lands: Lands) -> str:
 
 
 def _must_reason(
-    landings: Sequence[Landing], index: int, downbeats: Sequence[int], limits: Limits, rate: Fraction
+    landings: Sequence[Landing], index: int, downbeats: Sequence[int], limits: TempoLimits, rate: Fraction
 ) -> str:
     hit = landings[index].hit
     shortest = SHORTEST_BAR * limits.low_s - 2 * limits.tolerance_s
@@ -72,7 +74,9 @@ def _must_reason(
     )
 
 
-def _miss_reason(landings: Sequence[Landing], index: int, landed: Sequence[int], limits: Limits, rate: Fraction) -> str:
+def _miss_reason(
+    landings: Sequence[Landing], index: int, landed: Sequence[int], limits: TempoLimits, rate: Fraction
+) -> str:
     hit = landings[index].hit
     unit_s = limits.low_s if limits.eighths else 2 * limits.low_s
     unit = "an eighth" if limits.eighths else "a beat"
@@ -93,12 +97,12 @@ def _miss_reason(landings: Sequence[Landing], index: int, landed: Sequence[int],
     return f"out of reach: {ways} from {name} (allowed {30 / limits.high_s:.1f} to {30 / limits.low_s:.1f})"
 
 
-def _pace(limits: Limits) -> str:
+def _pace(limits: TempoLimits) -> str:
     step = limits.max_ratio - 1
     return f"in steps of {step:.0%}" if step > 0.0005 else "at one tempo"
 
 
-def _within_limits(eighths: int, gap_s: float, limits: Limits) -> bool:
+def _within_limits(eighths: int, gap_s: float, limits: TempoLimits) -> bool:
     """Whether so many eighths fill the gap at an allowed tempo, both of its ends moved as far as is allowed."""
     slack_s = 2 * limits.tolerance_s
     return (gap_s - slack_s) / eighths <= limits.high_s and (gap_s + slack_s) / eighths >= limits.low_s

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from v2m_bridge.errors import SetupError
-from v2m_bridge.footage.video.trace import Float32Array, Trace, UInt8Array
+from v2m_bridge.footage.video.trace import Float32Array, PictureTrace, UInt8Array
 
 if TYPE_CHECKING:
     from scenedetect import AdaptiveDetector
@@ -96,7 +96,7 @@ class CutFinder:
         self._index += 1
 
 
-def hard_cuts(proposals: Sequence[int], trace: Trace, rate: Fraction) -> list[int]:
+def hard_cuts(proposals: Sequence[int], trace: PictureTrace, rate: Fraction) -> list[int]:
     """Indices into ``trace`` of the first pictures of new shots, in order."""
     if trace.length < 2:
         return []
@@ -115,7 +115,7 @@ def hard_cuts(proposals: Sequence[int], trace: Trace, rate: Fraction) -> list[in
     return [int(index) for index in np.flatnonzero(stands_out) if judge.is_cut(int(index))]
 
 
-def thumb_jumps(trace: Trace) -> Float32Array:
+def thumb_jumps(trace: PictureTrace) -> Float32Array:
     """[N] mean absolute difference of each thumbnail to the one before, 0..255; 0 first."""
     jumps = np.zeros(trace.length, np.float32)
     for start in range(0, trace.length, 4096):  # in pieces, or a feature film would need a gigabyte
@@ -125,7 +125,7 @@ def thumb_jumps(trace: Trace) -> Float32Array:
     return jumps
 
 
-def _dimness(trace: Trace) -> Float32Array:
+def _dimness(trace: PictureTrace) -> Float32Array:
     """[N] 1 for a picture of usual brightness, less for a dark one next to a dark one: its jumps are smaller."""
     bright = trace.brightness
     lighter = np.maximum(bright, np.concatenate([bright[:1], bright[:-1]]))
@@ -141,7 +141,7 @@ def _largest_neighbour(jumps: Float32Array) -> Float32Array:
 class _Judge:
     """Looks at the pictures around a jump."""
 
-    def __init__(self, trace: Trace, flash_frames: int) -> None:
+    def __init__(self, trace: PictureTrace, flash_frames: int) -> None:
         self._thumbs, self._flash_frames = trace.thumbs, flash_frames
 
     def is_cut(self, index: int) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.footage.cuts.hard import changed_share, is_one_sided, same_but_brightness, thumb_jumps
-from v2m_bridge.footage.video.trace import THUMB_SHAPE, Float32Array, Trace
+from v2m_bridge.footage.video.trace import THUMB_SHAPE, Float32Array, PictureTrace
 from v2m_bridge.timeline.model import Cut, CutKind
 
 DARK, SHOULDER = 20.0, 2.5
@@ -51,7 +51,7 @@ DISSOLVE_CALM = 0.5
 """Change per picture before and after, relative to the change during, at most."""
 
 
-def soft_cuts(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
+def soft_cuts(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     """Fades and dissolves, in indices of ``trace``, none of them across a hard cut or across each other.
 
     The cut of a fade is its darkest (lightest) moment, or where the picture comes back from black; that of a dissolve
@@ -76,7 +76,7 @@ def _overlap(a: Cut, b: Cut) -> bool:
 # ------------------------------------------------------------------------------------------------------------ fades
 
 
-def _fades(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
+def _fades(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     brightness = trace.brightness
     found: list[Cut] = []
     for level in (brightness, 255 - brightness):
@@ -94,7 +94,7 @@ def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _fade_at(
-    trace: Trace, level: Float32Array, start: int, end: int, hard: Sequence[int], rate: Fraction
+    trace: PictureTrace, level: Float32Array, start: int, end: int, hard: Sequence[int], rate: Fraction
 ) -> Cut | None:
     """The fade whose dark run is ``[start, end)``, if it is one."""
     longest = round(LONGEST_FADE_S * float(rate))
@@ -135,7 +135,7 @@ def _climb(level: Float32Array, index: int, step: int, longest: int) -> int:
 # -------------------------------------------------------------------------------------------------------- dissolves
 
 
-def _dissolves(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
+def _dissolves(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     jumps = thumb_jumps(trace)
     total = np.concatenate(([0.0], np.cumsum(jumps, dtype=np.float64)))
     candidates: list[tuple[float, int, int]] = []
@@ -153,7 +153,7 @@ def _dissolves(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     return chosen
 
 
-def _worth_looking(trace: Trace, total: npt.NDArray[np.float64], length: int) -> list[int]:
+def _worth_looking(trace: PictureTrace, total: npt.NDArray[np.float64], length: int) -> list[int]:
     """Starts of windows that change much more than the stretches of half their length beside them."""
     beside = max(2, length // 2)
     starts = np.arange(beside + 1, trace.length - length - beside - 1)
@@ -166,7 +166,7 @@ def _worth_looking(trace: Trace, total: npt.NDArray[np.float64], length: int) ->
     return [int(start) for start in starts[mask]]
 
 
-def _mixture(trace: Trace, start: int, length: int) -> float | None:
+def _mixture(trace: PictureTrace, start: int, length: int) -> float | None:
     """How badly the pictures of the window are mixtures of its ends (0 perfectly), or None when they are not."""
     half = (length + 1) // 2
     ends = trace.thumbs[[start - 1, start - 1 + half, start + length]]

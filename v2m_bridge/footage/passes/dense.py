@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.footage.model import DENSE_RATE, DENSE_SIZE, BoolArray, FloatArray
-from v2m_bridge.footage.passes.reading import Take
+from v2m_bridge.footage.passes.reading import SourceTake
 from v2m_bridge.footage.passes.take_meter import change_on_timeline, shown_pictures
-from v2m_bridge.footage.video.trace import Trace, UInt8Array
+from v2m_bridge.footage.video.trace import PictureTrace, UInt8Array
 from v2m_bridge.timeline.model import Timeline
 
 NOVELTY_SLOTS = DENSE_RATE
@@ -32,7 +32,7 @@ class DenseMeter:
         self._looks: UInt8Array = np.zeros((self._slots, 9 * 16 * 3), np.uint8)
         self._looked = np.zeros(self._slots, np.bool_)
 
-    def add(self, take: Take, trace: Trace) -> None:
+    def add(self, take: SourceTake, trace: PictureTrace) -> None:
         """What one take shows, from the series of its file."""
         if not trace.length:
             return

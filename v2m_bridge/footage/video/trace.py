@@ -31,7 +31,7 @@ Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Trace:
+class PictureTrace:
     """Series of the N pictures of one range, in order of presentation.
 
     Attributes:
@@ -90,7 +90,7 @@ def pixels(frame: av.VideoFrame) -> UInt8Array:
 
 
 class TraceRecorder:
-    """Collects a :class:`Trace` picture by picture."""
+    """Collects a :class:`PictureTrace` picture by picture."""
 
     def __init__(self) -> None:
         self._seconds = array.array("d")
@@ -111,9 +111,9 @@ class TraceRecorder:
         """Nothing follows for now: free the pictures that are held for what moves in them."""
         self._meter.pause()
 
-    def finish(self) -> Trace:
+    def finish(self) -> PictureTrace:
         """Everything taken so far."""
-        return Trace(
+        return PictureTrace(
             np.array(self._seconds, np.float64),
             np.array(self._change, np.float32),
             np.frombuffer(bytes(self._thumbs), np.uint8).reshape(-1, *THUMB_SHAPE),

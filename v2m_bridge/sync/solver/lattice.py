@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.sync.solver.limits import STEP_LINEAR, STEP_SQUARE, Limits
+from v2m_bridge.sync.solver.limits import STEP_LINEAR, STEP_SQUARE, TempoLimits
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class Ways:
 class Lattice:
     """Bins of log eighth length, levels of slack, places in the bar; a state's key numbers all three."""
 
-    def __init__(self, limits: Limits, effort: Effort) -> None:
+    def __init__(self, limits: TempoLimits, effort: Effort) -> None:
         self.limits, self.effort = limits, effort
         levels = effort.slack_levels
         self.low = math.log(limits.low_s / limits.eighth_s)

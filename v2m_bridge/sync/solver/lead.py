@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.sync.solver.anchors import START, Anchor, bpm_between
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.limits import TempoLimits
 from v2m_bridge.sync.solver.smooth import AUDIBLE_STEP, smooth
 from v2m_bridge.timeline.hits import Hit
 
@@ -28,7 +28,7 @@ REQUEST_PULL = 0.5
 """How much the distance from the requested tempo counts against the step into the first hit."""
 
 
-def lead_in_s(limits: Limits) -> float:
+def lead_in_s(limits: TempoLimits) -> float:
     """From this time on a first hit has a lead-in; infinite where the tempo may not change.
 
     Long enough that between the tempi that may come before any tempo there is a whole number of beats.
@@ -39,13 +39,13 @@ def lead_in_s(limits: Limits) -> float:
     return max(SHORTEST_LEAD, 2.2 / (1 - 1 / ratio)) * limits.high_s + limits.tolerance_s
 
 
-def origin_of(hits: Sequence[Hit], limits: Limits) -> Fraction:
+def origin_of(hits: Sequence[Hit], limits: TempoLimits) -> Fraction:
     """The time from which the map is made: that of the first of ``hits`` after a lead-in, else 0."""
     return hits[0].seconds if hits and float(hits[0].seconds) >= lead_in_s(limits) else Fraction(0)
 
 
 def with_lead_in(
-    anchors: Sequence[Anchor], bars: Sequence[int], origin: Fraction, limits: Limits
+    anchors: Sequence[Anchor], bars: Sequence[int], origin: Fraction, limits: TempoLimits
 ) -> tuple[list[Anchor], list[int]]:
     """Put the lead-in before a map that was made from its first hit on.
 
@@ -71,7 +71,7 @@ def with_lead_in(
     return _relayed(moved, lead_bars, limits), [*lead_bars, *(bar + later for bar in bars)]
 
 
-def _lead_beats(first_s: float, beats_after: float, after_bpm: float | None, limits: Limits) -> int:
+def _lead_beats(first_s: float, beats_after: float, after_bpm: float | None, limits: TempoLimits) -> int:
     """Beats before the first bar line: so many that the lead-in has nearly the tempo that follows.
 
     Args:
@@ -95,7 +95,7 @@ def _lead_beats(first_s: float, beats_after: float, after_bpm: float | None, lim
     return min(range(fewest, most + 1), key=cost)
 
 
-def _relayed(anchors: list[Anchor], lead_bars: Sequence[int], limits: Limits) -> list[Anchor]:
+def _relayed(anchors: list[Anchor], lead_bars: Sequence[int], limits: TempoLimits) -> list[Anchor]:
     """The start before ``anchors``, and where the step into the first of them is audible, bar lines that spread it."""
     first = anchors[0]
     lead_bpm = bpm_between(START, first)

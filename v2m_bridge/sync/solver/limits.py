@@ -22,7 +22,7 @@ SMALLEST_STEP = 1e-3
 
 
 @dataclass(frozen=True)
-class Limits:
+class TempoLimits:
     """The hard constraints.
 
     Attributes:
@@ -48,11 +48,11 @@ class Limits:
         return self.max_ratio - 1 < SMALLEST_STEP or self.high_s / self.low_s - 1 < SMALLEST_STEP
 
 
-def limits_of(bpm: float, rate: Fraction, options: FitOptions) -> Limits:
+def limits_of(bpm: float, rate: Fraction, options: FitOptions) -> TempoLimits:
     """The constraints at a requested tempo."""
     eighth_s = 30 / bpm
     full_step = STEP_LINEAR + STEP_SQUARE
-    return Limits(
+    return TempoLimits(
         eighth_s=eighth_s,
         low_s=eighth_s / (1 + options.tempo_range),
         high_s=eighth_s / (1 - options.tempo_range),

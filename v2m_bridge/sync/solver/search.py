@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from v2m_bridge.sync.solver.lattice import PHASES, Effort, FloatArray, IntArray, Lattice, Ways, turn_after
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.limits import TempoLimits
 
 SHORTEST_BAR = 4
 """Eighths in the shortest bar."""
@@ -114,7 +114,7 @@ def search_knots(
     times_s: Sequence[float],
     weights: Sequence[float],
     musts: Sequence[bool],
-    limits: Limits,
+    limits: TempoLimits,
     effort: Effort = Effort(),
     lead_in: bool = False,
 ) -> list[Knot]:
@@ -238,7 +238,7 @@ class _Search:
         return (best * len(lattice.slack) + level) * PHASES + phase
 
 
-def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: Limits) -> list[bool]:
+def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: TempoLimits) -> list[bool]:
     """For each node whether it lies between two close must-hits: no beam there, for the later one may win."""
     near_s = CONTESTED * limits.high_s
     contested = [False] * len(at_s)
@@ -257,7 +257,7 @@ def _start_node(lattice: Lattice) -> _Node:
     return _Node(reach, reach.max(axis=2), best=0.0)
 
 
-def _landing_value(weight: float, must: bool, crowded: bool, limits: Limits) -> _Value:
+def _landing_value(weight: float, must: bool, crowded: bool, limits: TempoLimits) -> _Value:
     """What landing is worth; a ``crowded`` must-hit may not be a bar line one beat after another one."""
     worth = np.full(PHASES, weight * limits.hit_value)
     worth[1::2] -= weight * OFF_BEAT

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.sync.solver.anchors import Anchor, bpm_between
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.limits import TempoLimits
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ class _Wishes:
 
 
 def smooth(
-    anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
+    anchors: Sequence[Anchor], limits: TempoLimits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
 ) -> list[Anchor]:
     """Move each anchor inside its tolerance to make the squared tempo steps, and its pull, as small as possible.
 
@@ -78,7 +78,7 @@ def smooth(
 
 
 def _best_moves(
-    at: npt.NDArray[np.int64], beats_s: FloatArray, eighths: FloatArray, wishes: _Wishes, limits: Limits
+    at: npt.NDArray[np.int64], beats_s: FloatArray, eighths: FloatArray, wishes: _Wishes, limits: TempoLimits
 ) -> FloatArray:
     """[len(at)] seconds by which the beats ``at`` should move, all else fixed."""
     ratio = limits.max_ratio
@@ -133,7 +133,7 @@ def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor
     return sorted([*anchors, *relays], key=lambda anchor: anchor.beat)
 
 
-def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: Limits) -> list[Anchor]:
+def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: TempoLimits) -> list[Anchor]:
     """Move tempo changes that serve no hit to the nearest bar line where the limits allow it, else to a whole beat."""
     moved = list(anchors)
     for index in range(1, len(moved) - 1):
@@ -152,7 +152,7 @@ def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: L
     return moved
 
 
-def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limits) -> float | None:
+def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: TempoLimits) -> float | None:
     """When the turn ``around[index]`` could fall if it stood on ``beat``, or None where the limits forbid it."""
     here, after = around[index - 1], around[index + 1]
     first, second, ratio = 2 * (beat - here.beat), 2 * (after.beat - beat), limits.max_ratio
@@ -174,7 +174,7 @@ def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limi
     return min(max(straight, earliest), latest) if earliest <= latest else None
 
 
-def _eighth_range(neighbour_s: float | None, limits: Limits) -> tuple[float, float]:
+def _eighth_range(neighbour_s: float | None, limits: TempoLimits) -> tuple[float, float]:
     """Lengths of an eighth that may stand beside ``neighbour_s``."""
     if neighbour_s is None:
         return limits.low_s, limits.high_s
