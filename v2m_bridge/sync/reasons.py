@@ -1,4 +1,4 @@
-"""Why a hit was lost, in words a composer can act on."""
+"""Why a hit does not land, in words that a composer can act on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOO_CLOSE = "too close"
 def explain(
     landings: Sequence[Landing], limits: TempoLimits, rate: Fraction
 ) -> tuple[tuple[Landing, ...], tuple[str, ...]]:
-    """Give every miss and every must-hit off the downbeat its reason; the warnings say it in whole sentences."""
+    """The landings with a reason for every miss and every must-hit off the downbeat, and warnings that say so."""
     landed = [index for index, x in enumerate(landings) if x.lands is not Lands.MISS]
     downbeat_musts = [index for index, x in enumerate(landings) if x.hit.must and x.lands is Lands.DOWNBEAT]
     explained: list[Landing] = []
@@ -98,18 +98,22 @@ def _miss_reason(
 
 
 def _pace(limits: TempoLimits) -> str:
+    """How the tempo may change, in words."""
     step = limits.max_ratio - 1
     return f"in steps of {step:.0%}" if step > 0.0005 else "at one tempo"
 
 
 def _within_limits(eighths: int, gap_s: float, limits: TempoLimits) -> bool:
-    """Whether so many eighths fill the gap at an allowed tempo, both of its ends moved as far as is allowed."""
+    """Whether so many eighths can fill the gap at an allowed tempo when both ends move within their tolerance."""
     slack_s = 2 * limits.tolerance_s
     return (gap_s - slack_s) / eighths <= limits.high_s and (gap_s + slack_s) / eighths >= limits.low_s
 
 
 def _neighbours(index: int, candidates: Sequence[int]) -> list[tuple[str, int]]:
-    """The nearest candidates after and before ``index``; -1 stands for the start of the piece."""
+    """The nearest candidates on both sides of ``index``, each with the word for where ``index`` lies from it.
+
+    -1 stands for the start of the piece.
+    """
     at = bisect_left(candidates, index)
     after = bisect_right(candidates, index)
     return [
@@ -119,6 +123,7 @@ def _neighbours(index: int, candidates: Sequence[int]) -> list[tuple[str, int]]:
 
 
 def _frames(seconds: float, rate: Fraction) -> str:
+    """``"12 frames"``, ``"1.5 frames"``."""
     frames = seconds * float(rate)
     text = f"{frames:.0f}" if abs(frames - round(frames)) < 0.05 else f"{frames:.1f}"
     return f"{text} frame{'' if text == '1' else 's'}"

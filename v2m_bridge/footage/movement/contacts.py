@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.video import movement as rows_of
+from v2m_bridge.footage.video.movement import AREA, CENTRE, CHANGE, JUMP
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -138,7 +138,7 @@ class JumpRule:
     strength: float = 0.8
 
 
-LINE, BOUNCE, STOP, SWING, JUMP = LineRule(), BounceRule(), StopRule(), SwingRule(), JumpRule()
+LINE_RULE, BOUNCE_RULE, STOP_RULE, SWING_RULE, JUMP_RULE = LineRule(), BounceRule(), StopRule(), SwingRule(), JumpRule()
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ def find_contacts(movement: npt.NDArray[np.float32], fps: float) -> list[Contact
     if len(movement) < 2 * LEAST_SIDE + 1:
         return []
     rows = np.asarray(movement, np.float64)
-    seen = (rows[:, rows_of.AREA] >= LEAST_AREA) & (rows[:, rows_of.AREA] <= MOST_AREA)
-    path = _along(np.where(seen[:, None], rows[:, rows_of.CENTRE], np.nan))
+    seen = (rows[:, AREA] >= LEAST_AREA) & (rows[:, AREA] <= MOST_AREA)
+    path = _along(np.where(seen[:, None], rows[:, CENTRE], np.nan))
     speed = _speeds(path)
     top = np.maximum(_running_max(speed, max(side, round(AROUND_S * fps))), 1e-9)
     bounces: list[Contact] = []
@@ -218,7 +218,7 @@ def _along(path: Float64Array) -> Float64Array:
     _, size, axes = np.linalg.svd(seen - middle, full_matrices=False)
     along = (path - middle) @ axes[0]
     way, reach = np.nansum(np.abs(np.diff(along))), np.nanmax(along) - np.nanmin(along)
-    if size[1] > LINE.width * size[0] or way < LINE.way * reach:
+    if size[1] > LINE_RULE.width * size[0] or way < LINE_RULE.way * reach:
         return path
     return np.asarray(middle + along[:, None] * axes[0])
 
@@ -230,7 +230,7 @@ def _is_narrow(path: Float64Array, at: float, side: int) -> bool:
 
 
 def _speeds(path: Float64Array) -> Float64Array:
-    """[N] speed at each picture in heights a picture: the mean of the steps before and after; 0 where nothing is seen."""
+    """[N] speed at each picture in heights a picture: the mean of the steps before and after it; 0 if unknown."""
     step = np.linalg.norm(np.diff(path, axis=0), axis=1)
     both = np.stack([np.append(step, np.nan), np.insert(step, 0, np.nan)])
     there = ~np.isnan(both)
@@ -294,19 +294,19 @@ def _bounces(angles: _Angles, top: Float64Array, side: int, count: int) -> list[
     slower, faster = np.minimum(before, after), np.maximum(before, after)
     turned = (np.nan_to_num(angles.before) * np.nan_to_num(angles.after)).sum(
         axis=1
-    ) <= BOUNCE.turn_cosine * before * after
+    ) <= BOUNCE_RULE.turn_cosine * before * after
     sharp = (
         (reach >= LEAST_CHANGE)
-        & (angles.rough <= BOUNCE.residual * reach)
-        & (angles.rough <= BOUNCE.better * angles.smooth)
-        & (change >= BOUNCE.least_change * top)
-        & (turned | (slower <= BOUNCE.still * faster))
-        & (faster >= BOUNCE.fast * top)
+        & (angles.rough <= BOUNCE_RULE.residual * reach)
+        & (angles.rough <= BOUNCE_RULE.better * angles.smooth)
+        & (change >= BOUNCE_RULE.least_change * top)
+        & (turned | (slower <= BOUNCE_RULE.still * faster))
+        & (faster >= BOUNCE_RULE.fast * top)
     )
     gain = np.subtract(angles.smooth, angles.rough, out=np.zeros(count), where=sharp)
     best = sharp & (gain >= _running_max(gain, side // 2))
     return [
-        Contact(float(angles.at[k]), float(min(1.0, change[k] / top[k] / BOUNCE.full_strength)))
+        Contact(float(angles.at[k]), float(min(1.0, change[k] / top[k] / BOUNCE_RULE.full_strength)))
         for k in np.flatnonzero(best).tolist()
     ]
 
@@ -315,13 +315,13 @@ def _stops(path: Float64Array, top: Float64Array, side: int) -> list[Contact]:
     """Stops by :class:`StopRule`; ``top`` [N] is the largest speed around each picture."""
     step = np.insert(np.linalg.norm(np.diff(path, axis=0), axis=1), 0, np.nan)
     found = []
-    for k in range(2, len(path) - STOP.rest_pictures):
-        last, after = step[k], step[k + 2 : k + 2 + STOP.rest_pictures]
-        is_fast = last * side >= LEAST_CHANGE and last >= STOP.fast * top[k]
-        is_moving = is_fast and step[k + 1] <= last <= STOP.sudden * step[k - 1]
-        has_full_speed = last >= STOP.not_slowed * step[max(1, k - 3) : k].max()  # False for NaN: nothing is seen
-        if is_moving and has_full_speed and after.max() <= STOP.rest_step * last:
-            found.append(Contact(k + float(step[k + 1] / last), STOP.strength))
+    for k in range(2, len(path) - STOP_RULE.rest_pictures):
+        last, after = step[k], step[k + 2 : k + 2 + STOP_RULE.rest_pictures]
+        is_fast = last * side >= LEAST_CHANGE and last >= STOP_RULE.fast * top[k]
+        is_moving = is_fast and step[k + 1] <= last <= STOP_RULE.sudden * step[k - 1]
+        has_full_speed = last >= STOP_RULE.not_slowed * step[max(1, k - 3) : k].max()  # False for NaN: nothing is seen
+        if is_moving and has_full_speed and after.max() <= STOP_RULE.rest_step * last:
+            found.append(Contact(k + float(step[k + 1] / last), STOP_RULE.strength))
     return found
 
 
@@ -340,12 +340,12 @@ def _swings(
     for n, here in enumerate(turns):
         ways = [turns[m] - here for m in (n - 1, n + 1) if 0 <= m < len(turns)]
         if here not in sharp and ways and all(_is_arch(speed, here, way) for way in ways):
-            found.append(Contact(here, SWING.strength))
+            found.append(Contact(here, SWING_RULE.strength))
     return found
 
 
 def _velocities(path: Float64Array, half: int) -> Float64Array:
-    """[N, 2] velocity in heights a picture: the slope of the places up to ``half`` pictures away; NaN if one is missing."""
+    """[N, 2] velocity in heights a picture: the slope of the places up to ``half`` pictures away; NaN if unknown."""
     result = np.full(path.shape, np.nan)
     times = np.arange(-half, half + 1)
     windows = np.lib.stride_tricks.sliding_window_view(path, 2 * half + 1, axis=0)
@@ -360,14 +360,14 @@ def _rests(path: Float64Array, velocity: Float64Array, top: Float64Array, side: 
     for k in range(side, len(path) - side):
         before, after = path[k] - path[k - side], path[k + side] - path[k]
         there, back = float(np.linalg.norm(before)), float(np.linalg.norm(after))
-        if not min(there, back) >= LEAST_CHANGE / 4 or before @ after > SWING.back_cosine * there * back:  # or NaN
+        if not min(there, back) >= LEAST_CHANGE / 4 or before @ after > SWING_RULE.back_cosine * there * back:  # or NaN
             continue
         steps = np.linalg.norm(np.diff(path[k - side : k + side + 1], axis=0), axis=1)
-        if steps[:side].max() > SWING.one_step * there or steps[side:].max() > SWING.one_step * back:
+        if steps[:side].max() > SWING_RULE.one_step * there or steps[side:].max() > SWING_RULE.one_step * back:
             continue  # the thing did not move: a new stretch began and its background was measured anew
         axis = (after - before) / np.linalg.norm(after - before)
         along = velocity[k - half : k + half + 1] @ axis
-        if np.isnan(along).any() or min(-along[0], along[-1]) < SWING.least_speed * top[k]:
+        if np.isnan(along).any() or min(-along[0], along[-1]) < SWING_RULE.least_speed * top[k]:
             continue
         slope, middle = np.polyfit(np.arange(-half, half + 1), along, 1)
         at = k - middle / slope
@@ -378,19 +378,19 @@ def _rests(path: Float64Array, velocity: Float64Array, top: Float64Array, side: 
 
 def _is_arch(speed: Float64Array, here: float, way: float) -> bool:
     """Whether the thing is fastest about half way to the next turn, which lies ``way`` pictures from ``here``."""
-    inner, outer = (speed[round(here + share * way)] for share in (SWING.inner, SWING.outer))
-    return bool(outer <= SWING.arch * inner)
+    inner, outer = (speed[round(here + share * way)] for share in (SWING_RULE.inner, SWING_RULE.outer))
+    return bool(outer <= SWING_RULE.arch * inner)
 
 
 def _jumps(rows: Float64Array) -> list[Contact]:
     """Jumps by :class:`JumpRule`: the thing is elsewhere from one picture to the next, at rest before and after."""
-    level, change = rows[:, rows_of.JUMP], rows[:, rows_of.CHANGE]
+    level, change = rows[:, JUMP], rows[:, CHANGE]
     found = []
-    least = max(JUMP.level, JUMP.ratio * float(np.median(level)))
-    for k in np.flatnonzero((level >= least) & (change >= JUMP.change) & (change <= MOST_AREA)).tolist():
-        around = [j for j in range(k - JUMP.around, k + JUMP.around + 1) if j != k and 0 < j < len(rows)]
-        if len(around) >= JUMP.around and change[k] >= JUMP.ratio * max(change[j] for j in around):
-            found.append(Contact(float(k), JUMP.strength))
+    least = max(JUMP_RULE.level, JUMP_RULE.ratio * float(np.median(level)))
+    for k in np.flatnonzero((level >= least) & (change >= JUMP_RULE.change) & (change <= MOST_AREA)).tolist():
+        around = [j for j in range(k - JUMP_RULE.around, k + JUMP_RULE.around + 1) if j != k and 0 < j < len(rows)]
+        if len(around) >= JUMP_RULE.around and change[k] >= JUMP_RULE.ratio * max(change[j] for j in around):
+            found.append(Contact(float(k), JUMP_RULE.strength))
     return found
 
 

@@ -25,7 +25,7 @@ ROWS = 80
 BOX = 3
 """Differences are averaged over so many pixels on a side."""
 NOISE_SPREADS, LEAST_DIFFERENCE = 6.0, 6.0
-"""A difference counts if it exceeds the median by so many times (median - lower quartile), and by so many grey levels."""
+"""A difference counts above median + first number * (median - lower quartile) + second number, in grey levels."""
 PEAK_SHARE = 0.25
 """It must also be this share of the largest difference: compression leaves traces around a thing."""
 JUMP_LEVELS, JUMP_RATIO = 12.0, 3.0
@@ -171,7 +171,7 @@ class MovementMeter:
         return min(backgrounds, key=lambda background: self._unsteadiness(samples, background))
 
     def _unsteadiness(self, samples: UInt8Array, background: UInt8Array) -> float:
-        """Relative spread of the size of what differs from a background; small for the right one: a thing keeps its size."""
+        """Relative spread of the size of what differs from a background; least for the right one."""
         differences = [self._difference(sample, background) for sample in samples]
         enough = max(LEAST_DIFFERENCE, float(np.median([d.max() for d in differences])) / 2)
         sizes = np.array([np.count_nonzero(difference > enough) for difference in differences])
@@ -210,7 +210,7 @@ class MovementMeter:
         return 100 * float(np.count_nonzero(difference > floor)) / difference.size, float(difference.max()) - floor
 
     def _thing(self, difference: UInt8Array, floor: float, scale: Float32Array) -> tuple[float, float, float, float]:
-        """Centre x and y, radius and area of what differs from the background; a place counts by how much it is covered."""
+        """Centre x and y, radius, area of what differs from the background, weighted by how much a place is covered."""
         cv2 = self._cv2
         level = max(floor, _noise(difference))
         _, clear = cv2.threshold(difference, round(level), 0, cv2.THRESH_TOZERO)
