@@ -66,7 +66,7 @@ def fit(
     from v2m_bridge.sync.document import fit_document
     from v2m_bridge.sync.model import FitOptions
     from v2m_bridge.sync.motion import fit_with_motion
-    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits, unmet_wishes
+    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits, unmatched_options
 
     hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight, motion_hits), spacing, cap)
     options = FitOptions(
@@ -91,7 +91,7 @@ def fit(
     from rich.console import Console
 
     _show(timeline, result, Console(), chosen=options.bpm is None)
-    unmet = unmet_wishes(timeline, hit_options)
+    unmet = unmatched_options(timeline, hit_options)
     print_warnings([*timeline.warnings, *unmet, *(_in_timecode(warning, timeline) for warning in result.warnings)])
 
 

@@ -19,7 +19,7 @@ from v2m_bridge.footage.clip.batcher import LazyClip
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.video.thumbnails import shot_thumbnails
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
-from v2m_bridge.music.arrangement import Accent, Arrangement
+from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest
 from v2m_bridge.music.emotions import parse_emotion
 from v2m_bridge.music.instruments import Role, parse_parts, parse_preset
 from v2m_bridge.music.keys import parse_key
@@ -38,7 +38,7 @@ from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
-from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits, unmet_wishes
+from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits, unmatched_options
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
     wishes = hit_options(options)
-    timeline = replace(timeline, warnings=(*timeline.warnings, *unmet_wishes(timeline, wishes)))
+    timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, wishes)))
     direction = direct(timeline, features, options)
     hits = find_hits(timeline, wishes, _movements(features))
     fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, fit_options(options, direction))
@@ -250,16 +250,16 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
     """Voice the harmony over the bars of the fit, with weight on the hits that land."""
     landed = [x for x in fit.landings if x.lands is not Lands.MISS]
     accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
-    return arrange(
-        harmony.chords,
-        tuple(fit.tempo_map.bars(fit.end_beat)),
-        harmony.dynamics,
-        accents,
-        direction.key,
-        arrange_options(options, direction.mood),
-        fit.end_beat,
-        fit.tempo_map,
+    request = ArrangeRequest(
+        chords=harmony.chords,
+        bars=tuple(fit.tempo_map.bars(fit.end_beat)),
+        dynamics=harmony.dynamics,
+        accents=accents,
+        key=direction.key,
+        end_beat=fit.end_beat,
+        tempo=fit.tempo_map,
     )
+    return arrange(request, arrange_options(options, direction.mood))
 
 
 def _write_illustrated_cuesheet(score: Score, path: Path) -> None:

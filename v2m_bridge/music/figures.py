@@ -1,6 +1,6 @@
-"""The moving figures: one table of patterns, written like a step sequencer, that a musician can extend.
+"""The moving figures: a table of patterns in the notation of a step sequencer, which a musician can extend.
 
-A pattern fills a cell of two or three beats; bars of any metre are filled with cells (4 = 2 + 2, 5 = 3 + 2).
+A pattern fills a cell of two or three beats, and cells fill bars of any metre (4 = 2 + 2, 5 = 3 + 2).
 ``tones`` has one word per step of ``unit`` beats:
 
     0 1 2 ..  chord tone, counted upwards from the figure's lowest one (for a triad 3 is 0 an octave higher)
@@ -8,8 +8,8 @@ A pattern fills a cell of two or three beats; bars of any metre are filled with 
     _         hold the previous note
     .         rest
 
-``answer`` is what every second cell of a bar plays; empty means the same again. For the bass families 0 is the
-bass note, 1 the chord's fifth above it and 2 the octave.
+Every second cell of a bar plays ``answer``, or the same again where that is empty. For the bass families 0 is the bass
+note, 1 the chord's fifth above it and 2 the octave.
 """
 
 from __future__ import annotations
@@ -44,15 +44,17 @@ class FigureRow:
 
     @property
     def steps(self) -> tuple[PatternStep, ...]:
+        """The notes of the pattern."""
         return read_pattern(self.tones, self.unit, self.beats)
 
     @property
     def answer_steps(self) -> tuple[PatternStep, ...]:
+        """The notes of every second cell."""
         return read_pattern(self.answer, self.unit, self.beats) if self.answer else self.steps
 
 
 LEVEL_NOTES_PER_BEAT = {1: 0.5, 2: 1.0, 3: 1.5, 4: 2.0, 5: 3.0, 6: 4.0}
-"""Nominal notes per beat; level 0 rests. Every row keeps to its level within a third."""
+"""Level -> nominal notes per beat; level 0 rests. Every row has that number within a third."""
 
 _T = 1 / 3  # a triplet eighth
 
@@ -132,8 +134,8 @@ FIGURES: tuple[FigureRow, ...] = (
     FigureRow("bass drive", 5, 2, 0.5, "0! 0 0 0", "0 0 1 0"),
     FigureRow("bass drive", 5, 3, 0.5, "0! 0 0 0 1 0"),
 )
-"""Every figure. Figure families have a row for each level and for cells of 2 and 3 beats; a bass family may skip
-levels: below its first level the bass is held, between two levels the lower one plays."""
+"""Every figure. Figure families have a row for each level and for cells of 2 and 3 beats. A bass family may skip levels:
+below its first level the bass is held, and a level that it skips plays the next lower one."""
 
 
 def read_pattern(tones: str, unit: float, beats: float) -> tuple[PatternStep, ...]:
@@ -172,10 +174,9 @@ def pattern(family: str, level: int, beats: int, answer: bool) -> tuple[PatternS
 
 
 def choose_level(notes_per_second: float, beats_per_second: float, before: int | None = None) -> int:
-    """Level whose notes per second come nearest in ratio to the wanted ones; 0 rests below half of level 1.
+    """The level whose notes a second are nearest in ratio to the wanted ones; 0 (rest) below half of level 1.
 
-    A level already playing is kept while the wish stays within a tenth of the border, so that the figure does
-    not flicker.
+    The level ``before`` is kept unless another one is nearer by more than a tenth, so that the figure changes seldom.
     """
     rates = {level: rate * beats_per_second for level, rate in LEVEL_NOTES_PER_BEAT.items()}
     if notes_per_second < rates[1] / 2:
@@ -193,7 +194,7 @@ def choose_level(notes_per_second: float, beats_per_second: float, before: int |
 
 @dataclass(frozen=True)
 class Cell:
-    """A span that one pattern fills: ``beats`` is 2 or 3, ``length`` shorter where the bar or film ends early."""
+    """A span that one pattern fills: ``beats`` is 2 or 3; ``length`` is less where the bar or the film ends early."""
 
     start_beat: float
     beats: int
@@ -202,14 +203,16 @@ class Cell:
 
 
 def cells_of_bar(start_beat: float, length_beats: float, landmarks: Sequence[float], end_beat: float) -> list[Cell]:
-    """Fill a bar with cells of two and three beats, threes where they start on more of the ``landmarks``.
+    """Fill a bar with cells of two and three beats, so that they start on as many ``landmarks`` as possible.
 
     Args:
         landmarks: beats of accents and chord changes.
-        end_beat: nothing lies after it.
+        end_beat: where the film ends; no cell goes beyond it.
     """
     stop = min(start_beat + length_beats, end_beat)
-    lengths = min(_groupings(length_beats), key=lambda g: (-_starts_on(g, start_beat, landmarks), g != sorted(g), g))
+    lengths = min(
+        _groupings(length_beats), key=lambda g: (-_count_starts_on(g, start_beat, landmarks), g != sorted(g), g)
+    )
     cells: list[Cell] = []
     at = start_beat
     for index, beats in enumerate(lengths):
@@ -220,7 +223,7 @@ def cells_of_bar(start_beat: float, length_beats: float, landmarks: Sequence[flo
 
 
 def _groupings(length_beats: float) -> list[list[int]]:
-    """Every way to fill the bar: all twos, with one three anywhere when its whole beats are odd."""
+    """Every way to fill the bar: all twos, with one three at any place if the number of whole beats is odd."""
     whole = int(length_beats + 1e-9)
     if whole % 2 == 0 or whole == 1:
         twos = [2] * (whole // 2)
@@ -230,6 +233,6 @@ def _groupings(length_beats: float) -> list[list[int]]:
     return [[*twos[:i], 3, *twos[i:], *rest] for i in range(len(twos) + 1)]
 
 
-def _starts_on(lengths: Sequence[int], start_beat: float, landmarks: Sequence[float]) -> int:
+def _count_starts_on(lengths: Sequence[int], start_beat: float, landmarks: Sequence[float]) -> int:
     starts = {start_beat + sum(lengths[:i]) for i in range(1, len(lengths))}
     return sum(1 for mark in landmarks if any(abs(mark - s) < 1e-6 for s in starts))

@@ -9,7 +9,7 @@ from v2m_bridge.errors import InputError
 
 
 class Role(StrEnum):
-    """What a part does; the order is that of the tracks and of the MIDI channels."""
+    """What a part does; tracks and MIDI channels are in this order."""
 
     CHORDS = "chords"
     BASS = "bass"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class Spread(StrEnum):
-    """How wide a chord is voiced: within an octave, with the second voice from the top dropped, or open."""
+    """How wide a chord is voiced: within an octave, with the second voice from the top an octave lower, or open."""
 
     CLOSE = "close"
     DROP2 = "drop2"
@@ -28,9 +28,12 @@ class Spread(StrEnum):
 
 @dataclass(frozen=True)
 class Instrument:
-    """A General MIDI sound: ``lowest``..``highest`` is what the real instrument (or section) plays, sounding pitch.
+    """A General MIDI sound.
 
-    ``decays`` when a held note dies away, so that long chords have to be struck again.
+    Attributes:
+        program: General MIDI program, counted from 0.
+        lowest, highest: range of the real instrument (or section) in sounding MIDI pitches.
+        decays: whether a held note dies away, so that long chords have to be struck again.
     """
 
     name: str
@@ -65,7 +68,7 @@ INSTRUMENTS: dict[str, Instrument] = {
     "polysynth": Instrument("Polysynth", 90, 24, 96),
     "taiko": Instrument("Taiko", 116, 36, 60, decays=True),
 }
-"""General MIDI programs are counted from 0. Ranges: Adler, The Study of Orchestration (sounding)."""
+"""Name -> instrument. Ranges: Adler, The Study of Orchestration (sounding)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class PresetPart:
     Attributes:
         register: lowest and highest pitch written, inside the instrument's range.
         spread: voicing of chords, unused for single lines.
-        families: figures that suit (rows of ``music.figures``), for bass and figure.
+        families: families of ``music.figures`` that it may play; for bass and figure.
         boost: added to every velocity.
     """
 
@@ -87,6 +90,7 @@ class PresetPart:
 
     @property
     def sound(self) -> Instrument:
+        """The instrument."""
         return INSTRUMENTS[self.instrument]
 
 
@@ -153,7 +157,7 @@ PRESETS: dict[str, Preset] = {
         Role.HITS: PresetPart("taiko", (36, 55)),
     },
 }
-"""What plays which part. A new preset needs nothing but a row here."""
+"""Preset -> role -> instrument and register. A new preset needs only an entry here."""
 
 PRESET_OF_MOOD: dict[str, str] = {
     "exciting": "action",
@@ -163,7 +167,7 @@ PRESET_OF_MOOD: dict[str, str] = {
     "relaxing": "warm",
     "neutral": "orchestra",
 }
-"""Emotion -> preset, used when ``--preset`` is not given and affect is not 0."""
+"""Emotion -> preset; it counts when ``--preset`` is not given and affect is not 0."""
 
 DEFAULT_PRESET = "orchestra"
 

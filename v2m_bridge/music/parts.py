@@ -1,4 +1,4 @@
-"""The parts, each written into the common plan: held chords, bass, moving figure, swell, hits."""
+"""Writes each part into the common plan: held chords, bass, moving figure, swell, hits."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from v2m_bridge.music.plan import ChordSpan, Plan
 from v2m_bridge.music.voicing import Voicing
 
 STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 12.0, 4.0, 3.0
-"""Velocity added on a must-hit, on any other landed hit, on an accented step of a pattern."""
+"""Velocity added on a strong hit, on any other landed hit, and on an accented step of a pattern."""
 
 LONGEST_TIE_BEATS = 16.0
+"""Common tones are tied into notes of at most so many beats."""
 _CONTROL_STEP_BEATS = 0.5
 _EXPRESSION, _MODULATION = 11, 1
 _CRESCENDO_BEATS = 4.0
@@ -29,7 +30,7 @@ _SHORTEST_BEATS = 0.1
 
 @dataclass(frozen=True)
 class Segment:
-    """Part of a span between two moments where a chord may be struck; ``struck`` when it must be."""
+    """Part of a chord span; ``struck`` says whether the chord must be struck again at its start."""
 
     span_index: int
     start_beat: float
@@ -38,7 +39,7 @@ class Segment:
 
 
 def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
-    """Spans cut at strong hits and, for instruments that die away, at bar lines; the last one rings to the end."""
+    """The chord spans, divided at strong hits and (with ``every_bar``) at bar lines; the last rings to the end."""
     bar_starts = {bar.start_beat for bar in plan.bars} if every_bar else set()
     inner = sorted({*plan.strong, *bar_starts})
     for index, span in enumerate(plan.spans):
@@ -53,7 +54,7 @@ def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
 
 
 def held_voices(plan: Plan, voicings: Sequence[Voicing], preset_part: PresetPart, boost: float) -> list[Note]:
-    """Every voice holds its tone; common tones are tied unless a hit strikes the chord again."""
+    """Held chords: every voice holds its tone, and common tones are tied unless a hit strikes the chord again."""
     notes: list[Note] = []
     sounding: dict[int, _Held] = {}
 
@@ -97,7 +98,7 @@ def _ties(held: _Held, pitch: int, segment: Segment) -> bool:
 
 @dataclass(frozen=True)
 class UnpitchedNote:
-    """A note of a line before it has a pitch."""
+    """A note of a line before its pitch is chosen; ``tone`` is the step of the pattern that plays it."""
 
     beat: float
     tone: int
@@ -108,7 +109,7 @@ class UnpitchedNote:
 def bass_notes(
     plan: Plan, line: Sequence[int | None], preset_part: PresetPart, boost: float, levels: Sequence[Sequence[int]]
 ) -> list[Note]:
-    """The bass line, held or in the preset's pattern; an octave is added on strong hits where it exists."""
+    """The bass line, held or in the preset's pattern; strong hits add the octave where the register allows it."""
     onsets = _bass_onsets(plan, preset_part, levels)
     notes: list[Note] = []
     bass_of = {span.start_beat: pitch for span, pitch in zip(plan.spans, line, strict=True)}
@@ -130,8 +131,10 @@ def bass_notes(
 
 
 def _bass_onsets(plan: Plan, preset_part: PresetPart, levels: Sequence[Sequence[int]]) -> list[UnpitchedNote]:
-    """Held notes at every chord and strong hit, the family's pattern where its level is reached, and a held note
-    again where the pattern stops."""
+    """Held notes at every chord and strong hit; where the level of the family is reached, its pattern instead.
+
+    A held note follows where the pattern stops.
+    """
     held = [
         UnpitchedNote(s.start_beat, 0, s.end_beat - s.start_beat, True)
         for s in segments(plan, preset_part.sound.decays)
@@ -150,7 +153,10 @@ def _bass_onsets(plan: Plan, preset_part: PresetPart, levels: Sequence[Sequence[
 
 
 def _bass_tone(chord: Chord, pitch: int, tone: int, register: tuple[int, int]) -> int:
-    """0 the bass note, 1 the chord's fifth above it, 2 the octave; the bass note where these leave the register."""
+    """Pitch of a tone of a bass pattern: 0 the bass note, 1 the chord's fifth above it, 2 the octave.
+
+    A tone above the register becomes the bass note.
+    """
     if tone == 0:
         return pitch
     wanted = (
@@ -166,7 +172,7 @@ def _next_above(pitch: int, pitch_class: int) -> int:
 
 
 def figure_levels(plan: Plan) -> tuple[tuple[int, ...], ...]:
-    """Level 0..6 of every beat of every cell, from the predicted density over it and the tempo in force."""
+    """Level 0..6 of every beat of every cell, from the predicted density and the tempo at that beat."""
     levels: list[tuple[int, ...]] = []
     before: int | None = None
     for cell in plan.cells:
@@ -185,8 +191,8 @@ def figure_levels(plan: Plan) -> tuple[tuple[int, ...], ...]:
 def figure_notes(
     plan: Plan, preset_part: PresetPart, character: Character, levels: Sequence[Sequence[int]], rng: Random
 ) -> list[Note]:
-    """The moving figure: patterns of the level in force on a ladder of chord tones that is led like a voice."""
-    ladders = _ladders(plan.spans, preset_part.register, character.register)
+    """The moving figure: patterns of each beat's level, on chord tones that move smoothly from chord to chord."""
+    tones_of_span = _chord_tones(plan.spans, preset_part.register, character.register)
     onsets: list[UnpitchedNote] = []
     for cell, level, family in zip(plan.cells, levels, _families(plan, preset_part, rng), strict=True):
         onsets += _cell_onsets(cell, family, level)
@@ -205,13 +211,13 @@ def figure_notes(
         stop = plan.breathing_end(onset.beat, min(onset.beat + length, limit, _span_end(plan, span)))
         extra = preset_part.boost + character.boost + _hit_extra(plan, onset.beat) + (STEP_EXTRA if onset.accent else 0)
         extra += ACCENT_EXTRA if plan.is_moving(onset.beat) else 0.0
-        pitch = _rung(ladders[span.start_beat], onset.tone, len(span.chord.pitch_classes))
+        pitch = _pitch_of_tone(tones_of_span[span.start_beat], onset.tone, len(span.chord.pitch_classes))
         notes.append(Note(onset.beat, stop - onset.beat, pitch, velocity(plan.curve.loudness_at(onset.beat), extra)))
     return [n for n in notes if n.length_beats >= _SHORTEST_BEATS / 2]
 
 
 def _cell_onsets(cell: Cell, family: str, levels: Sequence[int]) -> list[UnpitchedNote]:
-    """Every beat takes its notes from the family's row for that beat's level, so that the contour goes on."""
+    """Notes of a cell; every beat takes its own from the family's row for that beat's level, at the same place."""
     answer = cell.index_in_bar % 2 == 1
     return [
         UnpitchedNote(
@@ -224,7 +230,7 @@ def _cell_onsets(cell: Cell, family: str, levels: Sequence[int]) -> list[Unpitch
 
 
 def _families(plan: Plan, preset_part: PresetPart, rng: Random) -> list[str]:
-    """Family of every cell; it changes at strong hits and every eight bars, never twice the same in a row."""
+    """Family of every cell; at strong hits and after eight bars another one follows."""
     current = rng.choice(preset_part.families)
     chosen: list[str] = []
     last_change = 0
@@ -241,7 +247,7 @@ def _families(plan: Plan, preset_part: PresetPart, rng: Random) -> list[str]:
 
 
 def _closing_onsets(plan: Plan) -> list[UnpitchedNote]:
-    """The figure's last word: the chord is rolled upwards in eighths and held."""
+    """The end of the figure: the chord is rolled upwards in eighths and held."""
     room = plan.end_beat - plan.closing_beat
     if room <= _SHORTEST_BEATS:
         return []
@@ -251,27 +257,28 @@ def _closing_onsets(plan: Plan) -> list[UnpitchedNote]:
     return [UnpitchedNote(b, t, n, i == 0) for i, (b, t, n) in enumerate(zip(starts, rolled, lengths, strict=True))]
 
 
-def _ladders(spans: Sequence[ChordSpan], register: tuple[int, int], shift: float) -> dict[float, tuple[int, ...]]:
-    """For every span its chord tones upwards from one near the ladder before, so that the figure moves by steps."""
+def _chord_tones(spans: Sequence[ChordSpan], register: tuple[int, int], shift: float) -> dict[float, tuple[int, ...]]:
+    """Start of every span -> its chord tones upwards, from one near the lowest tone of the span before."""
     lowest, highest = register
     home = min(max(lowest + 4 + shift, lowest + 1), highest - 14)
     at = home
-    ladders: dict[float, tuple[int, ...]] = {}
+    tones_of_span: dict[float, tuple[int, ...]] = {}
     for span in spans:
         if span.chord.root is None:
             continue
         tones = [p for p in range(lowest, highest + 1) if p % 12 in span.chord.pitch_classes]
         low_tones = [p for p in tones if p <= lowest + 14] or tones
         start = min(low_tones, key=lambda p: (abs(p - at) + 0.4 * abs(p - home), p))
-        ladders[span.start_beat] = tuple(p for p in tones if p >= start)
+        tones_of_span[span.start_beat] = tuple(p for p in tones if p >= start)
         at = start
-    return ladders
+    return tones_of_span
 
 
-def _rung(ladder: Sequence[int], tone: int, tones_per_octave: int) -> int:
-    while tone >= len(ladder):
+def _pitch_of_tone(tones: Sequence[int], tone: int, tones_per_octave: int) -> int:
+    """Pitch of a tone of a pattern, an octave lower where the register ends."""
+    while tone >= len(tones):
         tone -= tones_per_octave
-    return ladder[max(0, tone)]
+    return tones[max(0, tone)]
 
 
 def hit_notes(plan: Plan, line: Sequence[int | None], preset_part: PresetPart, boost: float) -> list[Note]:
@@ -292,7 +299,7 @@ def hit_notes(plan: Plan, line: Sequence[int | None], preset_part: PresetPart, b
 
 
 def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
-    """CC11 (and CC1) drawn from loudness: a smooth curve, a crescendo into every strong hit, a fade in the tail."""
+    """CC11 (and CC1) from the loudness, with a crescendo into every strong hit and a fade in the tail."""
     controls: list[Control] = []
     last: dict[int, int] = {}
     steps = int(plan.last_beat / _CONTROL_STEP_BEATS) + 1
@@ -325,7 +332,7 @@ def _tail_fade(plan: Plan, beat: float) -> float:
 
 
 def _merged(firm: Sequence[UnpitchedNote], loose: Sequence[UnpitchedNote]) -> list[UnpitchedNote]:
-    """All of ``firm`` and those of ``loose`` that start elsewhere, in order."""
+    """All notes of ``firm``, and those of ``loose`` that start at other beats, in order."""
     taken = {round(o.beat, 3) for o in firm}
     return sorted([*firm, *(o for o in loose if round(o.beat, 3) not in taken)], key=lambda o: o.beat)
 

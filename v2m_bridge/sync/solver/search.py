@@ -2,8 +2,8 @@
 
 A node is the start of the film or a hit that lands. A state of a node has three parts: the slack (how far the beat
 lies from the picture, in a few levels inside the tolerance), the place in a 4/4 bar, and the tempo of the segment that
-led to the node (in bins of log tempo). A transition from node to node has a number of eighths and one tempo, or two tempi
-where a hit would be lost otherwise.
+led to the node (in bins of log tempo). A transition from node to node has a number of eighths and one tempo, or two
+tempi where a hit would be lost otherwise.
 
 Which earlier hits are tried as predecessors depends on their distance in time, not on the number of hits in between.
 So a path stays possible when hits are added, and more hits never reduce the weight landed. Work is linear in the number
