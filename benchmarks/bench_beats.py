@@ -25,10 +25,10 @@ from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.movement.onsets import contacts_of_take
 from v2m_bridge.footage.passes.dense import DenseMeter
-from v2m_bridge.footage.passes.reading import Take
+from v2m_bridge.footage.passes.reading import SourceTake
 from v2m_bridge.footage.video.movement import MovementMeter
 from v2m_bridge.footage.video.source import VideoSource
-from v2m_bridge.footage.video.trace import Reducer, Trace, UInt8Array
+from v2m_bridge.footage.video.trace import PictureTrace, Reducer, UInt8Array
 from v2m_bridge.timeline.model import Timeline
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
@@ -95,14 +95,14 @@ def follow(pictures: list[UInt8Array]) -> None:
 def ten_minutes() -> None:
     """Dense features and contacts from the series of a film of ten minutes."""
     rng, frames = np.random.default_rng(0), FILM_S * int(RATE)
-    trace = Trace(
+    trace = PictureTrace(
         np.arange(frames) / float(RATE),
         rng.random(frames, np.float32) * 9,
         rng.integers(0, 255, (frames, 9, 16, 3), np.uint8),
         rng.random((frames, 6), np.float32),
     )
     timeline = Timeline("ten minutes", RATE, 0, frames, (), ())
-    take = Take(0, frames, "film", 0.0, 1.0)
+    take = SourceTake(0, frames, "film", 0.0, 1.0)
     meter = DenseMeter(timeline)
     meter.add(take, trace)
     meter.finish()

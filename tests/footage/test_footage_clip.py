@@ -14,6 +14,7 @@ from footage_makers import numbered_film
 from v2m_bridge.demo.synthesis import DEFAULT_SHOTS, draw_film
 from v2m_bridge.errors import CheckpointError, SetupError
 from v2m_bridge.footage.clip import encoder as clip_module
+from v2m_bridge.footage.clip.batcher import ClipBatcher, LazyClip
 from v2m_bridge.footage.clip.encoder import (
     HUB_FILES,
     PIXEL_DEVIATION,
@@ -24,7 +25,6 @@ from v2m_bridge.footage.clip.encoder import (
     load_encoder,
     pull_clip,
 )
-from v2m_bridge.footage.clip.seeing import Eye, Sight
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.passes.stills import STILL_SIZE, group_alike, still_of
 from v2m_bridge.music.emotions import EMOTIONS
@@ -135,10 +135,10 @@ def test_what_the_cache_remembers_is_not_looked_at_again(pictures: list[np.ndarr
     stills = [still_of(picture) for picture in pictures]
     encoder, cache = CountingEncoder(), FeatureCache(tmp_path)
     for expected in (9, 9):
-        sight = Sight(20, Eye(encoder.identity, lambda: encoder), cache)  # type: ignore[arg-type, return-value]
+        batcher = ClipBatcher(20, LazyClip(encoder.identity, lambda: encoder), cache)  # type: ignore[arg-type, return-value]
         for row, still in enumerate(stills):
-            sight.add(2 * row, still)
-        assert sight.finish().present.tolist() == [row % 2 == 0 and row < 18 for row in range(20)]
+            batcher.add(2 * row, still)
+        assert batcher.finish().present.tolist() == [row % 2 == 0 and row < 18 for row in range(20)]
         assert encoder.count == expected
 
 
@@ -251,7 +251,7 @@ def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"stand-in")
     encoder = CountingEncoder()
-    monkeypatch.setattr("v2m_bridge.footage.clip.seeing.load_encoder", lambda *_, **__: encoder)
+    monkeypatch.setattr("v2m_bridge.footage.clip.batcher.load_encoder", lambda *_, **__: encoder)
     passes: list[Path] = []
     run = film_module._FilmPass.run
 
@@ -270,7 +270,7 @@ def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
 
 def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from v2m_bridge.compose.pipeline import Engine
-    from v2m_bridge.footage.clip.encoder import seeing
+    from v2m_bridge.footage.clip import batcher
 
     loads: list[Path] = []
 
@@ -278,18 +278,18 @@ def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monk
         loads.append(weights)
         return encoder_of(small_clip())
 
-    monkeypatch.setattr(seeing, "load_encoder", load)
+    monkeypatch.setattr(batcher, "load_encoder", load)
     weights = tmp_path / "weights.safetensors"
     weights.write_bytes(b"one")
     engine = Engine(clip_weights=weights)
-    eyes = [engine.measure_options().eye for _ in range(3)]
+    kept = [engine.measure_options().lazy_clip for _ in range(3)]
     assert loads == []  # nothing is loaded before a film needs it
-    assert len({id(eye.encoder()) for eye in eyes if eye is not None}) == 1
+    assert len({id(clip.encoder()) for clip in kept if clip is not None}) == 1
     assert loads == [weights]
     weights.write_bytes(b"others")
-    changed = engine.measure_options().eye
+    changed = engine.measure_options().lazy_clip
     assert changed is not None
-    assert changed.encoder() is not eyes[0].encoder()  # type: ignore[union-attr]
+    assert changed.encoder() is not kept[0].encoder()  # type: ignore[union-attr]
     weights.unlink()
     with pytest.raises(CheckpointError):
         engine.measure_options()

@@ -15,7 +15,7 @@ from v2m_bridge.errors import SetupError
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.cuts.hard import CutFinder, hard_cuts
 from v2m_bridge.footage.cuts.transitions import soft_cuts
-from v2m_bridge.footage.video.trace import Reducer, Trace, TraceRecorder
+from v2m_bridge.footage.video.trace import PictureTrace, Reducer, TraceRecorder
 from v2m_bridge.timeline.model import Cut, CutKind
 
 RATE = Fraction(24)
@@ -28,7 +28,7 @@ def find_cuts(plan: list[ShotPlan], seed: int, size: tuple[int, int] = (320, 180
     return sorted([Cut(index) for index in hard] + soft_cuts(trace, hard, RATE), key=lambda cut: cut.frame)
 
 
-def trace_of(pictures) -> tuple[Trace, list[int]]:  # type: ignore[no-untyped-def]
+def trace_of(pictures) -> tuple[PictureTrace, list[int]]:  # type: ignore[no-untyped-def]
     recorder, finder, reducer = TraceRecorder(), CutFinder(RATE), Reducer()
     for number, picture in enumerate(pictures):
         small, thumb = reducer.reduce(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24"))

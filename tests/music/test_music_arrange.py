@@ -11,7 +11,7 @@ from random_music import Case, random_case
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.music.arrange import ArrangeOptions, arrange, preset_name
-from v2m_bridge.music.arrangement import Accent, Arrangement, DynamicsPoint, Note, Part
+from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest, DynamicsPoint, Note, Part
 from v2m_bridge.music.chords import NO_CHORD, ChordEvent
 from v2m_bridge.music.instruments import INSTRUMENTS, PRESETS, Role, parse_parts, parse_preset
 from v2m_bridge.music.keys import parse_key
@@ -31,7 +31,7 @@ def last_beat(case: Case) -> float:
     return case.tempo.beat_at(case.tempo.seconds_at(case.end_beat) + case.options.tail_s)
 
 
-def chair_of(case: Case, part: Part):
+def preset_part_of(case: Case, part: Part):
     return PRESETS[preset_name(case.options)][Role(part.role)]
 
 
@@ -54,7 +54,8 @@ def simple(
     tempo = TempoMap([TempoMap.constant(bpm).points[0]], metres)
     end = chords[-1].end_beat
     dynamics = [DynamicsPoint(c.start_beat, density, loudness) for c in chords]
-    return arrange(chords, list(tempo.bars(end)), dynamics, accents, C_MAJOR, options or ArrangeOptions(), end, tempo)
+    request = ArrangeRequest(chords, list(tempo.bars(end)), dynamics, accents, C_MAJOR, end, tempo)
+    return arrange(request, options or ArrangeOptions())
 
 
 def part(music: Arrangement, role: str) -> Part:
@@ -103,7 +104,7 @@ def test_every_sounding_note_of_every_part_belongs_to_its_chord(cases: list[Case
 def test_no_part_leaves_its_instrument(cases: list[Case]) -> None:
     for case in cases:
         for p in case.music.parts:
-            sound = chair_of(case, p).sound
+            sound = preset_part_of(case, p).sound
             assert p.program == sound.program
             assert all(sound.lowest <= n.pitch <= sound.highest for n in p.notes)
             assert all(1 <= n.velocity <= 127 and n.length_beats > 0.04 for n in p.notes)
@@ -130,11 +131,11 @@ def test_the_same_seed_gives_the_same_notes_and_another_seed_others() -> None:
     again = random_case(7)
     assert again.music == random_case(7).music
     others = []
+    request = ArrangeRequest(
+        again.chords, again.bars, again.dynamics, again.accents, C_MAJOR, again.end_beat, again.tempo
+    )
     for seed in range(4):
-        options = replace(again.options, seed=seed)
-        music = arrange(
-            again.chords, again.bars, again.dynamics, again.accents, C_MAJOR, options, again.end_beat, again.tempo
-        )
+        music = arrange(request, replace(again.options, seed=seed))
         others.append(part(music, "figure").notes)
         assert part(music, "chords").notes == again.part("chords").notes
     assert len(set(others)) > 1
@@ -218,7 +219,7 @@ def test_the_music_ends_on_the_last_frame_or_rings_for_the_tail() -> None:
 def test_silence_where_no_chord_is_asked_for() -> None:
     music = simple("C N.C. C")
     assert not [n for p in music.parts for n in p.notes if n.start_beat < 8.0 and n.end_beat > 4.0 + 1e-9]
-    nothing = arrange([ChordEvent(NO_CHORD, 0, 8)], [], [], [], C_MAJOR, ArrangeOptions(), 8.0)
+    nothing = arrange(ArrangeRequest([ChordEvent(NO_CHORD, 0, 8)], [], [], [], C_MAJOR, 8.0), ArrangeOptions())
     assert not any(p.notes for p in nothing.parts) and nothing.warnings == ("no chord sounds in C major",)
 
 
@@ -258,7 +259,7 @@ def test_parts_are_chosen_by_name() -> None:
         (lambda: simple("C", options=ArrangeOptions(mood="hungry")), "'hungry'"),
         (lambda: simple("C", options=ArrangeOptions(tail_s=-1.0)), "tail"),
         (lambda: simple("C", density=float("nan")), "dynamics"),
-        (lambda: arrange([], [], [], [], C_MAJOR, ArrangeOptions(), 0.0), "length"),
+        (lambda: arrange(ArrangeRequest([], [], [], [], C_MAJOR, 0.0), ArrangeOptions()), "length"),
     ],
 )
 def test_wrong_wishes_are_refused(call, words: str) -> None:
@@ -269,13 +270,16 @@ def test_wrong_wishes_are_refused(call, words: str) -> None:
 def test_overlapping_chords_are_refused() -> None:
     c, g = parse_primer("C G")
     with pytest.raises(InputError, match="G:maj at beat 1"):
-        arrange([ChordEvent(c, 0, 2), ChordEvent(g, 1, 3)], [], [], [], C_MAJOR, ArrangeOptions(), 3.0)
+        chords = [ChordEvent(c, 0, 2), ChordEvent(g, 1, 3)]
+        arrange(ArrangeRequest(chords, [], [], [], C_MAJOR, 3.0), ArrangeOptions())
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_registers_of_a_preset_lie_inside_its_instruments(name: str) -> None:
     for role in Role:
-        chair = PRESETS[name][role]
-        assert chair.instrument in INSTRUMENTS
-        assert chair.sound.lowest <= chair.register[0] < chair.register[1] <= chair.sound.highest
+        preset_part = PRESETS[name][role]
+        assert preset_part.instrument in INSTRUMENTS
+        assert (
+            preset_part.sound.lowest <= preset_part.register[0] < preset_part.register[1] <= preset_part.sound.highest
+        )
     assert PRESETS[name][Role.BASS].register[0] < PRESETS[name][Role.CHORDS].register[0]

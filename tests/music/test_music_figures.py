@@ -10,8 +10,8 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.music.figures import (
     FIGURES,
     LEVEL_NOTES_PER_BEAT,
-    Row,
-    Step,
+    FigureRow,
+    PatternStep,
     cells_of_bar,
     choose_level,
     pattern,
@@ -21,7 +21,7 @@ from v2m_bridge.music.instruments import PRESETS, Role
 
 
 @pytest.mark.parametrize("row", FIGURES, ids=lambda r: f"{r.family} {r.level} {r.beats}")
-def test_rows_fill_their_cell_and_keep_to_their_level(row: Row) -> None:
+def test_rows_fill_their_cell_and_keep_to_their_level(row: FigureRow) -> None:
     for steps in (row.steps, row.answer_steps):
         assert all(s.position >= 0 and s.position + s.length <= row.beats + 1e-9 for s in steps)
         assert all(a.position + a.length <= b.position + 1e-9 for a, b in itertools.pairwise(steps))
@@ -41,11 +41,11 @@ def test_presets_name_families_that_exist() -> None:
     known = {r.family for r in FIGURES} | {"bass held"}
     for preset in PRESETS.values():
         assert preset[Role.FIGURE].families
-        assert {f for chair in preset.values() for f in chair.families} <= known
+        assert {f for preset_part in preset.values() for f in preset_part.families} <= known
 
 
 def test_notation() -> None:
-    assert read_pattern("0! _ . 2", 0.5, 2) == (Step(0.0, 0, 1.0, True), Step(1.5, 2, 0.5, False))
+    assert read_pattern("0! _ . 2", 0.5, 2) == (PatternStep(0.0, 0, 1.0, True), PatternStep(1.5, 2, 0.5, False))
     for bad in ("0 1", "0 x 1 2", "_ 0 1 2", "0! . _ 1"):
         with pytest.raises(InputError):
             read_pattern(bad, 0.5, 2)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
-from v2m_bridge.music.arrangement import Accent, Arrangement, DynamicsPoint
+from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest, DynamicsPoint
 from v2m_bridge.music.chords import Chord, ChordEvent
 from v2m_bridge.music.keys import Key
 from v2m_bridge.timing.tempo import TempoMap
@@ -80,7 +80,8 @@ def played(song: Song, seed: int, bpm: float = 120.0) -> Arrangement:
     accents = [Accent(rng.randrange(int(end) * 2) / 2, rng.random() < 1 / 7) for _ in range(len(song.chord) // 4)]
     tempo = TempoMap.constant(bpm)
     bars = list(tempo.bars(end))
-    return arrange(chords, bars, dynamics, accents, Key(0, False), ArrangeOptions(seed=seed), end, tempo)
+    request = ArrangeRequest(chords, bars, dynamics, accents, Key(0, False), end, tempo)
+    return arrange(request, ArrangeOptions(seed=seed))
 
 
 def spearman(a: Floats, b: Floats) -> float:

@@ -10,7 +10,7 @@ import random
 from fractions import Fraction
 
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
-from v2m_bridge.music.arrangement import Accent, DynamicsPoint
+from v2m_bridge.music.arrangement import Accent, ArrangeRequest, DynamicsPoint
 from v2m_bridge.music.chords import ChordEvent
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.locks import parse_primer
@@ -77,9 +77,8 @@ def make_score(timeline: Timeline | None = None, options: ArrangeOptions | None 
         for n, s in enumerate(slots)
     ]
     accents = [Accent(x.beat, x.hit.must) for x in fit.landings if x.lands != "miss"]
-    music = arrange(
-        chords, list(fit.tempo_map.bars(fit.end_beat)), dynamics, accents, key, options, fit.end_beat, fit.tempo_map
-    )
+    bars = list(fit.tempo_map.bars(fit.end_beat))
+    music = arrange(ArrangeRequest(chords, bars, dynamics, accents, key, fit.end_beat, fit.tempo_map), options)
     rng = random.Random(1)
     footage = [
         SecondDocument(

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
-from v2m_bridge.music.arrangement import Accent, Arrangement, DynamicsPoint, Part
+from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest, DynamicsPoint, Part
 from v2m_bridge.music.chords import Chord, ChordEvent
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.music.instruments import PRESETS
@@ -70,5 +70,5 @@ def random_case(seed: int) -> Case:
         seed=seed,
     )
     bars = tuple(tempo.bars(end_beat))
-    music = arrange(chords, bars, dynamics, accents, Key(0, False), options, end_beat, tempo)
+    music = arrange(ArrangeRequest(chords, bars, dynamics, accents, Key(0, False), end_beat, tempo), options)
     return Case(tuple(chords), bars, dynamics, accents, tempo, end_beat, options, music)

@@ -9,7 +9,8 @@ from fractions import Fraction
 
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.model import ChordDocument, PartDocument, Score
-from v2m_bridge.sync.document import FitDocument, SummaryDocument, TempoDocument
+from v2m_bridge.sync.document import FitDocument, TempoDocument
+from v2m_bridge.sync.model import FitSummary
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document
 from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline
 from v2m_bridge.timing.rates import exact_rate, seconds_to_frame
@@ -18,7 +19,7 @@ from v2m_bridge.timing.tempo import TempoMap
 BARS = ((4, 4), (4, 4), (3, 4), (5, 4), (4, 4), (2, 4), (7, 8), (4, 4))
 """Metres of the test film's bars, over and over: every change lies on a bar line."""
 
-SUMMARY = SummaryDocument(
+SUMMARY = FitSummary(
     hits=0, landed=0, landed_share=0, min_bpm=0, max_bpm=0, max_step=0, constant_bpm=0, constant_landed_share=0
 )
 

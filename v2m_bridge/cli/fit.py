@@ -66,7 +66,7 @@ def fit(
     from v2m_bridge.sync.document import fit_document
     from v2m_bridge.sync.model import FitOptions
     from v2m_bridge.sync.motion import fit_with_motion
-    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits, unmet_wishes
+    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits, unmatched_options
 
     hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight, motion_hits), spacing, cap)
     options = FitOptions(
@@ -91,7 +91,7 @@ def fit(
     from rich.console import Console
 
     _show(timeline, result, Console(), chosen=options.bpm is None)
-    unmet = unmet_wishes(timeline, hit_options)
+    unmet = unmatched_options(timeline, hit_options)
     print_warnings([*timeline.warnings, *unmet, *(_in_timecode(warning, timeline) for warning in result.warnings)])
 
 
@@ -144,13 +144,12 @@ def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOn
         return ()
     from v2m_bridge.cli.terminal import print_warnings, shown_progress
     from v2m_bridge.footage.measure import MeasureOptions, measure
-    from v2m_bridge.timeline.hits import MotionOnset
 
     with shown_progress({"footage": 1.0}, quiet=quiet) as progress:
         features = measure(timeline, MeasureOptions(clip=False), progress)
     if not quiet:
         print_warnings(features.warnings)
-    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
+    return features.onsets
 
 
 def _refuse_other_pictures(path: Path | None) -> None:

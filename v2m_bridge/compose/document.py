@@ -25,12 +25,10 @@ from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.model import Fit, Lands
 from v2m_bridge.timeline.document import timeline_document
 from v2m_bridge.timeline.hits import HitKind
+from v2m_bridge.timing.tempo import PPQ
 
 if TYPE_CHECKING:
     from v2m_bridge.timeline.model import Timeline
-
-PPQ = 960
-"""Ticks a quarter note of the MIDI file, and of REAPER."""
 
 _ROUND = 6
 """Decimals of predicted and measured figures; more would only be noise of the machine that made them."""

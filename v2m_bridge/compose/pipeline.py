@@ -15,11 +15,11 @@ from v2m_bridge.edits.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUF
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.files.staging import staged
 from v2m_bridge.footage.bare_video import read_video
-from v2m_bridge.footage.clip.seeing import Eye
+from v2m_bridge.footage.clip.batcher import LazyClip
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.video.thumbnails import shot_thumbnails
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
-from v2m_bridge.music.arrangement import Accent, Arrangement
+from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest
 from v2m_bridge.music.emotions import parse_emotion
 from v2m_bridge.music.instruments import Role, parse_parts, parse_preset
 from v2m_bridge.music.keys import parse_key
@@ -38,7 +38,7 @@ from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
-from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits, unmet_wishes
+from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits, unmatched_options
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Engine:
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
     _aligner: AlignmentNetwork | None = field(default=None, repr=False)
-    _eye: Eye | None = field(default=None, repr=False)
+    _clip: LazyClip | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
         """The chord network, loaded at the first call."""
@@ -107,10 +107,10 @@ class Engine:
         Raises:
             CheckpointError: ``clip_weights`` was given but does not exist.
         """
-        eye = Eye.find(None, self.clip_weights, "auto")
-        if eye is None or self._eye is None or eye.identity != self._eye.identity:
-            self._eye = eye
-        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights, eye=self._eye)
+        clip = LazyClip.find(None, self.clip_weights, "auto")
+        if clip is None or self._clip is None or clip.identity != self._clip.identity:
+            self._clip = clip
+        return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights, lazy_clip=self._clip)
 
 
 def read_source(
@@ -168,7 +168,7 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
     wishes = hit_options(options)
-    timeline = replace(timeline, warnings=(*timeline.warnings, *unmet_wishes(timeline, wishes)))
+    timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, wishes)))
     direction = direct(timeline, features, options)
     hits = find_hits(timeline, wishes, _movements(features))
     fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, fit_options(options, direction))
@@ -209,7 +209,7 @@ def fit_options(options: ScoreOptions, direction: Direction) -> FitOptions:
 
 
 def _movements(features: FootageFeatures) -> tuple[MotionOnset, ...]:
-    return tuple(MotionOnset(onset.seconds, onset.strength) for onset in features.onsets)
+    return features.onsets
 
 
 def check_options(options: ScoreOptions) -> None:
@@ -250,16 +250,16 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
     """Voice the harmony over the bars of the fit, with weight on the hits that land."""
     landed = [x for x in fit.landings if x.lands is not Lands.MISS]
     accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
-    return arrange(
-        harmony.chords,
-        tuple(fit.tempo_map.bars(fit.end_beat)),
-        harmony.dynamics,
-        accents,
-        direction.key,
-        arrange_options(options, direction.mood),
-        fit.end_beat,
-        fit.tempo_map,
+    request = ArrangeRequest(
+        chords=harmony.chords,
+        bars=tuple(fit.tempo_map.bars(fit.end_beat)),
+        dynamics=harmony.dynamics,
+        accents=accents,
+        key=direction.key,
+        end_beat=fit.end_beat,
+        tempo=fit.tempo_map,
     )
+    return arrange(request, arrange_options(options, direction.mood))
 
 
 def _write_illustrated_cuesheet(score: Score, path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What the footage shows, second by second, measured from the source media."""
+"""Features of the footage for every second, measured from the source media. Door: :mod:`.measure`."""

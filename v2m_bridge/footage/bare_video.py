@@ -19,30 +19,30 @@ def read_video(path: Path, progress: Progress = silent, *, cache: FeatureCache |
 
     Args:
         cache: keeps what the pass found, so that :func:`v2m_bridge.footage.measure.measure` need not decode again;
-            None: the default one.
+            None: the one in the state folder.
 
     Raises:
         MediaError: the file cannot be read as video.
         SetupError: the cut detector cannot be loaded.
     """
     cache = cache or FeatureCache()
-    if not _clip_will_look() or not path.is_file() or has_stills(path, cache):
+    if not _has_clip() or not path.is_file() or has_stills(path, cache):
         return timeline_of(path, scan_film(path, progress, cache=cache))
-    keeper = StillKeeper(path, cache)  # somebody will look with CLIP: keep what it needs from this pass
+    keeper = StillKeeper(path, cache)  # CLIP will ask for the stills of this film: keep them from this pass
     scan = scan_film(path, progress, cache=cache, stills=keeper.add)
     keeper.finish()
     return timeline_of(path, scan)
 
 
-def _clip_will_look() -> bool:
+def _has_clip() -> bool:
     try:
         return find_weights() is not None
-    except CheckpointError:  # said where the weights are used
+    except CheckpointError:  # whoever loads the weights reports this
         return False
 
 
 def timeline_of(path: Path, scan: FilmScan) -> Timeline:
-    """The timeline of a film that was scanned: its shots lie one after the other in the one file."""
+    """The timeline of a scanned film: one shot from each cut to the next, all from the one file."""
     start_frame, drop_frame, notes = _start(scan)
     edges = [0, *(cut.frame for cut in scan.cuts), scan.duration_frames]
     shots = tuple(
@@ -62,7 +62,7 @@ def timeline_of(path: Path, scan: FilmScan) -> Timeline:
 
 
 def _start(scan: FilmScan) -> tuple[int, bool, tuple[str, ...]]:
-    """Absolute first frame, drop frame, and what to say about a start timecode that makes no sense."""
+    """Absolute first frame, whether timecode drops frames, and a warning if the start timecode cannot be read."""
     if scan.start_timecode is None:
         return 0, False, ()
     try:

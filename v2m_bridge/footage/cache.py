@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -25,14 +25,15 @@ from v2m_bridge.files.whole import PART_SUFFIX, whole_file
 from v2m_bridge.settings import cache_folder
 
 ANALYSIS_VERSION = 2
-"""Raised whenever a measurement changes; older entries are then never found again and age out."""
+"""Raise it whenever a measurement changes: older entries are then never found again, and :meth:`FeatureCache.put`
+drops them in time."""
 
 FEATURES_FOLDER = "features"
 """Name of this cache among the caches of the state folder."""
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 TRIM_TO = 0.8
-"""Share of the limit that is left after old entries were dropped."""
+"""A full cache drops its oldest entries until it takes this share of its limit."""
 
 WHOLE_FILE_BYTES = 16 * 2**20
 SAMPLE_BYTES = 64 * 2**10
@@ -40,13 +41,14 @@ SAMPLES = 64
 """Files up to 16 MiB are hashed whole; of larger ones their size and 64 blocks spread from start to end."""
 
 ORPHAN_AGE_S = 3600.0
+"""A half-written file of this age belongs to a process that was killed."""
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class CacheInfo:
-    """What a cache holds."""
+    """How full a cache is: number of entries, their size and the size at which old ones are dropped."""
 
     folder: Path
     entries: int
@@ -71,7 +73,7 @@ def media_identity(path: Path) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _digest_of(path: Path, size: int, _modified_ns: int) -> str:
-    """Remembered for as long as the file's size and date stay as they are."""
+    """Digest of the content, computed again only when the file's size or date changes."""
     digest = hashlib.blake2b(str(size).encode(), digest_size=20)
     with path.open("rb") as file:
         if size <= WHOLE_FILE_BYTES:
@@ -85,17 +87,40 @@ def _digest_of(path: Path, size: int, _modified_ns: int) -> str:
 
 
 def entry_key(kind: str, *parts: object) -> str:
-    """The name of an entry; ``parts`` are plain values that identify it."""
+    """The name of an entry of this ``kind``; ``parts`` are plain values that tell it from others of its kind."""
     text = json.dumps([ANALYSIS_VERSION, kind, *parts], default=str)
     return kind + "-" + hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
+class ArrayCache(Protocol):
+    """Keeps named arrays under a key; what it loses is measured again."""
+
+    def get(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
+        """The arrays stored under ``key``, or None."""
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Store arrays under ``key``, replacing what was there."""
+
+
+class NoCache:
+    """The cache of a caller who wants none: it keeps nothing and finds nothing."""
+
+    def get(self, key: str) -> None:
+        """None: nothing is stored here."""
+
+    def put(self, key: str, arrays: Arrays) -> None:
+        """Store nothing."""
+
+
+NO_CACHE = NoCache()
+
+
 class FeatureCache:
-    """Arrays on disk under a key. A cache never fails its user: what cannot be stored is measured again next time.
+    """Arrays on disk. It raises no error for a full or damaged disk: what cannot be stored is measured again.
 
     Args:
         folder: where entries lie; created on the first write. None: the default place.
-        limit_bytes: above this the entries that were unused for longest are dropped.
+        limit_bytes: above this size the entries that were unused for longest are dropped.
     """
 
     def __init__(self, folder: Path | None = None, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
@@ -129,7 +154,7 @@ class FeatureCache:
         self._trim()
 
     def info(self) -> CacheInfo:
-        """How many entries there are and what they weigh."""
+        """How many entries there are and how large they are."""
         entries = self._entries()
         return CacheInfo(self.folder, len(entries), sum(size for _, size, _ in entries), self.limit_bytes)
 
@@ -165,7 +190,7 @@ class FeatureCache:
             total -= size
 
     def _drop_orphans(self, age_s: float) -> None:
-        """Half-written files of processes that were killed."""
+        """Delete half-written files of at least this age; the processes that wrote them were killed."""
         for path in self.folder.glob(f"??/*{PART_SUFFIX}"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime >= age_s:

@@ -1,4 +1,4 @@
-"""A film on one picture: its shots, its cuts, how it moves and how it feels."""
+"""A film in one picture: its shots, its cuts, motion and emotion over time."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class _Sheet:
 
 
 def _chosen(shots: Sequence[Shot]) -> list[tuple[int, Shot]]:
-    """At most 48 shots with their numbers, spread over the film."""
+    """At most 48 shots with their numbers, evenly spread over the film."""
     numbered = list(enumerate(shots, 1))
     if len(numbered) <= MOST_SHOTS:
         return numbered
@@ -171,7 +171,7 @@ def _chosen(shots: Sequence[Shot]) -> list[tuple[int, Shot]]:
 
 
 def _pictures(shots: Sequence[tuple[int, Shot]], timeline: Timeline) -> Iterator[tuple[int, Shot, UInt8Array | None]]:
-    """Each shot with the picture of its middle; one file is opened once for shots that follow each other."""
+    """Each shot with its middle picture; neighbouring shots of one file share one opened file."""
     reader, source, opened = RgbReader(), None, ""
     try:
         for index, shot in shots:
@@ -208,7 +208,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def _tick(duration_s: float) -> float:
-    """Seconds between two labels: some ten of them."""
+    """Seconds between two labels, so that there are about ten."""
     return next((step for step in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if duration_s / step <= 14), 1200)
 
 

@@ -4,36 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.emotions import EMOTIONS
-from v2m_bridge.timeline.model import CutKind, Timeline
+from v2m_bridge.timeline.document import Document
+from v2m_bridge.timeline.hits import MotionOnset
+from v2m_bridge.timeline.model import Cut, CutKind, Timeline
 from v2m_bridge.timing.rates import rate_text
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-
-class TransitionDocument(_Document):
-    """A change of shot that takes time: its cut, its kind and ``[span_start_frame, span_end_frame)``."""
-
-    frame: int
-    kind: str
-    span_start_frame: int | None
-    span_end_frame: int | None
-
-
-class OnsetDocument(_Document):
-    """A sudden movement."""
-
-    seconds: float
-    strength: float
-
-
-class ModalitiesDocument(_Document):
-    """Which kinds of features there are, in at least one second."""
+class ModalitiesDocument(Document):
+    """Which kinds of features at least one second has."""
 
     motion: bool
     scene_offset: bool
@@ -41,10 +23,11 @@ class ModalitiesDocument(_Document):
     emotion: bool
 
 
-class FeaturesDocument(_Document):
+class FeaturesDocument(Document):
     """``v2m.features/1``. Frames count from the start of the film; lists hold one value a second.
 
-    ``cuts`` are hard cuts; fades and dissolves are in ``transitions``. None: that second could not be measured.
+    ``cuts`` are hard cuts; fades and dissolves are in ``transitions``. The value of a second that could not be measured
+    is None. The arrays of :class:`v2m_bridge.footage.model.FootageFeatures` become lists of rounded numbers.
     """
 
     schema_: Literal["v2m.features/1"] = Field("v2m.features/1", alias="schema")
@@ -54,19 +37,18 @@ class FeaturesDocument(_Document):
     duration_frames: int
     start_timecode: str
     cuts: tuple[int, ...]
-    transitions: tuple[TransitionDocument, ...]
+    transitions: tuple[Cut, ...]
     motion: tuple[float | None, ...]
     scene_offset: tuple[int, ...]
     emotions: tuple[str, ...] = EMOTIONS
     emotion: tuple[tuple[float, ...] | None, ...]
-    onsets: tuple[OnsetDocument, ...]
+    onsets: tuple[MotionOnset, ...]
     modalities: ModalitiesDocument
     warnings: tuple[str, ...]
 
 
 def features_document(timeline: Timeline, features: FootageFeatures) -> FeaturesDocument:
     """The document of what was measured on a timeline."""
-    soft = [cut for cut in timeline.cuts if cut.kind is not CutKind.CUT]
     return FeaturesDocument(
         name=timeline.name,
         rate=rate_text(timeline.rate),
@@ -74,15 +56,7 @@ def features_document(timeline: Timeline, features: FootageFeatures) -> Features
         duration_frames=timeline.duration_frames,
         start_timecode=timeline.timecode(0),
         cuts=tuple(cut.frame for cut in timeline.cuts if cut.kind is CutKind.CUT),
-        transitions=tuple(
-            TransitionDocument(
-                frame=cut.frame,
-                kind=cut.kind.value,
-                span_start_frame=cut.span_start_frame,
-                span_end_frame=cut.span_end_frame,
-            )
-            for cut in soft
-        ),
+        transitions=tuple(cut for cut in timeline.cuts if cut.kind is not CutKind.CUT),
         motion=tuple(
             round(float(value), 4) if there else None
             for value, there in zip(features.motion, features.motion_present, strict=True)
@@ -92,10 +66,7 @@ def features_document(timeline: Timeline, features: FootageFeatures) -> Features
             tuple(round(float(p), 4) for p in row) if there else None
             for row, there in zip(features.emotion, features.emotion_present, strict=True)
         ),
-        onsets=tuple(
-            OnsetDocument(seconds=round(onset.seconds, 4), strength=round(onset.strength, 3))
-            for onset in features.onsets
-        ),
+        onsets=tuple(MotionOnset(round(onset.seconds, 4), round(onset.strength, 3)) for onset in features.onsets),
         modalities=ModalitiesDocument(
             motion=bool(features.motion_present.any()),
             scene_offset=True,

@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from v2m_bridge.errors import CheckpointError, MediaError, SetupError
-from v2m_bridge.footage.cache import FEATURES_FOLDER, FeatureCache, entry_key, media_identity
+from v2m_bridge.footage.cache import FEATURES_FOLDER, NO_CACHE, ArrayCache, FeatureCache, entry_key, media_identity
+from v2m_bridge.footage.clip.batcher import ClipBatcher, ClipRows, LazyClip
 from v2m_bridge.footage.clip.encoder import ClipEncoder
-from v2m_bridge.footage.clip.seeing import Eye, Seen, Sight
-from v2m_bridge.footage.model import FloatArray, FootageFeatures, Onset
+from v2m_bridge.footage.model import FloatArray, FootageFeatures
 from v2m_bridge.footage.movement.onsets import contacts_of_take, find_onsets, moves, together
 from v2m_bridge.footage.passes.dense import DenseMeter
 from v2m_bridge.footage.passes.film import FilmScan, film_stills, scan_film, stored_scan
-from v2m_bridge.footage.passes.reading import Take, TakePlan, plan, seconds_of
+from v2m_bridge.footage.passes.reading import SourceTake, TakePlan, plan, seconds_of
 from v2m_bridge.footage.passes.take_meter import TakeResult, change_on_timeline, measure_takes, shown_pictures
 from v2m_bridge.footage.video.source import VideoSource
-from v2m_bridge.footage.video.trace import Trace, UInt8Array, mean_difference
+from v2m_bridge.footage.video.trace import PictureTrace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
+from v2m_bridge.timeline.hits import MotionOnset
 from v2m_bridge.timeline.model import Cut, Timeline
 
 NO_WEIGHTS = (
@@ -35,10 +36,10 @@ class MeasureOptions:
     """How to measure.
 
     Attributes:
-        clip: whether to look at the footage with CLIP where its weights are to be had.
-        clip_weights: a file of weights; None: what was pulled or the hub's cache holds.
+        clip: whether to use CLIP, where its weights are on this machine.
+        clip_weights: a file of weights; None: what ``models pull clip`` fetched or the hub's cache holds.
         encoder: an encoder that is loaded already; overrides ``clip_weights``.
-        eye: CLIP that is kept from one call to the next; overrides ``encoder`` and ``clip_weights``.
+        lazy_clip: CLIP that is kept from one call to the next; overrides ``encoder`` and ``clip_weights``.
         device: for CLIP: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         cache: whether to use the feature cache.
         cache_folder: the folder of all caches, of which this one is ``features``; None: that of the state folder.
@@ -48,7 +49,7 @@ class MeasureOptions:
     clip: bool = True
     clip_weights: Path | None = None
     encoder: ClipEncoder | None = None
-    eye: Eye | None = None
+    lazy_clip: LazyClip | None = None
     device: str = "auto"
     cache: bool = True
     cache_folder: Path | None = None
@@ -63,19 +64,25 @@ def measure(
     Raises:
         Cancelled: when the listener of ``progress`` says so.
     """
-    eye = options.eye or Eye.find(options.encoder, options.clip_weights, options.device) if options.clip else None
-    notes = [NO_WEIGHTS] if options.clip and eye is None else []
+    clip = _clip_of(options)
+    notes = [NO_WEIGHTS] if options.clip and clip is None else []
     try:
-        return _Measurement(timeline, options, progress, eye, notes).run()
+        return _Measurement(timeline, options, progress, clip, notes).run()
     except (CheckpointError, SetupError) as error:
-        if eye is None:
+        if clip is None:
             raise
         notes.append(f"{error.message}; what the footage shows and how it feels is absent")
         return _Measurement(timeline, options, progress, None, notes).run()
 
 
+def _clip_of(options: MeasureOptions) -> LazyClip | None:
+    if not options.clip:
+        return None
+    return options.lazy_clip or LazyClip.find(options.encoder, options.clip_weights, options.device)
+
+
 def scene_offset(timeline: Timeline) -> FloatArray:
-    """[T] whole seconds since the last cut, where a cut belongs to the next whole second (as published)."""
+    """[T] whole seconds since the last cut; a cut counts from the next whole second on (as published)."""
     rows = np.arange(math.ceil(timeline.duration_frames / timeline.rate))
     starts = np.array(sorted({0, *(math.ceil(cut.frame / timeline.rate) for cut in timeline.cuts)}))
     last = starts[np.searchsorted(starts, rows, side="right") - 1]
@@ -89,24 +96,57 @@ def _offline_warnings(timeline: Timeline) -> Iterator[str]:
         yield f"{name} is offline; its seconds are not measured"
 
 
+@dataclass(frozen=True)
+class _MeasuredTake:
+    """A take and what CLIP made of its seconds; ``rows`` is None where CLIP is not used."""
+
+    result: TakeResult
+    rows: ClipRows | None
+
+
+class _TakeStore:
+    """Takes in the cache; the rows of CLIP have entries of their own, because they depend on its weights."""
+
+    def __init__(self, cache: ArrayCache, clip: LazyClip | None) -> None:
+        self._cache, self._clip = cache, clip
+
+    def find(self, key: str) -> _MeasuredTake | None:
+        """The take under ``key``; None unless all that is wanted of it is there."""
+        arrays = self._cache.get(key)
+        if arrays is None:
+            return None
+        result = TakeResult.from_arrays(arrays)
+        if self._clip is None:
+            return _MeasuredTake(result, None)
+        rows = self._cache.get(_rows_key(key, self._clip))
+        return None if rows is None else _MeasuredTake(result, ClipRows.from_arrays(rows))
+
+    def keep(self, key: str, measured: _MeasuredTake) -> None:
+        """Store a take under ``key``."""
+        if self._clip is not None and measured.rows is not None:
+            self._cache.put(_rows_key(key, self._clip), measured.rows.arrays())
+        self._cache.put(key, measured.result.arrays())
+
+
 class _Measurement:
-    """One call of :func:`measure`: rows are filled take by take."""
+    """One call of :func:`measure`: the rows of the result are filled in take by take."""
 
     def __init__(
-        self, timeline: Timeline, options: MeasureOptions, progress: Progress, eye: Eye | None, notes: list[str]
+        self, timeline: Timeline, options: MeasureOptions, progress: Progress, clip: LazyClip | None, notes: list[str]
     ) -> None:
-        self._timeline, self._options, self._progress, self._eye = timeline, options, progress, eye
+        self._timeline, self._options, self._progress, self._clip = timeline, options, progress, clip
         folder = None if options.cache_folder is None else options.cache_folder / FEATURES_FOLDER
-        self._cache = FeatureCache(folder) if options.cache else None
+        self._cache: ArrayCache = FeatureCache(folder) if options.cache else NO_CACHE
+        self._store = _TakeStore(self._cache, clip)
         self._warnings = [*_offline_warnings(timeline), *notes]
         self._seconds = seconds_of(timeline)
         rows = len(self._seconds)
         self._motion, self._present = np.zeros(rows, np.float32), np.zeros(rows, np.bool_)
         self._change = np.full(timeline.duration_frames, np.nan, np.float32)
         self._moving = np.ones(timeline.duration_frames, np.bool_)
-        self._seen = Seen.nothing(rows)
+        self._clip_rows = ClipRows.absent(rows)
         self._dense = DenseMeter(timeline)
-        self._contacts: list[Onset] = []
+        self._contacts: list[MotionOnset] = []
 
     def run(self) -> FootageFeatures:
         """Measure everything."""
@@ -124,11 +164,11 @@ class _Measurement:
             duration_s=self._timeline.duration_s,
             motion=self._motion,
             scene_offset=scene_offset(self._timeline),
-            semantic=self._seen.semantic,
-            emotion=self._seen.emotion,
+            semantic=self._clip_rows.semantic,
+            emotion=self._clip_rows.emotion,
             motion_present=self._present,
-            semantic_present=self._seen.present,
-            emotion_present=self._seen.present.copy(),
+            semantic_present=self._clip_rows.present,
+            emotion_present=self._clip_rows.present.copy(),
             onsets=together(self._contacts, bursts),
             warnings=tuple(dict.fromkeys(self._warnings)),
             dense=dense,
@@ -156,32 +196,39 @@ class _Measurement:
             return None
         return path if abs(info.duration_s - self._timeline.duration_s) < 2 / info.rate else None
 
-    def _measure_film(self, path: Path, take: Take) -> None:
-        """As published, straight from the film's own pictures; one pass for all of it."""
-        key = entry_key("seen", "film", media_identity(path), self._eye.identity if self._eye else "")
-        seen = self._stored_seen(key)
-        sight = self._sight() if self._eye is not None and seen is None else None
-        if sight is not None and self._cache is not None and film_stills(path, self._cache, sight.add):
-            scan = self._scan(path, None)
-        else:
-            scan = self._scan(path, sight)
-        if sight is not None:
-            seen = sight.finish()
-            self._store(key, seen)
+    def _measure_film(self, path: Path, take: SourceTake) -> None:
+        """Measure the film's own pictures in one pass, as the published features were."""
+        clip_rows, scan = self._scan_with_clip(path)
         rows = min(len(self._motion), len(scan.motion))
         self._motion[:rows], self._present[:rows] = scan.motion[:rows], True
-        if seen is not None:
-            self._see(range(rows), Seen(seen.semantic[:rows], seen.emotion[:rows], seen.present[:rows]))
+        if clip_rows is not None:
+            self._fill_clip(slice(0, rows), clip_rows.select(slice(0, rows)))
         frames = np.rint(scan.trace.seconds * float(scan.rate)).astype(np.int64)
         inside = frames < len(self._change)
         self._change[:] = 0
         self._change[frames[inside]] = scan.trace.change[inside]
-        self._follow(take, scan.trace)
+        self._add_trace(take, scan.trace)
         self._warnings += scan.warnings
 
-    def _scan(self, path: Path, sight: Sight | None) -> FilmScan:
-        report = self._progress if sight is None else silent
-        stills = None if sight is None else sight.add
+    def _scan_with_clip(self, path: Path) -> tuple[ClipRows | None, FilmScan]:
+        """CLIP's rows (None without CLIP) and the scan; both from one decode pass where neither is stored."""
+        if self._clip is None:
+            return None, self._scan(path)
+        key = entry_key("seen", "film", media_identity(path), self._clip.identity)
+        stored = self._cache.get(key)
+        if stored is not None:
+            return ClipRows.from_arrays(stored), self._scan(path)
+        batcher = self._batcher(self._clip)
+        has_stills = film_stills(path, self._cache, batcher.add)
+        scan = self._scan(path, None if has_stills else batcher)
+        rows = batcher.finish()
+        self._cache.put(key, rows.arrays())
+        return rows, scan
+
+    def _scan(self, path: Path, batcher: ClipBatcher | None = None) -> FilmScan:
+        """The scan of a film; a ``batcher`` is given its stills and reports the progress in its place."""
+        report = self._progress if batcher is None else silent
+        stills = None if batcher is None else batcher.add
         return scan_film(path, report, cache=self._cache, stills=stills, threads=self._options.threads)
 
     # ---------------------------------------------------------------------------------------------------- an edit
@@ -194,64 +241,64 @@ class _Measurement:
         for number, (media, own) in enumerate(by_media.items()):
             share = _share(self._progress, number, len(by_media))
             try:
-                results = self._takes(Path(media), own, share)
+                takes = self._takes(Path(media), own, share)
             except MediaError as error:
                 self._warnings.append(f"{error.message}; its seconds are not measured")
                 continue
-            for take_plan, result in zip(own, results, strict=True):
-                self._fill(take_plan, result)
+            for take_plan, measured in zip(own, takes, strict=True):
+                self._fill(take_plan, measured)
+                result = measured.result
                 present = zip(take_plan.edges, result.edges, result.edge_present, strict=True)
                 edges |= {frame: picture for frame, picture, there in present if there}
         self._compare_edges(edges)
 
-    def _takes(self, media: Path, plans: list[TakePlan], report: Callable[[float], None]) -> list[TakeResult]:
-        """Results of the takes of one file, from the cache where it has them."""
+    def _takes(self, media: Path, plans: list[TakePlan], report: Callable[[float], None]) -> list[_MeasuredTake]:
+        """The takes of one file: from the cache, the missing ones from one decode pass."""
         try:
             identity = media_identity(media)
         except OSError as error:
             raise MediaError(f"{media.name} cannot be read: {error.strerror}") from error
         keys = [_take_key(identity, take_plan, self._timeline) for take_plan in plans]
-        stored = [self._stored_take(key) for key in keys]
-        seen = [self._stored_seen(entry_key("seen", key, self._eye.identity if self._eye else "")) for key in keys]
-        missing = [n for n in range(len(plans)) if stored[n] is None or (self._eye is not None and seen[n] is None)]
-        sight = self._sight() if self._eye is not None and missing else None
-        fresh = (
-            measure_takes(
-                media,
-                [plans[n] for n in missing],
-                self._timeline.rate,
-                threads=self._options.threads,
-                still_sink=sight.add if sight is not None else None,
-                report=report,
-            )
-            if missing
-            else []
-        )
-        if sight is not None and self._eye is not None:
-            found = sight.finish()
-            for n in missing:
-                seen[n] = _rows_of(found, plans[n])
-                self._store(entry_key("seen", keys[n], self._eye.identity), seen[n])
-        for n, result in zip(missing, fresh, strict=True):
-            stored[n] = result
-            if self._cache is not None:
-                self._cache.put(keys[n], result.arrays())
-        for take_plan, rows in zip(plans, seen, strict=True):
-            if rows is not None:
-                self._see([second.second for second in take_plan.seconds], rows)
-        return [result for result in stored if result is not None]
+        found = [self._store.find(key) for key in keys]
+        missing = [index for index, measured in enumerate(found) if measured is None]
+        fresh = self._read(media, [plans[index] for index in missing], report)
+        for index, measured in zip(missing, fresh, strict=True):
+            self._store.keep(keys[index], measured)
+            found[index] = measured
+        return [measured for measured in found if measured is not None]
 
-    def _fill(self, take_plan: TakePlan, result: TakeResult) -> None:
-        take = take_plan.take
-        rows = [second.second for second in take_plan.seconds]
+    def _read(self, media: Path, plans: list[TakePlan], report: Callable[[float], None]) -> list[_MeasuredTake]:
+        """Decode a file once for these takes."""
+        if not plans:
+            return []
+        batcher = self._batcher(self._clip) if self._clip is not None else None
+        results = measure_takes(
+            media,
+            plans,
+            self._timeline.rate,
+            threads=self._options.threads,
+            still_sink=batcher.add if batcher is not None else None,
+            report=report,
+        )
+        if batcher is None:
+            return [_MeasuredTake(result, None) for result in results]
+        rows = batcher.finish()
+        return [_MeasuredTake(result, rows.select(p.rows)) for p, result in zip(plans, results, strict=True)]
+
+    def _fill(self, take_plan: TakePlan, measured: _MeasuredTake) -> None:
+        """Write one take into the rows of the result."""
+        take, rows, result = take_plan.take, take_plan.rows, measured.result
         self._motion[rows], self._present[rows] = result.motion, result.present
+        if measured.rows is not None:
+            self._fill_clip(rows, measured.rows)
         change = change_on_timeline(take, result.trace, self._timeline.rate)
         self._change[take.start_frame : take.end_frame] = change
-        self._follow(take, result.trace)
+        self._add_trace(take, result.trace)
         if not result.present.all():
             self._warnings.append(f"{Path(take.media).name} is shorter than the edit uses; the rest is absent")
 
-    def _follow(self, take: Take, trace: Trace) -> None:
+    def _add_trace(self, take: SourceTake, trace: PictureTrace) -> None:
+        """Dense features, contacts, and where anything moves, from the pictures that a take shows."""
         self._dense.add(take, trace)
         if trace.length:
             shown = shown_pictures(take, trace, self._timeline.rate)
@@ -259,7 +306,7 @@ class _Measurement:
         self._contacts += contacts_of_take(take, trace, map(_span, self._timeline.cuts), self._timeline.rate)
 
     def _compare_edges(self, edges: dict[int, UInt8Array]) -> None:
-        """Seconds that begin with a shot: how much the picture changed from the shot before.
+        """For seconds that begin with a shot: how much the picture changed from the shot before.
 
         A transition spreads that change over its frames.
         """
@@ -272,27 +319,12 @@ class _Measurement:
 
     # ------------------------------------------------------------------------------------------------------- CLIP
 
-    def _sight(self) -> Sight:
-        assert self._eye is not None
-        return Sight(len(self._seconds), self._eye, self._cache, _share(self._progress, 0, 1))
+    def _batcher(self, clip: LazyClip) -> ClipBatcher:
+        return ClipBatcher(len(self._seconds), clip, self._cache, _share(self._progress, 0, 1))
 
-    def _see(self, rows: range | list[int], seen: Seen) -> None:
-        self._seen.semantic[rows], self._seen.emotion[rows] = seen.semantic, seen.emotion
-        self._seen.present[rows] = seen.present
-
-    # ------------------------------------------------------------------------------------------------------ cache
-
-    def _stored_take(self, key: str) -> TakeResult | None:
-        arrays = self._cache.get(key) if self._cache is not None else None
-        return None if arrays is None else TakeResult.from_arrays(arrays)
-
-    def _stored_seen(self, key: str) -> Seen | None:
-        arrays = self._cache.get(key) if self._cache is not None and self._eye is not None else None
-        return None if arrays is None else Seen(arrays["semantic"], arrays["emotion"], arrays["present"])
-
-    def _store(self, key: str, seen: Seen | None) -> None:
-        if self._cache is not None and seen is not None:
-            self._cache.put(key, seen.arrays())
+    def _fill_clip(self, rows: slice | list[int], found: ClipRows) -> None:
+        self._clip_rows.semantic[rows], self._clip_rows.emotion[rows] = found.semantic, found.emotion
+        self._clip_rows.present[rows] = found.present
 
 
 def _span(cut: Cut) -> tuple[int, int]:
@@ -303,7 +335,7 @@ def _span(cut: Cut) -> tuple[int, int]:
 
 
 def _take_key(identity: str, take_plan: TakePlan, timeline: Timeline) -> str:
-    """The entry of a take: what it shows and which of its frames are wanted, wherever it stands on the timeline."""
+    """Cache key of a take: the part of the file and the frames wanted of it, wherever it stands on the timeline."""
     take = take_plan.take
     seconds = [(second.frame - take.start_frame, second.second in take_plan.inside) for second in take_plan.seconds]
     edges = [frame - take.start_frame for frame in take_plan.edges]
@@ -311,9 +343,8 @@ def _take_key(identity: str, take_plan: TakePlan, timeline: Timeline) -> str:
     return entry_key("take", identity, place, seconds, edges)
 
 
-def _rows_of(seen: Seen, take_plan: TakePlan) -> Seen:
-    rows = [second.second for second in take_plan.seconds]
-    return Seen(seen.semantic[rows], seen.emotion[rows], seen.present[rows])
+def _rows_key(take_key: str, clip: LazyClip) -> str:
+    return entry_key("seen", take_key, clip.identity)
 
 
 def _share(progress: Progress, number: int, count: int) -> Callable[[float], None]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from v2m_bridge.timeline.hits import MotionOnset
+
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -18,14 +20,6 @@ DENSE_RATE = 8
 """Rows of dense features a second."""
 DENSE_SIZE = 4
 """Motion, novelty, brightness, colourfulness."""
-
-
-@dataclass(frozen=True)
-class Onset:
-    """A sudden movement in the picture: ``seconds`` on the timeline, ``strength`` 0..1."""
-
-    seconds: float
-    strength: float
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class FootageFeatures:
     motion_present: BoolArray
     semantic_present: BoolArray
     emotion_present: BoolArray
-    onsets: tuple[Onset, ...] = ()
+    onsets: tuple[MotionOnset, ...] = ()
     warnings: tuple[str, ...] = ()
     dense: FloatArray = field(default_factory=lambda: np.zeros((0, DENSE_SIZE), np.float32))
     dense_present: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))

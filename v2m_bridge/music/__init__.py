@@ -1,1 +1,1 @@
-"""Chords, keys, emotions, voicing and arrangement."""
+"""Chords, keys, emotions, voicing and arrangement. Door: :mod:`.arrange`."""

@@ -1,4 +1,4 @@
-"""The door of this package: chords, dynamics and hits become voiced parts on beats."""
+"""Chords, dynamics and hits become voiced parts on beats."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from v2m_bridge.music.arrangement import Accent, Arrangement, Control, DynamicsPoint, Note, Part
+from v2m_bridge.music.arrangement import Arrangement, ArrangeRequest, Control, Note, Part
 from v2m_bridge.music.bass_line import BassMoment, bass_line
-from v2m_bridge.music.chords import ChordEvent
-from v2m_bridge.music.dynamics import DynamicsCurve
 from v2m_bridge.music.emotions import Character, character, parse_emotion
-from v2m_bridge.music.instruments import DEFAULT_PRESET, PRESET_OF_MOOD, PRESETS, Chair, Role, parse_preset
-from v2m_bridge.music.keys import Key
+from v2m_bridge.music.instruments import DEFAULT_PRESET, PRESET_OF_MOOD, PRESETS, PresetPart, Role, parse_preset
 from v2m_bridge.music.parts import (
     bass_notes,
     expression_controls,
@@ -23,9 +20,9 @@ from v2m_bridge.music.parts import (
 )
 from v2m_bridge.music.plan import Plan, make_plan
 from v2m_bridge.music.voicing import VoicedMoment, Voicing, VoicingStyle, voice_chords
-from v2m_bridge.timing.tempo import Bar, TempoMap
 
 CHORD_VOICES, SWELL_VOICES = 4, 3
+"""Number of voices of the two parts that hold chords."""
 
 
 @dataclass(frozen=True)
@@ -49,41 +46,22 @@ class ArrangeOptions:
     seed: int = 0
 
 
-def arrange(
-    chords: Sequence[ChordEvent],
-    bars: Sequence[Bar],
-    dynamics: Sequence[DynamicsPoint],
-    accents: Sequence[Accent],
-    key: Key,
-    options: ArrangeOptions,
-    end_beat: float,
-    tempo: TempoMap | None = None,
-) -> Arrangement:
+def arrange(request: ArrangeRequest, options: ArrangeOptions) -> Arrangement:
     """Voice the chords and write the parts.
-
-    Args:
-        chords: in order, without overlap; gaps and N are silent. Already in ``key``.
-        bars: of the tempo map, up to ``end_beat``.
-        dynamics: predicted density (notes a second) and loudness (linear RMS) from each point's beat on.
-        accents: landed hits; strong ones get weight and a breath before.
-        key: for messages; chords are not changed.
-        end_beat: where the picture ends; without a tail no note sounds after it.
-        tempo: beats to seconds, for densities in notes a second, breaths and the tail; None means 120 BPM.
 
     Raises:
         InputError: no length, overlapping chords, or unknown options.
     """
-    curve = DynamicsCurve(dynamics, end_beat)
-    plan = make_plan(chords, bars, curve, accents, tempo or TempoMap.constant(120.0), end_beat, options.tail_s)
+    plan = make_plan(request, options.tail_s)
     mood = parse_emotion(options.mood) if options.mood else None
     preset = PRESETS[preset_name(options)]
     parts = _write(plan, preset, character(mood, options.affect), options)
-    warnings = [] if any(s.chord.root is not None for s in plan.spans) else [f"no chord sounds in {key.name}"]
+    warnings = [] if any(s.chord.root is not None for s in plan.spans) else [f"no chord sounds in {request.key.name}"]
     return Arrangement(parts=tuple(parts), warnings=tuple(warnings))
 
 
 def preset_name(options: ArrangeOptions) -> str:
-    """The preset that the options ask for: named, or by mood, or the default."""
+    """Name of the preset: the one in the options, else the one of the mood, else the default."""
     if options.preset:
         return parse_preset(options.preset)
     if options.mood and options.affect > 0:
@@ -91,34 +69,38 @@ def preset_name(options: ArrangeOptions) -> str:
     return DEFAULT_PRESET
 
 
-def _write(plan: Plan, preset: dict[Role, Chair], colour: Character, options: ArrangeOptions) -> list[Part]:
+def _write(plan: Plan, preset: dict[Role, PresetPart], colour: Character, options: ArrangeOptions) -> list[Part]:
     line = _bass(plan, preset[Role.BASS])
     levels = figure_levels(plan)
     parts: list[Part] = []
     for role in Role:
-        chair = preset[role]
+        preset_part = preset[role]
         if role not in options.parts:
             continue
         controls: list[Control] = []
         match role:
             case Role.CHORDS:
-                notes = held_voices(plan, _voicings(plan, line, chair, CHORD_VOICES, colour), chair, colour.boost)
+                notes = held_voices(
+                    plan, _voicings(plan, line, preset_part, CHORD_VOICES, colour), preset_part, colour.boost
+                )
             case Role.BASS:
-                notes = bass_notes(plan, line, chair, colour.boost, levels)
+                notes = bass_notes(plan, line, preset_part, colour.boost, levels)
             case Role.FIGURE:
-                notes = figure_notes(plan, chair, colour, levels, Random(options.seed))
+                notes = figure_notes(plan, preset_part, colour, levels, Random(options.seed))
             case Role.SWELL:
-                notes = held_voices(plan, _voicings(plan, line, chair, SWELL_VOICES, colour), chair, colour.boost)
+                notes = held_voices(
+                    plan, _voicings(plan, line, preset_part, SWELL_VOICES, colour), preset_part, colour.boost
+                )
             case Role.HITS:
-                notes = hit_notes(plan, line, chair, colour.boost)
-        if notes and not chair.sound.decays and role is not Role.FIGURE:
+                notes = hit_notes(plan, line, preset_part, colour.boost)
+        if notes and not preset_part.sound.decays and role is not Role.FIGURE:
             controls = expression_controls(plan, with_modulation=role is Role.SWELL)
         if notes or role is not Role.HITS:
-            parts.append(_part(role, chair, notes, controls))
+            parts.append(_part(role, preset_part, notes, controls))
     return parts
 
 
-def _bass(plan: Plan, chair: Chair) -> tuple[int | None, ...]:
+def _bass(plan: Plan, preset_part: PresetPart) -> tuple[int | None, ...]:
     last = len(plan.spans) - 1
     moments = [
         BassMoment(
@@ -128,15 +110,15 @@ def _bass(plan: Plan, chair: Chair) -> tuple[int | None, ...]:
         )
         for index, span in enumerate(plan.spans)
     ]
-    return bass_line(moments, *chair.register)
+    return bass_line(moments, *preset_part.register)
 
 
 def _voicings(
-    plan: Plan, line: Sequence[int | None], chair: Chair, voices: int, colour: Character
+    plan: Plan, line: Sequence[int | None], preset_part: PresetPart, voices: int, colour: Character
 ) -> tuple[Voicing, ...]:
-    """Voice every span; louder moments and brighter moods lie higher."""
-    lowest, highest = chair.register
-    style = VoicingStyle(voices, lowest, highest, chair.spread)
+    """A voicing for every span; louder moments and brighter moods lie higher."""
+    lowest, highest = preset_part.register
+    style = VoicingStyle(voices, lowest, highest, preset_part.spread)
     moments = []
     for span, bass in zip(plan.spans, line, strict=True):
         lift = colour.register + 5.0 * (plan.curve.smooth_share(span.start_beat) - 0.6)
@@ -145,19 +127,19 @@ def _voicings(
     return voice_chords(moments, style)
 
 
-def _part(role: Role, chair: Chair, notes: Sequence[Note], controls: Sequence[Control]) -> Part:
+def _part(role: Role, preset_part: PresetPart, notes: Sequence[Note], controls: Sequence[Control]) -> Part:
     return Part(
-        name=f"{role.value.capitalize()}: {chair.sound.name}",
+        name=f"{role.value.capitalize()}: {preset_part.sound.name}",
         role=role.value,
         channel=list(Role).index(role),
-        program=chair.sound.program,
+        program=preset_part.sound.program,
         notes=tuple(_without_overlaps(notes)),
         controls=tuple(controls),
     )
 
 
 def _without_overlaps(notes: Sequence[Note]) -> list[Note]:
-    """Cut a note where the same pitch starts again on the same channel; drop a second one at the same moment."""
+    """The notes in order; one ends where its pitch starts again, and a second one at the same moment is dropped."""
     kept: list[Note] = []
     last_of: dict[int, int] = {}
     for note in sorted(notes, key=lambda n: (n.start_beat, n.pitch, -n.length_beats)):

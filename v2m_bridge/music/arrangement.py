@@ -1,13 +1,18 @@
-"""What the arranger writes: parts of notes and controllers on beats."""
+"""What the arranger is asked for, and what it writes: parts of notes and controllers on beats."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from v2m_bridge.music.chords import ChordEvent
+from v2m_bridge.music.keys import Key
+from v2m_bridge.timing.tempo import Bar, TempoMap
 
 
 @dataclass(frozen=True, order=True)
 class Note:
-    """Beats are quarter notes from the start of the timeline; pitch and velocity are MIDI's 0..127, 1..127."""
+    """A note; beats are quarter notes from the start of the timeline, pitch is 0..127, velocity 1..127 (as in MIDI)."""
 
     start_beat: float
     length_beats: float
@@ -16,6 +21,7 @@ class Note:
 
     @property
     def end_beat(self) -> float:
+        """Where the note ends."""
         return self.start_beat + self.length_beats
 
 
@@ -50,7 +56,7 @@ class Arrangement:
 
 @dataclass(frozen=True)
 class DynamicsPoint:
-    """From ``beat`` on: ``note_density`` in notes a second (0..41 in the data), ``loudness`` as linear RMS 0..1."""
+    """Dynamics from ``beat`` on: notes a second (0..41 in the data) and loudness as linear RMS, 0..1."""
 
     beat: float
     note_density: float
@@ -59,11 +65,37 @@ class DynamicsPoint:
 
 @dataclass(frozen=True)
 class Accent:
-    """A moment the arrangement should weigh: a landed hit. ``strong`` for must-hits and markers.
+    """A landed hit, which the arrangement stresses.
 
-    ``moving``: a movement of the picture, which only the moving figure answers.
+    Attributes:
+        beat: where it lands, in quarter notes.
+        strong: whether it is a must-hit or a marker.
+        moving: whether it is a movement of the picture; only the moving figure stresses these.
     """
 
     beat: float
     strong: bool
     moving: bool = False
+
+
+@dataclass(frozen=True)
+class ArrangeRequest:
+    """What is to be arranged.
+
+    Attributes:
+        chords: in order, without overlap, in ``key``; gaps and N are silent.
+        bars: of the tempo map, up to ``end_beat``.
+        dynamics: predicted density and loudness, each from its beat on.
+        accents: landed hits; strong ones get weight and a breath before.
+        key: named in warnings; chords are not changed.
+        end_beat: where the picture ends; without a tail no note sounds after it.
+        tempo: converts beats to seconds, for densities in notes a second, breaths and the tail; 120 BPM if not given.
+    """
+
+    chords: Sequence[ChordEvent]
+    bars: Sequence[Bar]
+    dynamics: Sequence[DynamicsPoint]
+    accents: Sequence[Accent]
+    key: Key
+    end_beat: float
+    tempo: TempoMap = field(default_factory=lambda: TempoMap.constant(120.0))

@@ -1,4 +1,4 @@
-"""The bass as a line of its own: roots first, thirds and fifths where they make it walk."""
+"""The bass line: roots, and thirds or fifths where they give smaller steps."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.music.chords import QUALITIES, Chord
 
 _INVERSION_COST = {3: 2.2, 4: 2.2, 6: 4.0, 7: 3.4, 8: 4.0, 10: 4.0, 11: 6.0}
-"""Semitones above the root -> cost; the root is free, suspensions and sixths are never in the bass."""
+"""Semitones above the root -> cost of that tone in the bass; the root costs nothing, tones not listed are not used."""
 
 _LEAP_COST = (0.3, 0.2, 0.3, 1.0, 1.0, 0.9, 3.5, 1.0, 2.6, 2.6, 4.0, 4.5, 1.6)
-"""By semitones 0..12: steps are best, fourths and fifths are a bass's own leaps, tritones are not."""
+"""Cost of a move by 0..12 semitones: steps are cheapest, fourths and fifths usual in a bass, tritones not."""
 
 _HELD_BEATS = 4.0
-"""An inversion that lasts longer than this is heard as a mistake."""
+"""The cost of an inversion grows by its own size with every so many beats beyond two; a long one sounds wrong."""
 
 
 @dataclass(frozen=True)
 class BassMoment:
-    """One chord for the bass; ``firm`` where only the root will do (start, end, strong hits)."""
+    """One chord for the bass; ``firm`` where the bass must have the root (start, end, strong hits)."""
 
     chord: Chord
     length_beats: float
@@ -28,7 +28,7 @@ class BassMoment:
 
 
 def bass_line(moments: Sequence[BassMoment], lowest: int, highest: int) -> tuple[int | None, ...]:
-    """One bass pitch per chord within ``lowest..highest``, None for N; the line with the least cost.
+    """The line with the least cost: one pitch in ``lowest..highest`` for each chord, None for N.
 
     Raises:
         InputError: the register is narrower than an octave.
@@ -49,6 +49,7 @@ def bass_line(moments: Sequence[BassMoment], lowest: int, highest: int) -> tuple
 
 
 def _run(moments: Sequence[BassMoment], lowest: int, highest: int, centre: float) -> list[int]:
+    """The line over neighbouring chords without an N, by dynamic programming."""
     table: list[dict[int, tuple[float, int | None]]] = []
     for moment in moments:
         row: dict[int, tuple[float, int | None]] = {}
@@ -70,6 +71,7 @@ def _run(moments: Sequence[BassMoment], lowest: int, highest: int, centre: float
 
 
 def _choices(moment: BassMoment, lowest: int, highest: int) -> dict[int, float]:
+    """Pitches allowed under the chord, with their costs."""
     chord = moment.chord
     assert chord.root is not None and chord.quality is not None
     costs = {chord.root: 0.0}
@@ -82,5 +84,6 @@ def _choices(moment: BassMoment, lowest: int, highest: int) -> dict[int, float]:
 
 
 def _leap(before: int, after: int) -> float:
+    """Cost of the move from one pitch to the next."""
     distance = abs(after - before)
     return _LEAP_COST[distance] if distance <= 12 else 5.0 + 0.3 * (distance - 12)

@@ -55,7 +55,7 @@ class Chord:
 
     @property
     def id(self) -> int:
-        """Position in the 157-label vocabulary."""
+        """Position in the vocabulary of 157 chords."""
         if self.root is None or self.quality is None:
             return 0
         return 1 + len(QUALITIES) * self.root + self.quality

@@ -1,7 +1,7 @@
-"""From predicted loudness and note density to velocities, expression and levels of motion.
+"""From predicted loudness and note density to velocities, expression and the density of the figure.
 
-Loudness is linear RMS (median 0.16, 5 % .. 95 % 0.02 .. 0.34 in MuVi-Sync). Ears and velocities are closer
-to decibels, so the curve is linear in dB: -36 dB is as soft as the arranger writes and -6 dB as loud.
+Loudness is linear RMS (median 0.16, 5 % .. 95 % 0.02 .. 0.34 in MuVi-Sync). Hearing and velocities are closer to
+decibels, so the mapping is linear in dB: the arranger writes its softest notes at -36 dB and its loudest at -6 dB.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ EXPRESSION_SOFTEST, EXPRESSION_LOUDEST = 64, 122
 MODULATION_SOFTEST, MODULATION_LOUDEST = 16, 118
 
 DENSITY_PER_FIGURE_NOTE = 2.5
-"""The predicted density counts every note sounding in a second over all instruments (mean 10); held chord and
-bass account for most of it. Two fifths are left to the moving figure: 10 -> 4 notes a second (eighths at 120 BPM),
-20, which one second in twenty exceeds, -> 8."""
+"""The figure plays the predicted density divided by this. The density counts every note sounding in a second over all
+instruments (mean 10), most of them of held chords and bass; the figure gets two fifths: 4 notes a second at 10 (eighths
+at 120 BPM), and 8 at 20, which one second in twenty exceeds."""
 
 
 def loudness_share(loudness: float) -> float:
@@ -44,7 +44,7 @@ def expression(share: float) -> int:
 
 
 def modulation(share: float) -> int:
-    """CC1 of a loudness share 0..1 (16..118): the layer of a sampled orchestra, wider than expression."""
+    """CC1 of a loudness share 0..1 (16..118); it selects the dynamic layer of a sampled orchestra."""
     return round(MODULATION_SOFTEST + (MODULATION_LOUDEST - MODULATION_SOFTEST) * min(1.0, max(0.0, share)))
 
 
@@ -58,14 +58,15 @@ SONG_DENSITY_SPREAD, SONG_SHARE_SPREAD = 3.7, 0.084
 over 1.349, so that it compares with a standard deviation)."""
 
 WIDEST = 6.0
+"""Largest factor by which predictions are spread."""
 _FEWEST_POINTS = 8
 
 
 def widened(points: Sequence[DynamicsPoint]) -> tuple[DynamicsPoint, ...]:
-    """Predictions spread about their median as far as songs do, at most six times.
+    """The predictions, spread about their median as far as real songs are, by a factor of at most six.
 
-    A regression answers with conditional means, which lie much closer together than real songs do (a fifth of
-    their spread). The order is kept, nothing is narrowed, and nothing reaches below 0 or beyond the loudest.
+    A regression predicts conditional means, whose spread is a fifth of that of songs. The order of the values is kept,
+    no spread is reduced, and no value falls below 0 or exceeds the loudest.
     """
     if len(points) < _FEWEST_POINTS:
         return tuple(points)
@@ -86,7 +87,7 @@ def _spread(values: Sequence[float], target: float, ceiling: float) -> list[floa
 
 
 def _moved(value: float, factor: float, middle: float, ceiling: float) -> float:
-    """``value`` moved away from ``middle``: ``factor`` times as far near it, bent towards 0 and the ceiling."""
+    """``value`` moved away from ``middle``: ``factor`` times as far nearby, less towards 0 and the ceiling."""
     if value < middle:
         return float(middle * (value / middle) ** factor)
     if math.isinf(ceiling):
@@ -95,9 +96,9 @@ def _moved(value: float, factor: float, middle: float, ceiling: float) -> float:
 
 
 class DynamicsCurve:
-    """Density and loudness over beats: a step at every point, and loudness also as a smooth curve.
+    """Density and loudness over beats: constant from point to point, and loudness also as a smooth curve.
 
-    The points are :func:`widened` first.
+    The points are spread by :func:`widened` first.
 
     Raises:
         InputError: a value that is negative or not finite.
@@ -135,7 +136,7 @@ class DynamicsCurve:
         return total / max(end_beat - start_beat, 1e-9)
 
     def smooth_share(self, beat: float) -> float:
-        """Loudness share 0..1 drawn straight from the middle of one point to the middle of the next."""
+        """Loudness share 0..1, interpolated linearly between the middles of the points' spans."""
         index = bisect_right(self._middles, beat)
         if index == 0:
             return self._shares[0]

@@ -1,4 +1,4 @@
-"""The six emotions of the published system and the chord qualities that go with each."""
+"""The six emotions of the published system, and the chord qualities and character of each."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ CHARACTERS: dict[str, Character] = {
     "relaxing": Character(register=1.0, boost=-6.0, articulation=1.0),
     "neutral": Character(register=0.0, boost=0.0, articulation=0.95),
 }
-"""Higher and louder is more aroused, detached more tense than legato (Juslin & Laukka 2003, cues of expression)."""
+"""Emotion -> character: aroused music is higher and louder, tense music more detached (Juslin & Laukka 2003)."""
 
 
 def character(mood: str | None, affect: float) -> Character:

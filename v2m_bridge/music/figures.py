@@ -1,6 +1,6 @@
-"""The moving figures: one table of patterns, written like a step sequencer, that a musician can extend.
+"""The moving figures: a table of patterns in the notation of a step sequencer, which a musician can extend.
 
-A pattern fills a cell of two or three beats; bars of any metre are filled with cells (4 = 2 + 2, 5 = 3 + 2).
+A pattern fills a cell of two or three beats, and cells fill bars of any metre (4 = 2 + 2, 5 = 3 + 2).
 ``tones`` has one word per step of ``unit`` beats:
 
     0 1 2 ..  chord tone, counted upwards from the figure's lowest one (for a triad 3 is 0 an octave higher)
@@ -8,8 +8,8 @@ A pattern fills a cell of two or three beats; bars of any metre are filled with 
     _         hold the previous note
     .         rest
 
-``answer`` is what every second cell of a bar plays; empty means the same again. For the bass families 0 is the
-bass note, 1 the chord's fifth above it and 2 the octave.
+Every second cell of a bar plays ``answer``, or the same again where that is empty. For the bass families 0 is the bass
+note, 1 the chord's fifth above it and 2 the octave.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from v2m_bridge.errors import InputError
 
 
 @dataclass(frozen=True)
-class Step:
+class PatternStep:
     """One note of a pattern: ``position`` and ``length`` in beats inside the cell."""
 
     position: float
@@ -32,7 +32,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """One line of the table; ``level`` 1 is the calmest."""
 
     family: str
@@ -43,100 +43,102 @@ class Row:
     answer: str = ""
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[PatternStep, ...]:
+        """The notes of the pattern."""
         return read_pattern(self.tones, self.unit, self.beats)
 
     @property
-    def answer_steps(self) -> tuple[Step, ...]:
+    def answer_steps(self) -> tuple[PatternStep, ...]:
+        """The notes of every second cell."""
         return read_pattern(self.answer, self.unit, self.beats) if self.answer else self.steps
 
 
 LEVEL_NOTES_PER_BEAT = {1: 0.5, 2: 1.0, 3: 1.5, 4: 2.0, 5: 3.0, 6: 4.0}
-"""Nominal notes per beat; level 0 rests. Every row keeps to its level within a third."""
+"""Level -> nominal notes per beat; level 0 rests. Every row has that number within a third."""
 
 _T = 1 / 3  # a triplet eighth
 
-FIGURES: tuple[Row, ...] = (
+FIGURES: tuple[FigureRow, ...] = (
     # family, level, beats, unit, tones, answer
-    Row("broken", 1, 2, 1.0, "0! _", "2 _"),
-    Row("broken", 1, 3, 1.0, "0! _ 2"),
-    Row("broken", 2, 2, 1.0, "0! 2", "1 2"),
-    Row("broken", 2, 3, 1.0, "0! 2 1", "0! 1 2"),
-    Row("broken", 3, 2, 0.5, "0! _ 2 1", "0 _ 1 2"),
-    Row("broken", 3, 3, 0.5, "0! _ 2 _ 1 2", "0! _ 1 2 1 _"),
-    Row("broken", 4, 2, 0.5, "0! 2 1 2", "0 2 1 2"),
-    Row("broken", 4, 3, 0.5, "0! 2 1 2 1 2", "0! 1 2 3 2 1"),
-    Row("broken", 5, 2, _T, "0! 2 1 2 1 2", "0 2 1 3 1 2"),
-    Row("broken", 5, 3, _T, "0! 2 1 2 1 2 3 2 1", "0! 1 2 1 2 3 2 3 2"),
-    Row("broken", 6, 2, 0.25, "0! 2 1 2 0 2 1 2", "0 2 1 2 3 2 1 2"),
-    Row("broken", 6, 3, 0.25, "0! 2 1 2 0 2 1 2 3 2 1 2"),
-    Row("rising", 1, 2, 1.0, "0! _", "3 _"),
-    Row("rising", 1, 3, 1.0, "0! _ 2"),
-    Row("rising", 2, 2, 1.0, "0! 1", "2 3"),
-    Row("rising", 2, 3, 1.0, "0! 1 2", "1 2 3"),
-    Row("rising", 3, 2, 0.5, "0! 1 2 _", "3 2 1 _"),
-    Row("rising", 3, 3, 0.5, "0! 1 2 _ 3 _", "0! 1 2 3 2 _"),
-    Row("rising", 4, 2, 0.5, "0! 1 2 3", "4 3 2 1"),
-    Row("rising", 4, 3, 0.5, "0! 1 2 3 4 5", "0! 1 2 3 4 3"),
-    Row("rising", 5, 2, _T, "0! 1 2 3 4 5", "4 3 2 3 2 1"),
-    Row("rising", 5, 3, _T, "0! 1 2 1 2 3 2 3 4"),
-    Row("rising", 6, 2, 0.25, "0! 1 2 3 1 2 3 4", "2 3 4 5 3 2 1 2"),
-    Row("rising", 6, 3, 0.25, "0! 1 2 3 1 2 3 4 2 3 4 5"),
-    Row("wave", 1, 2, 1.0, "1! _", "2 _"),
-    Row("wave", 1, 3, 1.0, "2! _ 1"),
-    Row("wave", 2, 2, 1.0, "0! 2", "3 1"),
-    Row("wave", 2, 3, 1.0, "0! 2 3", "2 1 0"),
-    Row("wave", 3, 2, 0.5, "0! 2 3 _", "2 _ 1 2"),
-    Row("wave", 3, 3, 0.5, "0! 2 3 _ 2 1", "0! _ 2 _ 3 2"),
-    Row("wave", 4, 2, 0.5, "0! 2 3 2", "4 3 2 1"),
-    Row("wave", 4, 3, 0.5, "0! 1 2 3 2 1", "0! 2 4 3 2 1"),
-    Row("wave", 5, 2, _T, "0! 1 2 3 2 1", "0 2 3 4 3 2"),
-    Row("wave", 5, 3, _T, "0! 1 2 3 4 3 2 1 2"),
-    Row("wave", 6, 2, 0.25, "0! 1 2 3 4 3 2 1", "0 1 2 3 5 4 3 2"),
-    Row("wave", 6, 3, 0.25, "0! 1 2 3 4 5 4 3 2 1 2 1"),
-    Row("pulse", 1, 2, 0.5, "0! _ . .", "2 _ . ."),
-    Row("pulse", 1, 3, 0.5, "0! _ . . 2 ."),
-    Row("pulse", 2, 2, 0.5, "0! . 0 .", "0 . 1 ."),
-    Row("pulse", 2, 3, 0.5, "0! . 0 . 1 ."),
-    Row("pulse", 3, 2, 0.5, "0! . 0 0", "1 . 0 0"),
-    Row("pulse", 3, 3, 0.5, "0! 0 . 0 . 0", "0! . 1 . 0 0"),
-    Row("pulse", 4, 2, 0.5, "0! 0 1 0", "2 0 1 0"),
-    Row("pulse", 4, 3, 0.5, "0! 0 1 0 2 0"),
-    Row("pulse", 5, 2, 0.25, "0! . 0 0 1 . 0 0", "2! . 0 0 1 0 0 ."),
-    Row("pulse", 5, 3, 0.25, "0! . 0 0 1 . 0 0 2 . 0 0"),
-    Row("pulse", 6, 2, 0.25, "0! 0 0 0 1 0 0 0", "2! 0 0 0 1 0 1 0"),
-    Row("pulse", 6, 3, 0.25, "0! 0 0 0 1 0 0 0 2 0 1 0"),
-    Row("bell", 1, 2, 1.0, "3! _", ". 2"),
-    Row("bell", 1, 3, 1.0, "3! _ 2"),
-    Row("bell", 2, 2, 0.5, "3! _ . 1", "2 _ 3 _"),
-    Row("bell", 2, 3, 0.5, "3! _ . 1 2 _"),
-    Row("bell", 3, 2, 0.5, "3! . 2 1", "3 2 . 1"),
-    Row("bell", 3, 3, 0.5, "3! . 2 1 . 2"),
-    Row("bell", 4, 2, 0.5, "3! 1 2 1", "4 1 2 1"),
-    Row("bell", 4, 3, 0.5, "3! 1 2 1 4 1"),
-    Row("bell", 5, 2, 0.25, "3! . 1 2 3 . 1 2", "4! . 1 2 3 2 1 ."),
-    Row("bell", 5, 3, 0.25, "3! . 1 2 3 . 1 2 4 . 1 2"),
-    Row("bell", 6, 2, 0.25, "3! 1 2 1 3 1 2 1", "4! 1 2 1 3 1 2 1"),
-    Row("bell", 6, 3, 0.25, "3! 1 2 1 3 1 2 1 4 1 2 1"),
+    FigureRow("broken", 1, 2, 1.0, "0! _", "2 _"),
+    FigureRow("broken", 1, 3, 1.0, "0! _ 2"),
+    FigureRow("broken", 2, 2, 1.0, "0! 2", "1 2"),
+    FigureRow("broken", 2, 3, 1.0, "0! 2 1", "0! 1 2"),
+    FigureRow("broken", 3, 2, 0.5, "0! _ 2 1", "0 _ 1 2"),
+    FigureRow("broken", 3, 3, 0.5, "0! _ 2 _ 1 2", "0! _ 1 2 1 _"),
+    FigureRow("broken", 4, 2, 0.5, "0! 2 1 2", "0 2 1 2"),
+    FigureRow("broken", 4, 3, 0.5, "0! 2 1 2 1 2", "0! 1 2 3 2 1"),
+    FigureRow("broken", 5, 2, _T, "0! 2 1 2 1 2", "0 2 1 3 1 2"),
+    FigureRow("broken", 5, 3, _T, "0! 2 1 2 1 2 3 2 1", "0! 1 2 1 2 3 2 3 2"),
+    FigureRow("broken", 6, 2, 0.25, "0! 2 1 2 0 2 1 2", "0 2 1 2 3 2 1 2"),
+    FigureRow("broken", 6, 3, 0.25, "0! 2 1 2 0 2 1 2 3 2 1 2"),
+    FigureRow("rising", 1, 2, 1.0, "0! _", "3 _"),
+    FigureRow("rising", 1, 3, 1.0, "0! _ 2"),
+    FigureRow("rising", 2, 2, 1.0, "0! 1", "2 3"),
+    FigureRow("rising", 2, 3, 1.0, "0! 1 2", "1 2 3"),
+    FigureRow("rising", 3, 2, 0.5, "0! 1 2 _", "3 2 1 _"),
+    FigureRow("rising", 3, 3, 0.5, "0! 1 2 _ 3 _", "0! 1 2 3 2 _"),
+    FigureRow("rising", 4, 2, 0.5, "0! 1 2 3", "4 3 2 1"),
+    FigureRow("rising", 4, 3, 0.5, "0! 1 2 3 4 5", "0! 1 2 3 4 3"),
+    FigureRow("rising", 5, 2, _T, "0! 1 2 3 4 5", "4 3 2 3 2 1"),
+    FigureRow("rising", 5, 3, _T, "0! 1 2 1 2 3 2 3 4"),
+    FigureRow("rising", 6, 2, 0.25, "0! 1 2 3 1 2 3 4", "2 3 4 5 3 2 1 2"),
+    FigureRow("rising", 6, 3, 0.25, "0! 1 2 3 1 2 3 4 2 3 4 5"),
+    FigureRow("wave", 1, 2, 1.0, "1! _", "2 _"),
+    FigureRow("wave", 1, 3, 1.0, "2! _ 1"),
+    FigureRow("wave", 2, 2, 1.0, "0! 2", "3 1"),
+    FigureRow("wave", 2, 3, 1.0, "0! 2 3", "2 1 0"),
+    FigureRow("wave", 3, 2, 0.5, "0! 2 3 _", "2 _ 1 2"),
+    FigureRow("wave", 3, 3, 0.5, "0! 2 3 _ 2 1", "0! _ 2 _ 3 2"),
+    FigureRow("wave", 4, 2, 0.5, "0! 2 3 2", "4 3 2 1"),
+    FigureRow("wave", 4, 3, 0.5, "0! 1 2 3 2 1", "0! 2 4 3 2 1"),
+    FigureRow("wave", 5, 2, _T, "0! 1 2 3 2 1", "0 2 3 4 3 2"),
+    FigureRow("wave", 5, 3, _T, "0! 1 2 3 4 3 2 1 2"),
+    FigureRow("wave", 6, 2, 0.25, "0! 1 2 3 4 3 2 1", "0 1 2 3 5 4 3 2"),
+    FigureRow("wave", 6, 3, 0.25, "0! 1 2 3 4 5 4 3 2 1 2 1"),
+    FigureRow("pulse", 1, 2, 0.5, "0! _ . .", "2 _ . ."),
+    FigureRow("pulse", 1, 3, 0.5, "0! _ . . 2 ."),
+    FigureRow("pulse", 2, 2, 0.5, "0! . 0 .", "0 . 1 ."),
+    FigureRow("pulse", 2, 3, 0.5, "0! . 0 . 1 ."),
+    FigureRow("pulse", 3, 2, 0.5, "0! . 0 0", "1 . 0 0"),
+    FigureRow("pulse", 3, 3, 0.5, "0! 0 . 0 . 0", "0! . 1 . 0 0"),
+    FigureRow("pulse", 4, 2, 0.5, "0! 0 1 0", "2 0 1 0"),
+    FigureRow("pulse", 4, 3, 0.5, "0! 0 1 0 2 0"),
+    FigureRow("pulse", 5, 2, 0.25, "0! . 0 0 1 . 0 0", "2! . 0 0 1 0 0 ."),
+    FigureRow("pulse", 5, 3, 0.25, "0! . 0 0 1 . 0 0 2 . 0 0"),
+    FigureRow("pulse", 6, 2, 0.25, "0! 0 0 0 1 0 0 0", "2! 0 0 0 1 0 1 0"),
+    FigureRow("pulse", 6, 3, 0.25, "0! 0 0 0 1 0 0 0 2 0 1 0"),
+    FigureRow("bell", 1, 2, 1.0, "3! _", ". 2"),
+    FigureRow("bell", 1, 3, 1.0, "3! _ 2"),
+    FigureRow("bell", 2, 2, 0.5, "3! _ . 1", "2 _ 3 _"),
+    FigureRow("bell", 2, 3, 0.5, "3! _ . 1 2 _"),
+    FigureRow("bell", 3, 2, 0.5, "3! . 2 1", "3 2 . 1"),
+    FigureRow("bell", 3, 3, 0.5, "3! . 2 1 . 2"),
+    FigureRow("bell", 4, 2, 0.5, "3! 1 2 1", "4 1 2 1"),
+    FigureRow("bell", 4, 3, 0.5, "3! 1 2 1 4 1"),
+    FigureRow("bell", 5, 2, 0.25, "3! . 1 2 3 . 1 2", "4! . 1 2 3 2 1 ."),
+    FigureRow("bell", 5, 3, 0.25, "3! . 1 2 3 . 1 2 4 . 1 2"),
+    FigureRow("bell", 6, 2, 0.25, "3! 1 2 1 3 1 2 1", "4! 1 2 1 3 1 2 1"),
+    FigureRow("bell", 6, 3, 0.25, "3! 1 2 1 3 1 2 1 4 1 2 1"),
     # The bass: 0 the bass note, 1 the fifth above, 2 the octave.
-    Row("bass pulse", 4, 2, 1.0, "0! _", "1 _"),
-    Row("bass pulse", 4, 3, 1.0, "0! _ 1"),
-    Row("bass pulse", 5, 2, 1.0, "0! 1", "0 1"),
-    Row("bass pulse", 5, 3, 1.0, "0! 1 1"),
-    Row("bass drive", 2, 2, 1.0, "0! _", "0 _"),
-    Row("bass drive", 2, 3, 1.0, "0! _ 0"),
-    Row("bass drive", 3, 2, 1.0, "0! 0", "0 1"),
-    Row("bass drive", 3, 3, 1.0, "0! 0 1"),
-    Row("bass drive", 4, 2, 0.5, "0! . 0 0", "0 . 1 0"),
-    Row("bass drive", 4, 3, 0.5, "0! . 0 0 1 0"),
-    Row("bass drive", 5, 2, 0.5, "0! 0 0 0", "0 0 1 0"),
-    Row("bass drive", 5, 3, 0.5, "0! 0 0 0 1 0"),
+    FigureRow("bass pulse", 4, 2, 1.0, "0! _", "1 _"),
+    FigureRow("bass pulse", 4, 3, 1.0, "0! _ 1"),
+    FigureRow("bass pulse", 5, 2, 1.0, "0! 1", "0 1"),
+    FigureRow("bass pulse", 5, 3, 1.0, "0! 1 1"),
+    FigureRow("bass drive", 2, 2, 1.0, "0! _", "0 _"),
+    FigureRow("bass drive", 2, 3, 1.0, "0! _ 0"),
+    FigureRow("bass drive", 3, 2, 1.0, "0! 0", "0 1"),
+    FigureRow("bass drive", 3, 3, 1.0, "0! 0 1"),
+    FigureRow("bass drive", 4, 2, 0.5, "0! . 0 0", "0 . 1 0"),
+    FigureRow("bass drive", 4, 3, 0.5, "0! . 0 0 1 0"),
+    FigureRow("bass drive", 5, 2, 0.5, "0! 0 0 0", "0 0 1 0"),
+    FigureRow("bass drive", 5, 3, 0.5, "0! 0 0 0 1 0"),
 )
-"""Every figure. Figure families have a row for each level and for cells of 2 and 3 beats; a bass family may skip
-levels: below its first level the bass is held, between two levels the lower one plays."""
+"""Every figure. Figure families have a row for each level and for cells of 2 and 3 beats. A bass family may skip levels:
+below its first level the bass is held, and a level that it skips plays the next lower one."""
 
 
-def read_pattern(tones: str, unit: float, beats: float) -> tuple[Step, ...]:
+def read_pattern(tones: str, unit: float, beats: float) -> tuple[PatternStep, ...]:
     """Steps of a pattern in the table's notation.
 
     Raises:
@@ -145,16 +147,16 @@ def read_pattern(tones: str, unit: float, beats: float) -> tuple[Step, ...]:
     words = tones.split()
     if abs(len(words) * unit - beats) > 1e-9:
         raise InputError(f"figure {tones!r} fills {len(words) * unit:g} beats, not {beats:g}")
-    steps: list[Step] = []
+    steps: list[PatternStep] = []
     sounding = False
     for index, word in enumerate(words):
         if word == "_" and sounding:
             last = steps.pop()
-            steps.append(Step(last.position, last.tone, last.length + unit, last.accent))
+            steps.append(PatternStep(last.position, last.tone, last.length + unit, last.accent))
         elif word == ".":
             sounding = False
         elif word.rstrip("!").isdigit():
-            steps.append(Step(index * unit, int(word.rstrip("!")), unit, word.endswith("!")))
+            steps.append(PatternStep(index * unit, int(word.rstrip("!")), unit, word.endswith("!")))
             sounding = True
         else:
             raise InputError(f"figure {tones!r} has the unknown step {word!r}", "use a number, 0!, _ or .")
@@ -162,7 +164,7 @@ def read_pattern(tones: str, unit: float, beats: float) -> tuple[Step, ...]:
 
 
 @lru_cache(maxsize=1024)
-def pattern(family: str, level: int, beats: int, answer: bool) -> tuple[Step, ...]:
+def pattern(family: str, level: int, beats: int, answer: bool) -> tuple[PatternStep, ...]:
     """Steps of the family's row for ``level`` (or the nearest one below) in a cell of 2 or 3 beats."""
     rows = [r for r in FIGURES if r.family == family and r.beats == beats and r.level <= level]
     if not rows:
@@ -172,10 +174,9 @@ def pattern(family: str, level: int, beats: int, answer: bool) -> tuple[Step, ..
 
 
 def choose_level(notes_per_second: float, beats_per_second: float, before: int | None = None) -> int:
-    """Level whose notes per second come nearest in ratio to the wanted ones; 0 rests below half of level 1.
+    """The level whose notes a second are nearest in ratio to the wanted ones; 0 (rest) below half of level 1.
 
-    A level already playing is kept while the wish stays within a tenth of the border, so that the figure does
-    not flicker.
+    The level ``before`` is kept unless another one is nearer by more than a tenth, so that the figure changes seldom.
     """
     rates = {level: rate * beats_per_second for level, rate in LEVEL_NOTES_PER_BEAT.items()}
     if notes_per_second < rates[1] / 2:
@@ -193,7 +194,7 @@ def choose_level(notes_per_second: float, beats_per_second: float, before: int |
 
 @dataclass(frozen=True)
 class Cell:
-    """A span that one pattern fills: ``beats`` is 2 or 3, ``length`` shorter where the bar or film ends early."""
+    """A span that one pattern fills: ``beats`` is 2 or 3; ``length`` is less where the bar or the film ends early."""
 
     start_beat: float
     beats: int
@@ -202,14 +203,16 @@ class Cell:
 
 
 def cells_of_bar(start_beat: float, length_beats: float, landmarks: Sequence[float], end_beat: float) -> list[Cell]:
-    """Fill a bar with cells of two and three beats, threes where they start on more of the ``landmarks``.
+    """Fill a bar with cells of two and three beats, so that they start on as many ``landmarks`` as possible.
 
     Args:
         landmarks: beats of accents and chord changes.
-        end_beat: nothing lies after it.
+        end_beat: where the film ends; no cell goes beyond it.
     """
     stop = min(start_beat + length_beats, end_beat)
-    lengths = min(_groupings(length_beats), key=lambda g: (-_starts_on(g, start_beat, landmarks), g != sorted(g), g))
+    lengths = min(
+        _groupings(length_beats), key=lambda g: (-_count_starts_on(g, start_beat, landmarks), g != sorted(g), g)
+    )
     cells: list[Cell] = []
     at = start_beat
     for index, beats in enumerate(lengths):
@@ -220,7 +223,7 @@ def cells_of_bar(start_beat: float, length_beats: float, landmarks: Sequence[flo
 
 
 def _groupings(length_beats: float) -> list[list[int]]:
-    """Every way to fill the bar: all twos, with one three anywhere when its whole beats are odd."""
+    """Every way to fill the bar: all twos, with one three at any place if the number of whole beats is odd."""
     whole = int(length_beats + 1e-9)
     if whole % 2 == 0 or whole == 1:
         twos = [2] * (whole // 2)
@@ -230,6 +233,6 @@ def _groupings(length_beats: float) -> list[list[int]]:
     return [[*twos[:i], 3, *twos[i:], *rest] for i in range(len(twos) + 1)]
 
 
-def _starts_on(lengths: Sequence[int], start_beat: float, landmarks: Sequence[float]) -> int:
+def _count_starts_on(lengths: Sequence[int], start_beat: float, landmarks: Sequence[float]) -> int:
     starts = {start_beat + sum(lengths[:i]) for i in range(1, len(lengths))}
     return sum(1 for mark in landmarks if any(abs(mark - s) < 1e-6 for s in starts))

@@ -9,7 +9,7 @@ from v2m_bridge.errors import InputError
 
 
 class Role(StrEnum):
-    """What a part does; the order is that of the tracks and of the MIDI channels."""
+    """What a part does; tracks and MIDI channels are in this order."""
 
     CHORDS = "chords"
     BASS = "bass"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class Spread(StrEnum):
-    """How wide a chord is voiced: within an octave, with the second voice from the top dropped, or open."""
+    """How wide a chord is voiced: within an octave, with the second voice from the top an octave lower, or open."""
 
     CLOSE = "close"
     DROP2 = "drop2"
@@ -28,9 +28,12 @@ class Spread(StrEnum):
 
 @dataclass(frozen=True)
 class Instrument:
-    """A General MIDI sound: ``lowest``..``highest`` is what the real instrument (or section) plays, sounding pitch.
+    """A General MIDI sound.
 
-    ``decays`` when a held note dies away, so that long chords have to be struck again.
+    Attributes:
+        program: General MIDI program, counted from 0.
+        lowest, highest: range of the real instrument (or section) in sounding MIDI pitches.
+        decays: whether a held note dies away, so that long chords have to be struck again.
     """
 
     name: str
@@ -65,17 +68,17 @@ INSTRUMENTS: dict[str, Instrument] = {
     "polysynth": Instrument("Polysynth", 90, 24, 96),
     "taiko": Instrument("Taiko", 116, 36, 60, decays=True),
 }
-"""General MIDI programs are counted from 0. Ranges: Adler, The Study of Orchestration (sounding)."""
+"""Name -> instrument. Ranges: Adler, The Study of Orchestration (sounding)."""
 
 
 @dataclass(frozen=True)
-class Chair:
+class PresetPart:
     """One part of a preset: the instrument and the register it is written in.
 
     Attributes:
         register: lowest and highest pitch written, inside the instrument's range.
         spread: voicing of chords, unused for single lines.
-        families: figures that suit (rows of ``music.figures``), for bass and figure.
+        families: families of ``music.figures`` that it may play; for bass and figure.
         boost: added to every velocity.
     """
 
@@ -87,73 +90,74 @@ class Chair:
 
     @property
     def sound(self) -> Instrument:
+        """The instrument."""
         return INSTRUMENTS[self.instrument]
 
 
-Preset = dict[Role, Chair]
+Preset = dict[Role, PresetPart]
 
 _HELD, _WALK, _DRIVE = ("bass held",), ("bass pulse",), ("bass drive",)
 _FLOWING = ("broken", "rising", "wave")
 
 PRESETS: dict[str, Preset] = {
     "orchestra": {
-        Role.CHORDS: Chair("horns", (48, 76), Spread.CLOSE),
-        Role.BASS: Chair("basses", (28, 47), families=_WALK, boost=4),
-        Role.FIGURE: Chair("pizzicato", (60, 88), families=("broken", "wave", "rising"), boost=5),
-        Role.SWELL: Chair("slow strings", (60, 88), Spread.OPEN, boost=-8),
-        Role.HITS: Chair("timpani", (38, 57)),
+        Role.CHORDS: PresetPart("horns", (48, 76), Spread.CLOSE),
+        Role.BASS: PresetPart("basses", (28, 47), families=_WALK, boost=4),
+        Role.FIGURE: PresetPart("pizzicato", (60, 88), families=("broken", "wave", "rising"), boost=5),
+        Role.SWELL: PresetPart("slow strings", (60, 88), Spread.OPEN, boost=-8),
+        Role.HITS: PresetPart("timpani", (38, 57)),
     },
     "action": {
-        Role.CHORDS: Chair("brass", (48, 77), Spread.CLOSE),
-        Role.BASS: Chair("basses", (28, 47), families=_DRIVE, boost=6),
-        Role.FIGURE: Chair("strings", (55, 84), families=("pulse", "broken"), boost=6),
-        Role.SWELL: Chair("slow strings", (64, 93), Spread.OPEN, boost=-10),
-        Role.HITS: Chair("taiko", (36, 55), boost=8),
+        Role.CHORDS: PresetPart("brass", (48, 77), Spread.CLOSE),
+        Role.BASS: PresetPart("basses", (28, 47), families=_DRIVE, boost=6),
+        Role.FIGURE: PresetPart("strings", (55, 84), families=("pulse", "broken"), boost=6),
+        Role.SWELL: PresetPart("slow strings", (64, 93), Spread.OPEN, boost=-10),
+        Role.HITS: PresetPart("taiko", (36, 55), boost=8),
     },
     "suspense": {
-        Role.CHORDS: Chair("tremolo", (50, 77), Spread.DROP2, boost=-6),
-        Role.BASS: Chair("basses", (28, 46), families=_HELD, boost=4),
-        Role.FIGURE: Chair("pizzicato", (58, 84), families=("pulse", "bell"), boost=2),
-        Role.SWELL: Chair("slow strings", (62, 91), Spread.OPEN, boost=-8),
-        Role.HITS: Chair("timpani", (38, 57)),
+        Role.CHORDS: PresetPart("tremolo", (50, 77), Spread.DROP2, boost=-6),
+        Role.BASS: PresetPart("basses", (28, 46), families=_HELD, boost=4),
+        Role.FIGURE: PresetPart("pizzicato", (58, 84), families=("pulse", "bell"), boost=2),
+        Role.SWELL: PresetPart("slow strings", (62, 91), Spread.OPEN, boost=-8),
+        Role.HITS: PresetPart("timpani", (38, 57)),
     },
     "dark": {
-        Role.CHORDS: Chair("choir", (48, 74), Spread.DROP2, boost=-4),
-        Role.BASS: Chair("basses", (28, 44), families=_HELD, boost=4),
-        Role.FIGURE: Chair("celesta", (67, 96), families=("bell", "wave"), boost=4),
-        Role.SWELL: Chair("tremolo", (60, 88), Spread.OPEN, boost=-6),
-        Role.HITS: Chair("timpani", (38, 57), boost=4),
+        Role.CHORDS: PresetPart("choir", (48, 74), Spread.DROP2, boost=-4),
+        Role.BASS: PresetPart("basses", (28, 44), families=_HELD, boost=4),
+        Role.FIGURE: PresetPart("celesta", (67, 96), families=("bell", "wave"), boost=4),
+        Role.SWELL: PresetPart("tremolo", (60, 88), Spread.OPEN, boost=-6),
+        Role.HITS: PresetPart("timpani", (38, 57), boost=4),
     },
     "elegy": {
-        Role.CHORDS: Chair("slow strings", (50, 77), Spread.DROP2, boost=-6),
-        Role.BASS: Chair("cello", (36, 52), families=_HELD, boost=2),
-        Role.FIGURE: Chair("piano", (57, 88), families=("rising", "wave"), boost=6),
-        Role.SWELL: Chair("choir", (57, 81), Spread.OPEN, boost=-8),
-        Role.HITS: Chair("harp", (36, 55)),
+        Role.CHORDS: PresetPart("slow strings", (50, 77), Spread.DROP2, boost=-6),
+        Role.BASS: PresetPart("cello", (36, 52), families=_HELD, boost=2),
+        Role.FIGURE: PresetPart("piano", (57, 88), families=("rising", "wave"), boost=6),
+        Role.SWELL: PresetPart("choir", (57, 81), Spread.OPEN, boost=-8),
+        Role.HITS: PresetPart("harp", (36, 55)),
     },
     "warm": {
-        Role.CHORDS: Chair("warm pad", (48, 77), Spread.DROP2, boost=-6),
-        Role.BASS: Chair("upright", (28, 48), families=_WALK, boost=4),
-        Role.FIGURE: Chair("guitar", (52, 79), families=_FLOWING, boost=4),
-        Role.SWELL: Chair("slow strings", (60, 88), Spread.OPEN, boost=-10),
-        Role.HITS: Chair("harp", (36, 55)),
+        Role.CHORDS: PresetPart("warm pad", (48, 77), Spread.DROP2, boost=-6),
+        Role.BASS: PresetPart("upright", (28, 48), families=_WALK, boost=4),
+        Role.FIGURE: PresetPart("guitar", (52, 79), families=_FLOWING, boost=4),
+        Role.SWELL: PresetPart("slow strings", (60, 88), Spread.OPEN, boost=-10),
+        Role.HITS: PresetPart("harp", (36, 55)),
     },
     "piano": {
-        Role.CHORDS: Chair("piano", (50, 76), Spread.CLOSE, boost=-8),
-        Role.BASS: Chair("piano", (31, 52), families=_WALK),
-        Role.FIGURE: Chair("piano", (64, 96), families=_FLOWING, boost=4),
-        Role.SWELL: Chair("slow strings", (60, 88), Spread.OPEN, boost=-12),
-        Role.HITS: Chair("piano", (24, 43)),
+        Role.CHORDS: PresetPart("piano", (50, 76), Spread.CLOSE, boost=-8),
+        Role.BASS: PresetPart("piano", (31, 52), families=_WALK),
+        Role.FIGURE: PresetPart("piano", (64, 96), families=_FLOWING, boost=4),
+        Role.SWELL: PresetPart("slow strings", (60, 88), Spread.OPEN, boost=-12),
+        Role.HITS: PresetPart("piano", (24, 43)),
     },
     "synth": {
-        Role.CHORDS: Chair("polysynth", (48, 77), Spread.OPEN, boost=-6),
-        Role.BASS: Chair("synth bass", (28, 48), families=_DRIVE, boost=6),
-        Role.FIGURE: Chair("square lead", (57, 88), families=("pulse", "rising", "broken"), boost=-8),
-        Role.SWELL: Chair("synth strings", (60, 91), Spread.OPEN, boost=-14),
-        Role.HITS: Chair("taiko", (36, 55)),
+        Role.CHORDS: PresetPart("polysynth", (48, 77), Spread.OPEN, boost=-6),
+        Role.BASS: PresetPart("synth bass", (28, 48), families=_DRIVE, boost=6),
+        Role.FIGURE: PresetPart("square lead", (57, 88), families=("pulse", "rising", "broken"), boost=-8),
+        Role.SWELL: PresetPart("synth strings", (60, 91), Spread.OPEN, boost=-14),
+        Role.HITS: PresetPart("taiko", (36, 55)),
     },
 }
-"""What plays which part. A new preset needs nothing but a row here."""
+"""Preset -> role -> instrument and register. A new preset needs only an entry here."""
 
 PRESET_OF_MOOD: dict[str, str] = {
     "exciting": "action",
@@ -163,7 +167,7 @@ PRESET_OF_MOOD: dict[str, str] = {
     "relaxing": "warm",
     "neutral": "orchestra",
 }
-"""Emotion -> preset, used when ``--preset`` is not given and affect is not 0."""
+"""Emotion -> preset; it counts when ``--preset`` is not given and affect is not 0."""
 
 DEFAULT_PRESET = "orchestra"
 

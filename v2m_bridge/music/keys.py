@@ -1,4 +1,4 @@
-"""Keys: parsing, naming, spelling, and the way to and from the network's C major / A minor."""
+"""Keys: parsing, naming, spelling, and transposition from the network's C major / A minor."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class Key:
 
     @property
     def uses_flats(self) -> bool:
+        """Whether the key signature has flats."""
         return (self.tonic + (3 if self.minor else 0)) % 12 in _FLAT_MAJOR_TONICS
 
     @property
@@ -75,7 +76,7 @@ class Key:
 
     @property
     def semitones_from_network(self) -> int:
-        """Add this to a chord of the network (C major or A minor) to be in this key, -5..6."""
+        """Semitones from the network's C major (or A minor) to this key, -5..6."""
         shift = (self.tonic - (9 if self.minor else 0)) % 12
         return shift - 12 if shift > 6 else shift
 

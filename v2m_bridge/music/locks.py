@@ -1,4 +1,4 @@
-"""Chords the user gives: the primer that opens the piece, and chords locked at a time."""
+"""Chords that the user gives: the primer that opens the piece, and chords locked at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts, each written into the common plan: held chords, bass, moving figure, swell, hits."""
+"""Writes each part into the common plan: held chords, bass, moving figure, swell, hits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from v2m_bridge.music.chords import Chord
 from v2m_bridge.music.dynamics import DENSITY_PER_FIGURE_NOTE, expression, modulation, velocity
 from v2m_bridge.music.emotions import Character
 from v2m_bridge.music.figures import Cell, choose_level, pattern
-from v2m_bridge.music.instruments import Chair
-from v2m_bridge.music.plan import Plan, Span
+from v2m_bridge.music.instruments import PresetPart
+from v2m_bridge.music.plan import ChordSpan, Plan
 from v2m_bridge.music.voicing import Voicing
 
 STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 12.0, 4.0, 3.0
-"""Velocity added on a must-hit, on any other landed hit, on an accented step of a pattern."""
+"""Velocity added on a strong hit, on any other landed hit, and on an accented step of a pattern."""
 
 LONGEST_TIE_BEATS = 16.0
+"""Common tones are tied into notes of at most so many beats."""
 _CONTROL_STEP_BEATS = 0.5
 _EXPRESSION, _MODULATION = 11, 1
 _CRESCENDO_BEATS = 4.0
@@ -29,7 +30,7 @@ _SHORTEST_BEATS = 0.1
 
 @dataclass(frozen=True)
 class Segment:
-    """Part of a span between two moments where a chord may be struck; ``struck`` when it must be."""
+    """Part of a chord span; ``struck`` says whether the chord must be struck again at its start."""
 
     span_index: int
     start_beat: float
@@ -38,7 +39,7 @@ class Segment:
 
 
 def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
-    """Spans cut at strong hits and, for instruments that die away, at bar lines; the last one rings to the end."""
+    """The chord spans, divided at strong hits and (with ``every_bar``) at bar lines; the last rings to the end."""
     bar_starts = {bar.start_beat for bar in plan.bars} if every_bar else set()
     inner = sorted({*plan.strong, *bar_starts})
     for index, span in enumerate(plan.spans):
@@ -52,19 +53,19 @@ def segments(plan: Plan, every_bar: bool) -> Iterator[Segment]:
             yield Segment(index, start, plan.last_beat if at_end else end, every_bar or plan.is_strong(start))
 
 
-def held_voices(plan: Plan, voicings: Sequence[Voicing], chair: Chair, boost: float) -> list[Note]:
-    """Every voice holds its tone; common tones are tied unless a hit strikes the chord again."""
+def held_voices(plan: Plan, voicings: Sequence[Voicing], preset_part: PresetPart, boost: float) -> list[Note]:
+    """Held chords: every voice holds its tone, and common tones are tied unless a hit strikes the chord again."""
     notes: list[Note] = []
     sounding: dict[int, _Held] = {}
 
     def finish(voice: int) -> None:
         held = sounding.pop(voice)
-        extra = chair.boost + boost + _hit_extra(plan, held.start_beat)
+        extra = preset_part.boost + boost + _hit_extra(plan, held.start_beat)
         stop = plan.breathing_end(held.chord_beat, held.end_beat)
         loud = velocity(plan.curve.loudness_at(held.start_beat), extra)
         notes.append(Note(held.start_beat, stop - held.start_beat, held.pitch, loud))
 
-    for segment in segments(plan, chair.sound.decays):
+    for segment in segments(plan, preset_part.sound.decays):
         for voice, pitch in enumerate(voicings[segment.span_index]):
             held = sounding.get(voice)
             if held and _ties(held, pitch, segment):
@@ -96,8 +97,8 @@ def _ties(held: _Held, pitch: int, segment: Segment) -> bool:
 
 
 @dataclass(frozen=True)
-class Onset:
-    """A note of a line before it has a pitch."""
+class UnpitchedNote:
+    """A note of a line before its pitch is chosen; ``tone`` is the step of the pattern that plays it."""
 
     beat: float
     tone: int
@@ -106,10 +107,10 @@ class Onset:
 
 
 def bass_notes(
-    plan: Plan, line: Sequence[int | None], chair: Chair, boost: float, levels: Sequence[Sequence[int]]
+    plan: Plan, line: Sequence[int | None], preset_part: PresetPart, boost: float, levels: Sequence[Sequence[int]]
 ) -> list[Note]:
-    """The bass line, held or in the preset's pattern; an octave is added on strong hits where it exists."""
-    onsets = _bass_onsets(plan, chair, levels)
+    """The bass line, held or in the preset's pattern; strong hits add the octave where the register allows it."""
+    onsets = _bass_onsets(plan, preset_part, levels)
     notes: list[Note] = []
     bass_of = {span.start_beat: pitch for span, pitch in zip(plan.spans, line, strict=True)}
     for index, onset in enumerate(onsets):
@@ -119,27 +120,32 @@ def bass_notes(
             continue
         limit = onsets[index + 1].beat if index + 1 < len(onsets) else plan.last_beat
         stop = plan.breathing_end(onset.beat, min(onset.beat + onset.length, limit, _span_end(plan, span)))
-        extra = chair.boost + boost + _hit_extra(plan, onset.beat) - (0 if onset.accent else STEP_EXTRA)
+        extra = preset_part.boost + boost + _hit_extra(plan, onset.beat) - (0 if onset.accent else STEP_EXTRA)
         loud = velocity(plan.curve.loudness_at(onset.beat), extra)
-        sounding = _bass_tone(span.chord, pitch, onset.tone, chair.register)
+        sounding = _bass_tone(span.chord, pitch, onset.tone, preset_part.register)
         notes.append(Note(onset.beat, stop - onset.beat, sounding, loud))
-        octave = pitch - 12 if pitch - 12 >= chair.sound.lowest else pitch + 12
-        if plan.is_strong(onset.beat) and octave <= chair.register[1]:
+        octave = pitch - 12 if pitch - 12 >= preset_part.sound.lowest else pitch + 12
+        if plan.is_strong(onset.beat) and octave <= preset_part.register[1]:
             notes.append(Note(onset.beat, stop - onset.beat, octave, loud))
     return notes
 
 
-def _bass_onsets(plan: Plan, chair: Chair, levels: Sequence[Sequence[int]]) -> list[Onset]:
-    """Held notes at every chord and strong hit, the family's pattern where its level is reached, and a held note
-    again where the pattern stops."""
-    held = [Onset(s.start_beat, 0, s.end_beat - s.start_beat, True) for s in segments(plan, chair.sound.decays)]
-    family = chair.families[0] if chair.families else ""
-    moving: list[Onset] = []
+def _bass_onsets(plan: Plan, preset_part: PresetPart, levels: Sequence[Sequence[int]]) -> list[UnpitchedNote]:
+    """Held notes at every chord and strong hit; where the level of the family is reached, its pattern instead.
+
+    A held note follows where the pattern stops.
+    """
+    held = [
+        UnpitchedNote(s.start_beat, 0, s.end_beat - s.start_beat, True)
+        for s in segments(plan, preset_part.sound.decays)
+    ]
+    family = preset_part.families[0] if preset_part.families else ""
+    moving: list[UnpitchedNote] = []
     moved = False
     for cell, row in zip(plan.cells, levels, strict=True):
         steps = _cell_onsets(cell, family, tuple(row[:1]) * cell.beats)
         if moved and not steps:
-            moving.append(Onset(cell.start_beat, 0, plan.last_beat - cell.start_beat, False))
+            moving.append(UnpitchedNote(cell.start_beat, 0, plan.last_beat - cell.start_beat, False))
         moving += steps
         moved = bool(steps)
     firm = [o for o in moving if o.beat < plan.closing_beat - 1e-6 and not plan.in_breath(o.beat)]
@@ -147,7 +153,10 @@ def _bass_onsets(plan: Plan, chair: Chair, levels: Sequence[Sequence[int]]) -> l
 
 
 def _bass_tone(chord: Chord, pitch: int, tone: int, register: tuple[int, int]) -> int:
-    """0 the bass note, 1 the chord's fifth above it, 2 the octave; the bass note where these leave the register."""
+    """Pitch of a tone of a bass pattern: 0 the bass note, 1 the chord's fifth above it, 2 the octave.
+
+    A tone above the register becomes the bass note.
+    """
     if tone == 0:
         return pitch
     wanted = (
@@ -163,7 +172,7 @@ def _next_above(pitch: int, pitch_class: int) -> int:
 
 
 def figure_levels(plan: Plan) -> tuple[tuple[int, ...], ...]:
-    """Level 0..6 of every beat of every cell, from the predicted density over it and the tempo in force."""
+    """Level 0..6 of every beat of every cell, from the predicted density and the tempo at that beat."""
     levels: list[tuple[int, ...]] = []
     before: int | None = None
     for cell in plan.cells:
@@ -180,16 +189,16 @@ def figure_levels(plan: Plan) -> tuple[tuple[int, ...], ...]:
 
 
 def figure_notes(
-    plan: Plan, chair: Chair, character: Character, levels: Sequence[Sequence[int]], rng: Random
+    plan: Plan, preset_part: PresetPart, character: Character, levels: Sequence[Sequence[int]], rng: Random
 ) -> list[Note]:
-    """The moving figure: patterns of the level in force on a ladder of chord tones that is led like a voice."""
-    ladders = _ladders(plan.spans, chair.register, character.register)
-    onsets: list[Onset] = []
-    for cell, level, family in zip(plan.cells, levels, _families(plan, chair, rng), strict=True):
+    """The moving figure: patterns of each beat's level, on chord tones that move smoothly from chord to chord."""
+    tones_of_span = _chord_tones(plan.spans, preset_part.register, character.register)
+    onsets: list[UnpitchedNote] = []
+    for cell, level, family in zip(plan.cells, levels, _families(plan, preset_part, rng), strict=True):
         onsets += _cell_onsets(cell, family, level)
     moving = [o for o in onsets if o.beat < plan.closing_beat - 1e-6 and not plan.in_breath(o.beat)]
-    struck = [Onset(beat, 2, 0.5, True) for beat in plan.strong if beat < plan.closing_beat - 1e-6]
-    touched = [Onset(beat, 2, 0.5, True) for beat in plan.moving if beat < plan.closing_beat - 1e-6]
+    struck = [UnpitchedNote(beat, 2, 0.5, True) for beat in plan.strong if beat < plan.closing_beat - 1e-6]
+    touched = [UnpitchedNote(beat, 2, 0.5, True) for beat in plan.moving if beat < plan.closing_beat - 1e-6]
     touched = [onset for onset in touched if not plan.in_breath(onset.beat)]
     line = [*_merged(struck, _merged(moving, touched)), *_closing_onsets(plan)]
     notes: list[Note] = []
@@ -200,27 +209,29 @@ def figure_notes(
         limit = line[index + 1].beat if index + 1 < len(line) else plan.last_beat
         length = onset.length * (character.articulation if onset.beat < plan.closing_beat - 1e-6 else 1.0)
         stop = plan.breathing_end(onset.beat, min(onset.beat + length, limit, _span_end(plan, span)))
-        extra = chair.boost + character.boost + _hit_extra(plan, onset.beat) + (STEP_EXTRA if onset.accent else 0)
+        extra = preset_part.boost + character.boost + _hit_extra(plan, onset.beat) + (STEP_EXTRA if onset.accent else 0)
         extra += ACCENT_EXTRA if plan.is_moving(onset.beat) else 0.0
-        pitch = _rung(ladders[span.start_beat], onset.tone, len(span.chord.pitch_classes))
+        pitch = _pitch_of_tone(tones_of_span[span.start_beat], onset.tone, len(span.chord.pitch_classes))
         notes.append(Note(onset.beat, stop - onset.beat, pitch, velocity(plan.curve.loudness_at(onset.beat), extra)))
     return [n for n in notes if n.length_beats >= _SHORTEST_BEATS / 2]
 
 
-def _cell_onsets(cell: Cell, family: str, levels: Sequence[int]) -> list[Onset]:
-    """Every beat takes its notes from the family's row for that beat's level, so that the contour goes on."""
+def _cell_onsets(cell: Cell, family: str, levels: Sequence[int]) -> list[UnpitchedNote]:
+    """Notes of a cell; every beat takes its own from the family's row for that beat's level, at the same place."""
     answer = cell.index_in_bar % 2 == 1
     return [
-        Onset(cell.start_beat + step.position, step.tone, min(step.length, cell.length - step.position), step.accent)
+        UnpitchedNote(
+            cell.start_beat + step.position, step.tone, min(step.length, cell.length - step.position), step.accent
+        )
         for beat, level in enumerate(levels)
         for step in pattern(family, level, cell.beats, answer)
         if beat <= step.position + 1e-6 < beat + 1 and step.position < cell.length - _SHORTEST_BEATS
     ]
 
 
-def _families(plan: Plan, chair: Chair, rng: Random) -> list[str]:
-    """Family of every cell; it changes at strong hits and every eight bars, never twice the same in a row."""
-    current = rng.choice(chair.families)
+def _families(plan: Plan, preset_part: PresetPart, rng: Random) -> list[str]:
+    """Family of every cell; at strong hits and after eight bars another one follows."""
+    current = rng.choice(preset_part.families)
     chosen: list[str] = []
     last_change = 0
     bar_number = -1
@@ -228,51 +239,52 @@ def _families(plan: Plan, chair: Chair, rng: Random) -> list[str]:
         bar_number += cell.index_in_bar == 0
         new_section = cell.index_in_bar == 0 and bar_number - last_change >= 8
         if chosen and (new_section or plan.is_strong(cell.start_beat)) and bar_number > last_change:
-            others = [f for f in chair.families if f != current]
+            others = [f for f in preset_part.families if f != current]
             current = rng.choice(others) if others else current
             last_change = bar_number
         chosen.append(current)
     return chosen
 
 
-def _closing_onsets(plan: Plan) -> list[Onset]:
-    """The figure's last word: the chord is rolled upwards in eighths and held."""
+def _closing_onsets(plan: Plan) -> list[UnpitchedNote]:
+    """The end of the figure: the chord is rolled upwards in eighths and held."""
     room = plan.end_beat - plan.closing_beat
     if room <= _SHORTEST_BEATS:
         return []
     rolled = (0, 2, 3) if room >= 2 else (3,)
     starts = [plan.closing_beat + 0.5 * i for i in range(len(rolled))]
     lengths = [*([0.5] * (len(rolled) - 1)), plan.last_beat - starts[-1]]
-    return [Onset(b, t, n, i == 0) for i, (b, t, n) in enumerate(zip(starts, rolled, lengths, strict=True))]
+    return [UnpitchedNote(b, t, n, i == 0) for i, (b, t, n) in enumerate(zip(starts, rolled, lengths, strict=True))]
 
 
-def _ladders(spans: Sequence[Span], register: tuple[int, int], shift: float) -> dict[float, tuple[int, ...]]:
-    """For every span its chord tones upwards from one near the ladder before, so that the figure moves by steps."""
+def _chord_tones(spans: Sequence[ChordSpan], register: tuple[int, int], shift: float) -> dict[float, tuple[int, ...]]:
+    """Start of every span -> its chord tones upwards, from one near the lowest tone of the span before."""
     lowest, highest = register
     home = min(max(lowest + 4 + shift, lowest + 1), highest - 14)
     at = home
-    ladders: dict[float, tuple[int, ...]] = {}
+    tones_of_span: dict[float, tuple[int, ...]] = {}
     for span in spans:
         if span.chord.root is None:
             continue
         tones = [p for p in range(lowest, highest + 1) if p % 12 in span.chord.pitch_classes]
         low_tones = [p for p in tones if p <= lowest + 14] or tones
         start = min(low_tones, key=lambda p: (abs(p - at) + 0.4 * abs(p - home), p))
-        ladders[span.start_beat] = tuple(p for p in tones if p >= start)
+        tones_of_span[span.start_beat] = tuple(p for p in tones if p >= start)
         at = start
-    return ladders
+    return tones_of_span
 
 
-def _rung(ladder: Sequence[int], tone: int, tones_per_octave: int) -> int:
-    while tone >= len(ladder):
+def _pitch_of_tone(tones: Sequence[int], tone: int, tones_per_octave: int) -> int:
+    """Pitch of a tone of a pattern, an octave lower where the register ends."""
+    while tone >= len(tones):
         tone -= tones_per_octave
-    return ladder[max(0, tone)]
+    return tones[max(0, tone)]
 
 
-def hit_notes(plan: Plan, line: Sequence[int | None], chair: Chair, boost: float) -> list[Note]:
+def hit_notes(plan: Plan, line: Sequence[int | None], preset_part: PresetPart, boost: float) -> list[Note]:
     """A struck root on every strong hit."""
     notes: list[Note] = []
-    lowest, highest = chair.register
+    lowest, highest = preset_part.register
     for beat in plan.strong:
         span = plan.span_at(beat)
         if span is None or span.chord.root is None:
@@ -281,13 +293,13 @@ def hit_notes(plan: Plan, line: Sequence[int | None], chair: Chair, boost: float
         if pitch + 12 <= highest and pitch < lowest + 4:
             pitch += 12
         stop = plan.breathing_end(beat, min(beat + 2.0, plan.last_beat))
-        extra = chair.boost + boost + STRONG_EXTRA
+        extra = preset_part.boost + boost + STRONG_EXTRA
         notes.append(Note(beat, stop - beat, pitch, velocity(plan.curve.loudness_at(beat), extra)))
     return notes
 
 
 def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
-    """CC11 (and CC1) drawn from loudness: a smooth curve, a crescendo into every strong hit, a fade in the tail."""
+    """CC11 (and CC1) from the loudness, with a crescendo into every strong hit and a fade in the tail."""
     controls: list[Control] = []
     last: dict[int, int] = {}
     steps = int(plan.last_beat / _CONTROL_STEP_BEATS) + 1
@@ -319,13 +331,13 @@ def _tail_fade(plan: Plan, beat: float) -> float:
     return max(0.0, 1 - (beat - plan.end_beat) / (plan.last_beat - plan.end_beat))
 
 
-def _merged(firm: Sequence[Onset], loose: Sequence[Onset]) -> list[Onset]:
-    """All of ``firm`` and those of ``loose`` that start elsewhere, in order."""
+def _merged(firm: Sequence[UnpitchedNote], loose: Sequence[UnpitchedNote]) -> list[UnpitchedNote]:
+    """All notes of ``firm``, and those of ``loose`` that start at other beats, in order."""
     taken = {round(o.beat, 3) for o in firm}
     return sorted([*firm, *(o for o in loose if round(o.beat, 3) not in taken)], key=lambda o: o.beat)
 
 
-def _span_end(plan: Plan, span: Span) -> float:
+def _span_end(plan: Plan, span: ChordSpan) -> float:
     return plan.last_beat if abs(span.end_beat - plan.end_beat) < 1e-6 else span.end_beat
 
 

@@ -1,4 +1,4 @@
-"""What all parts share before a note is written: harmony, accents, breaths, the ending, the clock."""
+"""What all parts share before a note is written: harmony, accents, breaths, the ending, tempo and dynamics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.music.arrangement import Accent
+from v2m_bridge.music.arrangement import ArrangeRequest
 from v2m_bridge.music.chords import NO_CHORD, Chord, ChordEvent
 from v2m_bridge.music.dynamics import DynamicsCurve
 from v2m_bridge.music.figures import Cell, cells_of_bar
@@ -15,12 +15,12 @@ from v2m_bridge.timing.tempo import Bar, TempoMap
 
 _NEAR = 1e-6
 BREATH_S = 0.3
-"""A breath before a strong hit lasts an eighth, or a sixteenth where an eighth is longer than this."""
+"""The breath before a strong hit is an eighth, or a sixteenth where an eighth is longer than this, in seconds."""
 
 
 @dataclass(frozen=True)
-class Span:
-    """A chord that holds over ``[start_beat, end_beat)``; equal neighbours are one span."""
+class ChordSpan:
+    """A chord over ``[start_beat, end_beat)``; two equal chords in a row are one span."""
 
     chord: Chord
     start_beat: float
@@ -28,12 +28,13 @@ class Span:
 
     @property
     def length_beats(self) -> float:
+        """Length in quarter notes."""
         return self.end_beat - self.start_beat
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The frame that every part is written into.
+    """What every part is written into.
 
     Attributes:
         end_beat: where the picture ends.
@@ -41,10 +42,10 @@ class Plan:
         strong: beats of strong hits inside the picture, ascending.
         accents: beats of all hits but movements of the picture, ascending.
         moving: beats of movements of the picture, ascending.
-        closing_beat: from here on the last chord is only held.
+        closing_beat: from here on, the last chord is held.
     """
 
-    spans: tuple[Span, ...]
+    spans: tuple[ChordSpan, ...]
     bars: tuple[Bar, ...]
     cells: tuple[Cell, ...]
     curve: DynamicsCurve
@@ -57,8 +58,8 @@ class Plan:
     moving: tuple[float, ...] = ()
     _starts: tuple[float, ...] = field(default=(), repr=False)
 
-    def span_at(self, beat: float) -> Span | None:
-        """The harmony at ``beat``; None outside and over N."""
+    def span_at(self, beat: float) -> ChordSpan | None:
+        """The span at ``beat``; None outside the picture and where no chord sounds."""
         index = bisect_right(self._starts, beat + _NEAR) - 1
         if index < 0 or beat >= self.spans[index].end_beat - _NEAR:
             return None
@@ -66,12 +67,15 @@ class Plan:
         return span if span.chord.root is not None else None
 
     def is_strong(self, beat: float) -> bool:
+        """Whether a strong hit is at ``beat``."""
         return _has(self.strong, beat)
 
     def is_accent(self, beat: float) -> bool:
+        """Whether a hit other than a movement of the picture is at ``beat``."""
         return _has(self.accents, beat)
 
     def is_moving(self, beat: float) -> bool:
+        """Whether a movement of the picture is at ``beat``."""
         return _has(self.moving, beat)
 
     def breath_before(self, beat: float) -> float:
@@ -80,7 +84,7 @@ class Plan:
         return 0.5 if seconds <= BREATH_S else 0.25
 
     def breathing_end(self, start_beat: float, end_beat: float) -> float:
-        """Where a note that would sound over ``[start_beat, end_beat)`` has to stop for the next strong hit."""
+        """End of a note over ``[start_beat, end_beat)``, shortened by the breath before the next strong hit."""
         hit = self.next_strong(start_beat)
         if hit is None or hit > end_beat + _NEAR:
             return end_beat
@@ -98,26 +102,20 @@ class Plan:
         return self.strong[index] if index < len(self.strong) else None
 
 
-def make_plan(
-    chords: Sequence[ChordEvent],
-    bars: Sequence[Bar],
-    curve: DynamicsCurve,
-    accents: Sequence[Accent],
-    tempo: TempoMap,
-    end_beat: float,
-    tail_s: float,
-) -> Plan:
-    """Check the input and lay out the frame.
+def make_plan(request: ArrangeRequest, tail_s: float) -> Plan:
+    """Check the request and lay out the frame; the last chord rings ``tail_s`` seconds after the picture.
 
     Raises:
-        InputError: no length, chords that overlap, or a negative tail.
+        InputError: no length, chords that overlap, or a tail outside 0..60 s.
     """
+    end_beat, bars, tempo = request.end_beat, request.bars, request.tempo
+    curve = DynamicsCurve(request.dynamics, end_beat)
     if not end_beat > 0:
         raise InputError(f"the music would end at beat {end_beat!r}", "the timeline needs a length")
     if not 0 <= tail_s <= 60:
         raise InputError(f"a tail of {tail_s!r} s is outside 0..60")
-    spans = _merge(chords, end_beat)
-    inside = sorted((a for a in accents if -_NEAR <= a.beat < end_beat - _NEAR), key=lambda a: a.beat)
+    spans = _merge(request.chords, end_beat)
+    inside = sorted((a for a in request.accents if -_NEAR <= a.beat < end_beat - _NEAR), key=lambda a: a.beat)
     all_accents = _distinct([a.beat for a in inside if not a.moving])
     moving = _distinct([a.beat for a in inside if a.moving])
     strong = _distinct([a.beat for a in inside if a.strong])
@@ -144,9 +142,9 @@ def make_plan(
     )
 
 
-def _merge(chords: Sequence[ChordEvent], end_beat: float) -> tuple[Span, ...]:
-    """Chords inside the picture in order, gaps as N, equal neighbours joined."""
-    spans: list[Span] = []
+def _merge(chords: Sequence[ChordEvent], end_beat: float) -> tuple[ChordSpan, ...]:
+    """The chords inside the picture in order, with gaps as N and equal neighbours joined."""
+    spans: list[ChordSpan] = []
     at = 0.0
     for event in sorted(chords, key=lambda c: c.start_beat):
         start, end = max(0.0, event.start_beat), min(event.end_beat, end_beat)
@@ -155,19 +153,19 @@ def _merge(chords: Sequence[ChordEvent], end_beat: float) -> tuple[Span, ...]:
         if end <= start + _NEAR:
             continue
         if start > at + _NEAR:
-            spans.append(Span(NO_CHORD, at, start))
+            spans.append(ChordSpan(NO_CHORD, at, start))
         if spans and spans[-1].chord == event.chord:
-            spans[-1] = Span(event.chord, spans[-1].start_beat, end)
+            spans[-1] = ChordSpan(event.chord, spans[-1].start_beat, end)
         else:
-            spans.append(Span(event.chord, start, end))
+            spans.append(ChordSpan(event.chord, start, end))
         at = end
     if spans and end_beat - spans[-1].end_beat < 1e-3:
-        spans[-1] = Span(spans[-1].chord, spans[-1].start_beat, end_beat)
+        spans[-1] = ChordSpan(spans[-1].chord, spans[-1].start_beat, end_beat)
     return tuple(spans)
 
 
-def _closing(spans: Sequence[Span], bars: Sequence[Bar], tempo: TempoMap, end_beat: float) -> float:
-    """Start of the held ending: the last downbeat or chord change that leaves it 1.5 s, at most half the piece."""
+def _closing(spans: Sequence[ChordSpan], bars: Sequence[Bar], tempo: TempoMap, end_beat: float) -> float:
+    """Start of the held ending: the last downbeat or chord change at least 1.5 s before the end, in the second half."""
     latest = tempo.beat_at(max(0.0, tempo.seconds_at(end_beat) - 1.5))
     points = [b.start_beat for b in bars] + [s.start_beat for s in spans]
     fitting = [p for p in points if end_beat / 2 <= p <= latest + _NEAR]
@@ -176,6 +174,7 @@ def _closing(spans: Sequence[Span], bars: Sequence[Bar], tempo: TempoMap, end_be
 
 
 def _distinct(beats: Sequence[float]) -> tuple[float, ...]:
+    """Ascending beats, without those that repeat the one before."""
     kept: list[float] = []
     for beat in beats:
         if not kept or beat - kept[-1] > 1e-3:
@@ -184,5 +183,6 @@ def _distinct(beats: Sequence[float]) -> tuple[float, ...]:
 
 
 def _has(beats: Sequence[float], beat: float) -> bool:
+    """Whether ``beat`` is among ascending ``beats``, within a thousandth."""
     index = bisect_left(beats, beat - 1e-3)
     return index < len(beats) and beats[index] <= beat + 1e-3

@@ -1,4 +1,4 @@
-"""Chord symbols as musicians write them, read into the vocabulary. Writing them is :meth:`Key.symbol`."""
+"""Reads chord symbols as musicians write them; :meth:`Key.symbol` writes them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SYMBOL_SUFFIXES: dict[str, tuple[str, ...]] = {
     "hdim7": ("m7b5", "min7b5", "mi7b5", "-7b5", "m7(b5)", "ø", "ø7", "hdim7", "h7"),
     "dim7": ("dim7", "o7", "°7"),
 }
-"""Harte quality -> suffixes read for it. Case counts (``CM7`` is not ``Cm7``)."""
+"""Harte quality -> suffixes that mean it. Upper and lower case differ (``CM7`` is not ``Cm7``)."""
 
 _QUALITY_OF_SUFFIX = {
     suffix: next(i for i, q in enumerate(QUALITIES) if q.harte == harte)
@@ -41,7 +41,7 @@ def parse_symbol(text: str, place: str = "") -> Chord:
 
     Args:
         text: ``"Am7"``, ``"F#m7b5"``, ``"B♭maj7"``, ``"N.C."``, ``"A:min7"``.
-        place: where it stands, put before the message: ``"--primer, chord 3"``.
+        place: where the symbol stands, for the message: ``"--primer, chord 3"``.
 
     Raises:
         InputError: not a chord of the vocabulary; the message names the place and the symbol.

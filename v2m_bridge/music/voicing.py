@@ -1,7 +1,7 @@
 """Voice leading: the voicing of every chord is chosen together, by dynamic programming over all of them.
 
-The cost of a path adds up what a harmony teacher marks: movement, leaps, parallels, overlaps, tendency tones that
-do not resolve, and how far a voicing lies from the wanted register and spread.
+The cost of a path is the sum of what a harmony teacher marks: movement, leaps, parallels, overlaps, tendency tones that
+do not resolve, and the distance from the wanted register and spread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Floats = npt.NDArray[np.float64]
 
 _SPAN_OF_SPREAD = {Spread.CLOSE: 10, Spread.DROP2: 15, Spread.OPEN: 20}
 _SMALLEST_GAP = ((48, 7), (53, 4), (57, 3))
-"""Below this lower note, neighbours lie at least so many semitones apart (low interval limits)."""
+"""If the lower of two neighbours is below the first number, they are at least so many semitones apart."""
 
 COST_PER_SEMITONE = 1.0
 COST_LEAP = 0.6
@@ -32,11 +32,13 @@ COST_LEAP = 0.6
 COST_PARALLEL = 4.0
 """Parallel fifths or octaves between two voices, or octaves with the bass."""
 COST_OVERLAP = 1.5
-"""A voice moves beyond where its neighbour was."""
+"""A voice moves past the place of its neighbour."""
 COST_UNRESOLVED = 4.0
+"""A tendency tone does not resolve."""
 COST_REGISTER = 0.35
-"""Per semitone between the mean of the voicing and the wanted one, beyond three."""
+"""Per semitone, beyond three, between the mean of the voicing and the wanted mean."""
 COST_SPREAD = 0.25
+"""Per semitone, beyond two, between the span of the voicing and the wanted span."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class VoicingStyle:
 
     @property
     def centre(self) -> float:
+        """Middle of the register."""
         return (self.lowest + self.highest) / 2
 
 
@@ -63,7 +66,7 @@ class VoicedMoment:
 
 
 def voice_chords(moments: Sequence[VoicedMoment], style: VoicingStyle) -> tuple[Voicing, ...]:
-    """Voice a progression with the least cost; pitches ascend, ``style.voices`` of them (none for N).
+    """The voicings with the least cost: ``style.voices`` ascending pitches for each chord, none for N.
 
     Raises:
         InputError: the register is too narrow for a chord.
@@ -76,7 +79,7 @@ def voice_chords(moments: Sequence[VoicedMoment], style: VoicingStyle) -> tuple[
 
 
 def movement(before: Voicing, after: Voicing) -> float:
-    """Mean semitones that a voice moves from one voicing to the next of as many voices."""
+    """Mean semitones that a voice moves between two voicings of equally many voices."""
     return sum(abs(a - b) for a, b in zip(before, after, strict=True)) / len(before)
 
 
@@ -104,7 +107,7 @@ class _Candidates:
     pitches: _Ints
     """[n, voices]"""
     cost: _Floats
-    """[n] cost that does not depend on neighbours or the wanted register."""
+    """[n] cost that depends on neither neighbours nor the wanted register."""
 
 
 @lru_cache(maxsize=4096)
@@ -128,13 +131,13 @@ def _candidates(chord: Chord, style: VoicingStyle) -> _Candidates:
 
 
 def _tone_choices(chord: Chord, voices: int) -> list[tuple[tuple[int, ...], float]]:
-    """Which pitch classes the voices take, with a cost for what is doubled or left to the bass."""
+    """Pitch classes for the voices, each choice with its cost for doubled tones and tones left to the bass."""
     classes = chord.pitch_classes
     count = len(classes)
     if count == voices:
         return [(classes, 0.0)]
     if count < voices:
-        doubled = [(0, 0.0), (2, 0.8), (1, 2.0)]  # root, fifth; the third or suspension only at need
+        doubled = [(0, 0.0), (2, 0.8), (1, 2.0)]  # root, then fifth; the third or suspension last
         extra = voices - count
         return [
             (classes + tuple(classes[i] for i, _ in picks), sum(cost for _, cost in picks))
@@ -149,6 +152,7 @@ def _tone_choices(chord: Chord, voices: int) -> list[tuple[tuple[int, ...], floa
 
 
 def _playable(pitches: Voicing) -> bool:
+    """Whether neighbouring voices are neither too close nor more than an octave apart."""
     for low, high in itertools.pairwise(pitches):
         gap = high - low
         if gap < 1 or gap > 12:
@@ -159,6 +163,7 @@ def _playable(pitches: Voicing) -> bool:
 
 
 def _shape_cost(pitches: Voicing, style: VoicingStyle) -> float:
+    """Cost of the spread, of semitone clashes and of uneven gaps."""
     gaps = [b - a for a, b in itertools.pairwise(pitches)]
     span = pitches[-1] - pitches[0]
     off = abs(span - _SPAN_OF_SPREAD[style.spread])
@@ -185,22 +190,22 @@ def _step_cost(before: VoicedMoment, after: VoicedMoment, style: VoicingStyle) -
 
 @lru_cache(maxsize=8192)
 def _pair_cost(before: Chord, after: Chord, style: VoicingStyle, bass: tuple[int, int, bool] | None) -> _Floats:
-    """[n before, n after] cost of moving between every two voicings; cached, songs repeat their changes."""
+    """[n before, n after] cost of moving between every two voicings; cached because songs repeat their changes."""
     a = _candidates(before, style).pitches[:, None, :]
     b = _candidates(after, style).pitches[None, :, :]
     moved = b - a
     cost: _Floats = COST_PER_SEMITONE * np.abs(moved).sum(axis=2).astype(np.float64)
     cost += COST_LEAP * np.maximum(0, np.abs(moved) - 4).sum(axis=2)
-    cost += COST_LEAP * np.maximum(0, np.abs(moved[:, :, -1]) - 2)  # the top voice is heard as a line
+    cost += COST_LEAP * np.maximum(0, np.abs(moved[:, :, -1]) - 2)  # the top voice stands out
     overlap = (b[:, :, :-1] > a[:, :, 1:]) | (b[:, :, 1:] < a[:, :, :-1])
     cost += COST_OVERLAP * overlap.sum(axis=2)
     cost += COST_PARALLEL * _parallels(a, b, moved, bass)
-    cost += COST_UNRESOLVED * _unresolved(before, after, a, moved)
+    cost += COST_UNRESOLVED * _unresolved_count(before, after, a, moved)
     return cost
 
 
 def _parallels(a: _Ints, b: _Ints, moved: _Ints, bass: tuple[int, int, bool] | None) -> _Ints:
-    """[n, m] how many pairs of voices move in parallel fifths or octaves."""
+    """[n, m] number of pairs of voices that move in parallel fifths or octaves, the bass included."""
     count: _Ints = np.zeros(moved.shape[:2], dtype=np.int64)
     voices = moved.shape[2]
     for low, high in itertools.combinations(range(voices), 2):
@@ -216,29 +221,29 @@ def _parallels(a: _Ints, b: _Ints, moved: _Ints, bass: tuple[int, int, bool] | N
 
 
 def tendencies(before: Chord, after: Chord) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Tones of ``before`` that want to go somewhere in ``after``: (pitch class, movements that resolve it).
+    """Tones of ``before`` that should resolve in ``after``: (pitch class, movements in semitones that resolve it).
 
-    A suspended fourth falls to the third on the same root; a seventh falls by step (or stays when it is common);
-    the third of a dominant rises when the root falls by a fifth. Only what ``after`` offers is asked for.
+    On the same root a suspended fourth falls to the third; a seventh falls by a step or stays as a common tone; the
+    third of a dominant rises when the root falls by a fifth. Only movements to tones of ``after`` are listed.
     """
     if before.root is None or before.quality is None or after.root is None:
         return ()
     name, target = QUALITIES[before.quality].harte, set(after.pitch_classes)
-    wants: list[tuple[int, tuple[int, ...]]] = []
+    rules: list[tuple[int, tuple[int, ...]]] = []
     if name == "sus4" and after.root == before.root:
-        wants.append((5, (-1, -2)))
+        rules.append((5, (-1, -2)))
     if name == "sus2" and after.root == before.root:
-        wants.append((2, (1, 2)))
+        rules.append((2, (1, 2)))
     if name in ("7", "min7", "hdim7"):
-        wants.append((10, (0, -1, -2)))
+        rules.append((10, (0, -1, -2)))
     if name == "maj7":
-        wants.append((11, (0, 1, -1, -2)))
+        rules.append((11, (0, 1, -1, -2)))
     if name == "dim7":
-        wants.append((9, (0, -1, -2)))
+        rules.append((9, (0, -1, -2)))
     if name in ("7", "maj") and (after.root - before.root) % 12 == 5:
-        wants.append((4, (1, 0, -1)))
+        rules.append((4, (1, 0, -1)))
     resolved = []
-    for interval, moves in wants:
+    for interval, moves in rules:
         tone = (before.root + interval) % 12
         open_moves = tuple(m for m in moves if (tone + m) % 12 in target)
         if open_moves:
@@ -246,7 +251,7 @@ def tendencies(before: Chord, after: Chord) -> tuple[tuple[int, tuple[int, ...]]
     return tuple(resolved)
 
 
-def _unresolved(before: Chord, after: Chord, a: _Ints, moved: _Ints) -> _Ints:
+def _unresolved_count(before: Chord, after: Chord, a: _Ints, moved: _Ints) -> _Ints:
     count: _Ints = np.zeros(moved.shape[:2], dtype=np.int64)
     for tone, moves in tendencies(before, after):
         resolves = np.logical_or.reduce([moved == move for move in moves])

@@ -16,7 +16,7 @@ from fractions import Fraction
 from v2m_bridge.errors import HostError
 from v2m_bridge.score.model import ChordDocument, PartDocument, Score
 from v2m_bridge.sync.document import TempoDocument
-from v2m_bridge.timeline.document import ShotDocument
+from v2m_bridge.timeline.model import Shot
 from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap
 
@@ -210,7 +210,7 @@ def _markers(score: Score, rate: Fraction) -> Iterator[SessionMarker]:
     return iter(sorted(found, key=lambda m: m.seconds))
 
 
-def _videos(shots: Sequence[ShotDocument], rate: Fraction) -> tuple[tuple[VideoItem, ...], list[str]]:
+def _videos(shots: Sequence[Shot], rate: Fraction) -> tuple[tuple[VideoItem, ...], list[str]]:
     """Shots with media, neighbours that run on in the same file joined to one item."""
     items: list[VideoItem] = []
     skipped = {"offline": 0, "backwards or frozen": 0}

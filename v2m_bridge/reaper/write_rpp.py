@@ -28,10 +28,9 @@ from v2m_bridge.reaper.session import (
 )
 from v2m_bridge.score.model import Score
 from v2m_bridge.timing.rates import rate_text
-from v2m_bridge.timing.tempo import TempoMap
+from v2m_bridge.timing.tempo import PPQ, TempoMap
 from v2m_bridge.timing.timecode import nominal_fps
 
-PPQ = 960
 SQUARE, LINEAR = 1, 0
 SETS_METRE = 1
 TIMEBASE_TIME, TIMEBASE_BEATS = 0, 1

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from v2m_bridge.score.model import PartDocument, Score
 from v2m_bridge.sync.document import tempo_map_from_document
 from v2m_bridge.timing.smf import smf_tempo
+from v2m_bridge.timing.tempo import PPQ
 
 if TYPE_CHECKING:
     import mido
 
-PPQ = 960
 
 # At one tick: what sets the scene comes first, and notes end before others begin.
 _ORDER = {

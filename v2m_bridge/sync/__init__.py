@@ -1,1 +1,1 @@
-"""From hits to a tempo map, and from the tempo map to harmonic slots."""
+"""From hits to a tempo map, and from the tempo map to harmonic slots. Doors: :mod:`.motion`, :mod:`.slots`."""

@@ -1,4 +1,4 @@
-"""``--tempo auto``: the tempo that lands best, weighed against the pace of the cutting and the mood."""
+"""``--tempo auto``: the tempo that lands most hits, weighed against the pace of the cutting and the mood."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.sync.solver.lattice import Effort
 from v2m_bridge.sync.solver.lead import origin_of
 from v2m_bridge.sync.solver.limits import limits_of
-from v2m_bridge.sync.solver.search import Knot, search_knots
+from v2m_bridge.sync.solver.search import LandedHit, search_landed_hits
 from v2m_bridge.timeline.hits import Hit
 
 CANDIDATE_RATIO = 1.06
-"""Candidates lie this far apart; each may use tempi 10 % around it, so nothing between them is lost."""
+"""Ratio of neighbouring candidates; each may vary its tempo by 10 %, so that together they cover every tempo."""
 EXCERPT_HITS, EXCERPTS = 50, 3
-"""Longer pieces are judged by excerpts at the beginning, in the middle and at the end."""
+"""A longer piece is judged by so many excerpts of so many hits, spread from its start to its end."""
 COARSE = Effort(slack_levels=3, step_bins=8)
 """The candidates are compared with a coarse search."""
 PACE_BPM, PACE_SHOT_S, PACE_EXPONENT = 112.0, 2.0, -0.2
-"""Shots of two seconds feel like 112 bpm, of half a second like 148, of eight like 85: our own rule of thumb."""
+"""Shots of 2 s suggest 112 bpm, of 0.5 s 148 and of 8 s 85 (our own rule of thumb)."""
 PACE_COST = 0.10
-"""Share of hits that may be lost to stay half an octave closer to the pace."""
+"""Share of hits worth giving up for a tempo half an octave closer to the pace."""
 STEP_COST = 1.5
-"""Share of hits that may be lost for a mean tempo step smaller by 1 (1 % of step: 0.015)."""
+"""Share of hits worth giving up for each unit of mean tempo step: 0.015 for 1 %."""
 EIGHTH_COST = 0.10
-"""Share of hits that may be lost to have all hits on beats instead of eighths."""
+"""Share of hits worth giving up to have all hits on beats instead of eighths."""
 MOOD_FACTOR = {"exciting": 1.2, "fearful": 1.0, "tense": 1.08, "sad": 0.75, "relaxing": 0.78, "neutral": 1.0}
-"""Tempo of a mood against the pace of the cutting: arousal raises it, calm and sadness lower it (our own table)."""
+"""Mood -> factor of the tempo that the pace suggests; arousal raises it, calm and sadness lower it (our own table)."""
 
 
 def choose_tempo(hits: Sequence[Hit], rate: Fraction, options: FitOptions) -> float:
@@ -56,7 +56,7 @@ def choose_tempo(hits: Sequence[Hit], rate: Fraction, options: FitOptions) -> fl
 def request_range(options: FitOptions) -> tuple[int, int]:
     """Lowest and highest whole tempo to request, so that the map stays between ``min_bpm`` and ``max_bpm``.
 
-    Where these leave no room for the tempo range around any request, both are the tempo in the middle.
+    If the tempo range fits around no request, both are the tempo in the middle.
     """
     low = math.ceil(options.min_bpm / (1 - options.tempo_range) - 1e-9)
     high = math.floor(options.max_bpm / (1 + options.tempo_range) + 1e-9)
@@ -75,7 +75,7 @@ def pace_bpm(hits: Sequence[Hit], options: FitOptions) -> float:
 
 
 def _excerpts(hits: Sequence[Hit]) -> list[tuple[Hit, ...]]:
-    """Runs of neighbouring hits, each moved so that the hit before it is at 0."""
+    """Runs of neighbouring hits; the times of each count from the hit before it."""
     count = len(hits)
     if count <= EXCERPT_HITS * EXCERPTS:
         starts, length = [0], count
@@ -93,7 +93,7 @@ def _excerpts(hits: Sequence[Hit]) -> list[tuple[Hit, ...]]:
 
 
 def _merit(bpm: float, wanted: float, excerpts: Sequence[Sequence[Hit]], rate: Fraction, options: FitOptions) -> float:
-    """Share of weight landed, less what jolts, eighths and the distance from the pace cost."""
+    """Share of weight landed, minus the costs of tempo steps, of eighths and of the distance from the pace."""
     limits = limits_of(bpm, rate, options)
     total = landed = eighths = 0.0
     steps: list[float] = []
@@ -101,19 +101,21 @@ def _merit(bpm: float, wanted: float, excerpts: Sequence[Sequence[Hit]], rate: F
         origin = origin_of(hits, limits)
         times = [float(hit.seconds - origin) for hit in hits]
         weights, musts = [hit.weight for hit in hits], [hit.must for hit in hits]
-        knots = search_knots(times, weights, musts, limits, COARSE, lead_in=origin > 0)
+        landed_hits = search_landed_hits(times, weights, musts, limits, COARSE, lead_in=origin > 0)
         total += sum(weights)
-        landed += sum(weights[knot.hit] for knot in knots)
-        places = itertools.accumulate(knot.eighths for knot in knots)
-        eighths += sum(weights[knot.hit] for knot, place in zip(knots, places, strict=True) if place % 2)
-        tempi = _tempi(knots, times, lead_in=origin > 0)
+        landed += sum(weights[landed_hit.hit] for landed_hit in landed_hits)
+        places = itertools.accumulate(landed_hit.eighths for landed_hit in landed_hits)
+        eighths += sum(
+            weights[landed_hit.hit] for landed_hit, place in zip(landed_hits, places, strict=True) if place % 2
+        )
+        tempi = _tempi_of(landed_hits, times, lead_in=origin > 0)
         steps += [abs(after / before - 1) for before, after in itertools.pairwise(tempi)]
     octaves = math.log2(bpm / wanted)
     jolt = STEP_COST * statistics.fmean(steps) if steps else 0.0
     return (landed - EIGHTH_COST * eighths) / total - jolt - PACE_COST * (octaves / 0.5) ** 2
 
 
-def _tempi(knots: Sequence[Knot], times: Sequence[float], lead_in: bool) -> list[float]:
-    beats_s = [0.0, *(times[knot.hit] + knot.slack_s for knot in knots)][lead_in:]
+def _tempi_of(landed_hits: Sequence[LandedHit], times: Sequence[float], lead_in: bool) -> list[float]:
+    beats_s = [0.0, *(times[landed_hit.hit] + landed_hit.slack_s for landed_hit in landed_hits)][lead_in:]
     lengths = (after - before for before, after in itertools.pairwise(beats_s))
-    return [30 * knot.eighths / length for knot, length in zip(knots[lead_in:], lengths, strict=True)]
+    return [30 * landed_hit.eighths / length for landed_hit, length in zip(landed_hits[lead_in:], lengths, strict=True)]

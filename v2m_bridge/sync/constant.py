@@ -1,4 +1,4 @@
-"""The comparison: the one constant tempo that lands most hits, as composers search for it by hand."""
+"""The constant tempo that lands most hits, for comparison; composers search for it by hand."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 MAX_INTERVALS = 600_000
-"""Above this the exact sweep gives way to a grid of tempi; that many hits land by chance alone."""
+"""With more intervals than this, a grid of tempi replaces the exact sweep; so many hits land by chance anyway."""
 GRID_TEMPI = 1500
+"""Number of tempi in that grid."""
 
 
 def landed_at(bpm: float, times_s: Sequence[float], tolerance_s: float, unit_beats: float = 0.5) -> int:
@@ -29,17 +30,17 @@ def best_constant(
 ) -> tuple[float, int]:
     """The constant tempo from beat 0 at 0 seconds that lands most of the times.
 
-    Exact: every (time, number of units) pair gives an interval of tempi that land it; the tempo in most intervals
-    wins (of several, the nearest to the middle of the range). Very long pieces use a fine grid.
+    Every pair of a time and a number of units gives an interval of tempi that land it. The result is the tempo that
+    lies in most intervals, and of several the nearest to the middle of the range. Very long pieces use a fine grid.
 
     Args:
         times_s: hit times, seconds.
         tolerance_s: how far a hit may lie from the grid.
         low_bpm, high_bpm: the range searched, both included.
-        unit_beats: the grid, 0.5 eighths, 1 beats; one for all or one per time.
+        unit_beats: spacing of the grid in quarter notes (0.5 for eighths); one for all times or one for each.
 
     Returns:
-        The tempo and how many land.
+        The tempo in quarter notes a minute, and how many times land.
     """
     later = np.asarray(times_s, dtype=np.float64) > tolerance_s
     times = np.asarray(times_s, dtype=np.float64)[later]
@@ -66,11 +67,12 @@ def best_constant(
 
 
 def _near_grid(units: FloatArray, tolerance: FloatArray) -> int:
+    """How many values lie within ``tolerance`` of a whole number."""
     return int((np.abs(units - np.rint(units)) <= tolerance).sum())
 
 
 def _deepest(opens: FloatArray, closes: FloatArray, middle: float) -> tuple[float, int]:
-    """The point nearest to ``middle`` that lies in most of the closed intervals, and in how many."""
+    """The point that lies in most of the closed intervals (the nearest to ``middle``), and their number."""
     if not len(opens):
         return middle, 0
     edges = np.concatenate((opens, closes))

@@ -1,4 +1,4 @@
-"""A picture of a fit: the tempo over time, the hits, where they land (SVG, no dependency), and a line for terminals."""
+"""Pictures of a fit: an SVG of the tempo, the hits and where they land, and one line of text for terminals."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from v2m_bridge.sync.model import Fit, Lands
 WIDTH, HEIGHT = 1200, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 34, 44
 COLOURS = {Lands.DOWNBEAT: "#1b7f4b", Lands.BEAT: "#2b6cb0", Lands.EIGHTH: "#b7791f", Lands.MISS: "#c53030"}
-"""Told apart by dash and length too, so that nobody needs to see the colour."""
+"""Colours of the hit lines; dash and length differ too, for readers who cannot tell the colours apart."""
 DASHES = {Lands.DOWNBEAT: "", Lands.BEAT: "", Lands.EIGHTH: "4 3", Lands.MISS: "1 4"}
 LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def curve_svg(fit: Fit, duration_s: float, title: str = "") -> str:
-    """An SVG picture: step curve of the tempo, the limits as a band, one line per hit.
+    """An SVG picture: the tempo over time, its limits, and one line for each hit.
 
     Args:
         fit: what to draw.
-        duration_s: length of the timeline.
-        title: shown above, any text.
+        duration_s: length of the timeline in seconds.
+        title: any text, shown at the top.
     """
     low, high = _limits(fit)
     span = max(high - low, 1e-9)
@@ -62,13 +62,14 @@ def curve_svg(fit: Fit, duration_s: float, title: str = "") -> str:
 
 
 def _limits(fit: Fit) -> tuple[float, float]:
+    """Lowest and highest tempo to draw."""
     reach = fit.options.tempo_range
     low = min(fit.requested_bpm * (1 - reach), fit.summary.min_bpm)
     return low, max(fit.requested_bpm * (1 + reach), fit.summary.max_bpm)
 
 
 def _hit_line(x: float, lands: Lands, must: bool) -> str:
-    """A line where the hit is; one that is missed has a cross on top."""
+    """A vertical line at the hit; a missed hit has a cross on top."""
     top = TOP if lands is Lands.DOWNBEAT else TOP + 24
     dash = f' stroke-dasharray="{DASHES[lands]}"' if DASHES[lands] else ""
     width = 3 if must else 1
@@ -99,12 +100,13 @@ def _time_tick(x: float, seconds: float) -> str:
 
 
 def _round_times(duration_s: float) -> list[float]:
+    """Round times for the axis, about ten."""
     step = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200) if duration_s / s <= 14), 3600)
     return [k * float(step) for k in range(int(duration_s / step) + 1)]
 
 
 def _legend(fit: Fit) -> list[str]:
-    """What the lines mean, at the top right: only those that the picture has."""
+    """What the lines mean, at the top right; only kinds of line that the picture has."""
     kinds = [lands for lands in Lands if any(x.lands is lands for x in fit.landings)]
     samples = [(lands.value, COLOURS[lands], DASHES[lands], 1) for lands in kinds]
     if any(x.hit.must for x in fit.landings):
@@ -120,7 +122,7 @@ def _legend(fit: Fit) -> list[str]:
 
 
 def curve_line(fit: Fit, duration_s: float, width: int = 72) -> str:
-    """The tempo over time as one line of block characters, lowest to highest allowed tempo."""
+    """The tempo over time as one line of block characters, scaled from the lowest to the highest allowed tempo."""
     low, high = _limits(fit)
     marks = []
     for k in range(width):

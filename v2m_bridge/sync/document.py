@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import asdict
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from v2m_bridge.sync.model import Fit, Lands
+from v2m_bridge.sync.model import Fit, FitSummary, Landing, Lands
+from v2m_bridge.timeline.document import Document
 from v2m_bridge.timeline.hits import HitKind
 from v2m_bridge.timing.tempo import Metre, TempoMap, TempoPoint
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+class HitDocument(Document):
+    """A hit and where it lands; the JSON holds both in one flat object, and the seconds as a float."""
 
-
-class HitDocument(_Document):
     frame: int
     seconds: float
     kind: HitKind
@@ -30,8 +28,11 @@ class HitDocument(_Document):
     reason: str = ""
 
 
-class TempoDocument(_Document):
-    """One change of tempo or metre; ``numerator/denominator`` is the metre in force from there on."""
+class TempoDocument(Document):
+    """One change of tempo or metre; the JSON merges the two lists of a tempo map.
+
+    ``numerator/denominator`` is the metre in force from there on.
+    """
 
     seconds: float
     beat: float
@@ -41,32 +42,14 @@ class TempoDocument(_Document):
     linear: bool = False
 
 
-class SummaryDocument(_Document):
-    hits: int
-    landed: int
-    landed_share: float
-    min_bpm: float
-    max_bpm: float
-    max_step: float
-    constant_bpm: float
-    constant_landed_share: float
-    mean_step: float = 0.0
-    downbeat_share: float = 0.0
-    beat_share: float = 0.0
-    eighth_share: float = 0.0
-    odd_bars: int = 0
-    motion_hits: int = 0
-    motion_landed: int = 0
-
-
-class FitDocument(_Document):
+class FitDocument(Document):
     """``v2m.fit/1``; beats count quarter notes from the start of the timeline."""
 
     schema_: Literal["v2m.fit/1"] = Field("v2m.fit/1", alias="schema")
     requested_bpm: float
     hits: tuple[HitDocument, ...]
     tempo: tuple[TempoDocument, ...]
-    summary: SummaryDocument
+    summary: FitSummary
     end_beat: float
     warnings: tuple[str, ...] = ()
 
@@ -75,32 +58,35 @@ def fit_document(fit: Fit) -> FitDocument:
     """The JSON form of ``fit``: tempo points and metre changes merged into one list by beat."""
     return FitDocument(
         requested_bpm=fit.requested_bpm,
-        hits=tuple(
-            HitDocument(
-                frame=x.hit.frame,
-                seconds=float(x.hit.seconds),
-                kind=x.hit.kind,
-                weight=x.hit.weight,
-                must=x.hit.must,
-                label=x.hit.label,
-                beat=x.beat,
-                error_frames=x.error_frames,
-                lands=x.lands,
-                reason=x.reason,
-            )
-            for x in fit.landings
-        ),
+        hits=tuple(_hit_document(landing) for landing in fit.landings),
         tempo=tuple(_tempo_rows(fit)),
-        summary=SummaryDocument(**asdict(fit.summary)),
+        summary=fit.summary,
         end_beat=fit.end_beat,
         warnings=fit.warnings,
     )
 
 
+def _hit_document(landing: Landing) -> HitDocument:
+    hit = landing.hit
+    return HitDocument(
+        frame=hit.frame,
+        seconds=float(hit.seconds),
+        kind=hit.kind,
+        weight=hit.weight,
+        must=hit.must,
+        label=hit.label,
+        beat=landing.beat,
+        error_frames=landing.error_frames,
+        lands=landing.lands,
+        reason=landing.reason,
+    )
+
+
 def _tempo_rows(fit: Fit) -> list[TempoDocument]:
+    """Tempo points and metre changes in one list, one row for each beat that has either."""
     tempo, metres = fit.tempo_map, fit.tempo_map.metres
     points = {p.beat: p for p in tempo.points}
-    # the last point has nothing to glide to
+    # no point follows the last one, so its tempo cannot glide
     glides = [p.linear for p in tempo.points[:-1]] + [False]
     starts = [p.beat for p in tempo.points]
     rows = []
@@ -123,7 +109,7 @@ def _tempo_rows(fit: Fit) -> list[TempoDocument]:
 
 
 def tempo_map_from_document(document: FitDocument) -> TempoMap:
-    """The tempo map that :func:`fit_document` wrote down."""
+    """The tempo map of a document; inverse of :func:`fit_document`."""
     points = [TempoPoint(row.seconds, row.beat, row.bpm, row.linear) for row in document.tempo]
     metres: list[Metre] = []
     for row in document.tempo:

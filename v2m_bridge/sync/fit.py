@@ -1,7 +1,7 @@
 """The fit of music to picture: hits in, a tempo map with metres out (``fit_tempo``).
 
-Search which hits land and how many eighths lie between them, smooth the tempo inside the half-frame slack, draw the
-bar lines, spread what is still audible over the bar lines, and say what could not be done.
+The steps: find which hits land and how many eighths lie between them; smooth the tempo by moving beats within half a
+frame; place the bar lines; spread tempo steps that are still audible over the bar lines; explain what does not land.
 """
 
 from __future__ import annotations
@@ -10,46 +10,58 @@ import itertools
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.sync.auto import choose_tempo
 from v2m_bridge.sync.constant import best_constant
-from v2m_bridge.sync.landing import land_hits, summarise
+from v2m_bridge.sync.landing import constant_for, land_hits, summarise
 from v2m_bridge.sync.metre import choose_bars, metres_of
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
 from v2m_bridge.sync.solver.anchors import START, Anchor, Grid, tempo_points
 from v2m_bridge.sync.solver.lead import origin_of, with_lead_in
-from v2m_bridge.sync.solver.limits import Limits, check_options, limits_of
-from v2m_bridge.sync.solver.search import search_knots
+from v2m_bridge.sync.solver.limits import TempoLimits, check_options, limits_of
+from v2m_bridge.sync.solver.search import search_landed_hits
 from v2m_bridge.sync.solver.smooth import add_bar_lines, smooth, turns_to_bar_lines
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.rates import frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap
 
 STEADY_HITS, STEADY_RANGE = 8, 0.03
-"""So few hits are first tried with one constant tempo this close to the request."""
+"""With at most so many hits, a constant tempo within this share of the request is tried first."""
 SHORTEST_BAR_BEATS = 2
+"""Shortest bar, in quarter notes."""
 MUST_PULL, HIT_PULL = 20.0, 0.3
-"""A must-hit half a frame off costs twenty times as much as a tempo step of 1 %, another hit a third of it."""
+"""Cost of a must-hit and of another hit at half a frame from its beat; a tempo step of 1 % costs 1."""
 FIRST_BEAT = 4
-"""The earliest beat of a first hit after a lead-in, before the lead-in is drawn."""
+"""Beat of the first hit after a lead-in, until the lead-in is put before it."""
 FIRST_SLACKS = (0.0, -0.5, 0.5, -0.99, 0.99)
-"""Places of that hit inside its tolerance that a constant tempo is tried from."""
+"""Offsets of that hit from its beat, as shares of the tolerance, that are tried with a constant tempo."""
 FIRST_SWEEPS = 60
-"""Enough to see which tempo steps stay audible; the last smoothing runs to its end."""
+"""Sweeps of the first smoothing, which only has to show which tempo steps stay audible."""
+
+
+@dataclass(frozen=True)
+class _FitTask:
+    """The checked input of a fit: hits in order of time, and options with a tempo."""
+
+    hits: Sequence[Hit]
+    duration_s: Fraction
+    rate: Fraction
+    options: FitOptions
+    limits: TempoLimits
 
 
 def fit_tempo(hits: Sequence[Hit], duration_frames: int, rate: Fraction, options: FitOptions = FitOptions()) -> Fit:
-    """The tempo map under which as much weight of hits as possible falls on the grid.
+    """The tempo map that puts the largest weight of hits on the grid.
 
     Args:
         hits: moments to land on, at most one a frame, in any order.
         duration_frames: length of the timeline.
         rate: exact frames per second.
-        options: limits and wishes.
+        options: limits and preferences.
 
     Returns:
         The map with metres, where each hit lands, figures, and what could not be done (``warnings``).
@@ -66,17 +78,15 @@ def fit_tempo(hits: Sequence[Hit], duration_frames: int, rate: Fraction, options
     ordered = sorted(hits, key=lambda hit: hit.frame)
     bpm = options.bpm if options.bpm is not None else choose_tempo(ordered, rate, options)
     used = replace(options, bpm=bpm)
-    limits = limits_of(bpm, rate, used)
-    duration_s = frame_to_seconds(duration_frames, rate)
-    anchors, bars = _planned(ordered, duration_s, rate, used, limits)
+    task = _FitTask(ordered, frame_to_seconds(duration_frames, rate), rate, used, limits_of(bpm, rate, used))
+    anchors, bars = _planned(task)
     tempo_map = TempoMap(tempo_points(anchors, bpm), metres_of(bars))
-    return _described(ordered, tempo_map, bars, rate, tempo_map.beat_at(float(duration_s)), used, limits)
+    return _described(task, tempo_map, bars)
 
 
-def _planned(
-    hits: Sequence[Hit], duration_s: Fraction, rate: Fraction, options: FitOptions, limits: Limits
-) -> tuple[list[Anchor], list[int]]:
-    """Anchors and bar lines from beat 0 at 0 seconds."""
+def _planned(task: _FitTask) -> tuple[list[Anchor], list[int]]:
+    """Anchors and bar lines; beat 0 is at 0 seconds."""
+    hits, limits = task.hits, task.limits
     origin = origin_of([hit for hit in hits if hit.seconds > limits.tolerance_s], limits)
     lead_in = origin > 0
     if lead_in:
@@ -84,13 +94,13 @@ def _planned(
     anchors = _with_chance_hits(_anchors(hits, limits, lead_in), hits, limits)
     fixed = (0 if lead_in else 1, 0)
     anchors = smooth(anchors, limits, FIRST_SWEEPS, fixed)
-    bars = _bars(anchors, hits, rate, float(duration_s - origin), options, lead_in)
+    bars = _bars(anchors, hits, task.rate, float(task.duration_s - origin), task.options, lead_in)
     anchors = smooth(add_bar_lines(turns_to_bar_lines(anchors, bars, limits), bars), limits, fixed=fixed)
     return with_lead_in(anchors, bars, origin, limits) if lead_in else (anchors, bars)
 
 
-def _anchors(hits: Sequence[Hit], limits: Limits, lead_in: bool) -> list[Anchor]:
-    """The start, or after a lead-in the first hit, and every landed hit, with the search's times."""
+def _anchors(hits: Sequence[Hit], limits: TempoLimits, lead_in: bool) -> list[Anchor]:
+    """The start (or, after a lead-in, the first hit) and every landed hit, at the times that the search gave them."""
     later = [hit for hit in hits if lead_in or hit.seconds > limits.tolerance_s]
     if not later:
         return [START]
@@ -100,26 +110,34 @@ def _anchors(hits: Sequence[Hit], limits: Limits, lead_in: bool) -> list[Anchor]
     times = [float(hit.seconds) for hit in later]
     weights, musts = [hit.weight for hit in later], [hit.must for hit in later]
     anchors = [] if lead_in else [START]
-    for knot in search_knots(times, weights, musts, limits, lead_in=lead_in):
-        target = times[knot.hit]
-        seconds, beat = target + knot.slack_s, knot.eighths / 2
+    for landed_hit in search_landed_hits(times, weights, musts, limits, lead_in=lead_in):
+        target = times[landed_hit.hit]
+        seconds, beat = target + landed_hit.slack_s, landed_hit.eighths / 2
         if anchors:
             start = anchors[-1]
             beat += start.beat
-            if knot.turn_eighths:
-                share = knot.turn_eighths * knot.turn_ratio / (knot.turn_eighths * (knot.turn_ratio - 1) + knot.eighths)
+            if landed_hit.turn_eighths:
+                share = (
+                    landed_hit.turn_eighths
+                    * landed_hit.turn_ratio
+                    / (landed_hit.turn_eighths * (landed_hit.turn_ratio - 1) + landed_hit.eighths)
+                )
                 turn_s = start.seconds + share * (seconds - start.seconds)
-                anchors.append(Anchor(start.beat + knot.turn_eighths / 2, turn_s, turn_s, math.inf))
-        anchors.append(Anchor(beat, seconds, target, limits.tolerance_s, _pull(later[knot.hit])))
+                anchors.append(Anchor(start.beat + landed_hit.turn_eighths / 2, turn_s, turn_s, math.inf))
+        anchors.append(Anchor(beat, seconds, target, limits.tolerance_s, _pull(later[landed_hit.hit])))
     return anchors
 
 
 def _pull(hit: Hit) -> float:
+    """How strongly smoothing draws the beat to the hit."""
     return MUST_PULL if hit.must else HIT_PULL
 
 
-def _steady(hits: Sequence[Hit], limits: Limits, spread: float, lead_in: bool) -> list[Anchor]:
-    """One constant tempo that lands all of few hits (the best one if only a constant tempo is allowed), or nothing."""
+def _steady(hits: Sequence[Hit], limits: TempoLimits, spread: float, lead_in: bool) -> list[Anchor]:
+    """Two anchors of a constant tempo that lands all of a few hits; [] if there is none.
+
+    Where only a constant tempo is allowed, it is the one that lands most hits, however many there are.
+    """
     if not limits.constant and len(hits) > STEADY_HITS:
         return []
     bpm = 30 / limits.eighth_s
@@ -139,8 +157,8 @@ def _steady(hits: Sequence[Hit], limits: Limits, spread: float, lead_in: bool) -
     return []
 
 
-def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: Limits) -> list[Anchor]:
-    """Hits that nobody planned but that fall on the grid are held there from now on."""
+def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: TempoLimits) -> list[Anchor]:
+    """The anchors, and one for every further hit that falls on the grid by chance, so that smoothing keeps it there."""
     grid = Grid(anchors, 30 / limits.eighth_s)
     beats = [anchor.beat for anchor in anchors]
     found = list(anchors)
@@ -159,7 +177,7 @@ def _with_chance_hits(anchors: Sequence[Anchor], hits: Sequence[Hit], limits: Li
 def _bars(
     anchors: Sequence[Anchor], hits: Sequence[Hit], rate: Fraction, end_s: float, options: FitOptions, lead_in: bool
 ) -> list[int]:
-    """Bar lines: every must-hit that can be on one is, other hits where an odd bar is worth it."""
+    """Bar lines, on every must-hit that allows it, and on other hits where the gain is worth an odd bar."""
     grid = Grid(anchors, options.bpm or 0.0)
     landings = land_hits(hits, grid, (), rate, options.tolerance_frames, options.eighths)
     rewards: dict[int, float] = {}
@@ -174,24 +192,11 @@ def _bars(
     return choose_bars(rewards, frozenset(forced[1:]), grid.beat_at(end_s), options.odd_bar_cost, starts)
 
 
-def _described(
-    hits: Sequence[Hit],
-    tempo_map: TempoMap,
-    bars: Sequence[int],
-    rate: Fraction,
-    end_beat: float,
-    options: FitOptions,
-    limits: Limits,
-) -> Fit:
-    """The finished fit: landings with reasons, figures, warnings."""
+def _described(task: _FitTask, tempo_map: TempoMap, bars: Sequence[int]) -> Fit:
+    """The fit with landings, their reasons, figures and warnings."""
+    hits, rate, options, limits = task.hits, task.rate, task.options, task.limits
+    end_beat = tempo_map.beat_at(float(task.duration_s))
     plain = land_hits(hits, tempo_map, [float(b) for b in bars], rate, options.tolerance_frames, options.eighths)
     landings, warnings = explain(plain, limits, rate)
-    constant = best_constant(
-        [float(hit.seconds) for hit in hits],
-        float(Fraction(options.tolerance_frames) / rate),
-        30 / limits.high_s,
-        30 / limits.low_s,
-        0.5 if options.eighths else 1.0,
-    )
-    summary = summarise(landings, tempo_map, end_beat, constant)
+    summary = summarise(landings, tempo_map, end_beat, constant_for(hits, rate, options, limits))
     return Fit(options.bpm or 0.0, tempo_map, landings, summary, end_beat, options, warnings)

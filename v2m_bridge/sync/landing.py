@@ -7,13 +7,15 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
 
-from v2m_bridge.sync.model import FitSummary, Landing, Lands
+from v2m_bridge.sync.constant import best_constant
+from v2m_bridge.sync.model import FitOptions, FitSummary, Landing, Lands
 from v2m_bridge.sync.solver.anchors import Grid
+from v2m_bridge.sync.solver.limits import TempoLimits
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.tempo import TempoMap
 
 SAME = 1e-6
-"""Beats closer than this are one position."""
+"""Beats closer than this are the same position."""
 
 
 def land_hits(
@@ -28,11 +30,11 @@ def land_hits(
 
     Args:
         hits: in order.
-        tempo_map: beats and seconds.
+        tempo_map: converts between seconds and beats.
         downbeats: beats on which bars start, ascending.
         rate: frames per second.
         tolerance_frames: the largest distance that still counts as landed.
-        eighths: whether the grid is eighths (else beats).
+        eighths: whether the grid has eighths, or beats only.
     """
     landings = []
     for hit in hits:
@@ -45,6 +47,7 @@ def land_hits(
 
 
 def _kind_of(beat: float, downbeats: Sequence[float]) -> Lands:
+    """What a grid position is."""
     if abs(beat - round(beat)) > SAME:
         return Lands.EIGHTH
     at = bisect_left(downbeats, beat - SAME)
@@ -54,7 +57,11 @@ def _kind_of(beat: float, downbeats: Sequence[float]) -> Lands:
 def summarise(
     landings: Sequence[Landing], tempo_map: TempoMap, end_beat: float, constant: tuple[float, int]
 ) -> FitSummary:
-    """The figures of a fit; shares of no hits at all are 1 for landed and 0 for the rest."""
+    """The figures of a fit; without any hit, ``landed_share`` and ``constant_landed_share`` are 1, other shares 0.
+
+    Args:
+        constant: the best constant tempo and how many hits it lands.
+    """
     count = len(landings)
     landed = sum(x.lands is not Lands.MISS for x in landings)
     tempi = [p.bpm for p in tempo_map.points]
@@ -77,4 +84,18 @@ def summarise(
         beat_share=share(Lands.BEAT),
         eighth_share=share(Lands.EIGHTH),
         odd_bars=sum(bar.length_beats != 4 for bar in tempo_map.bars(end_beat)),
+    )
+
+
+def constant_for(hits: Sequence[Hit], rate: Fraction, options: FitOptions, limits: TempoLimits) -> tuple[float, int]:
+    """The best constant tempo for these hits inside the tempo range of ``limits``, and how many it lands.
+
+    It may use the whole tolerance, unlike the fit.
+    """
+    return best_constant(
+        [float(hit.seconds) for hit in hits],
+        float(Fraction(options.tolerance_frames) / rate),
+        30 / limits.high_s,
+        30 / limits.low_s,
+        0.5 if options.eighths else 1.0,
     )

@@ -1,4 +1,4 @@
-"""Bar lines: 4/4 unless a bar of another length brings strong hits to a downbeat."""
+"""Bar lines: 4/4, except where a bar of another length brings strong hits to a downbeat."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from v2m_bridge.timing.tempo import Metre
 
 COMMON_BAR = 4
 CHANGE_COST = {2: 1.0, 3: 1.0, 4: 0.0, 5: 1.2}
-"""Cost of one bar of so many beats, in units of the price of an odd bar."""
+"""Beats of a bar -> its cost, as a multiple of ``odd_bar_cost``."""
 
 
 def choose_bars(
@@ -20,19 +20,19 @@ def choose_bars(
     odd_bar_cost: float,
     starts: Sequence[int] = (0,),
 ) -> list[int]:
-    """Beats on which bars start, beginning with one of ``starts``, ending at or after ``end_beat``.
+    """Beats on which bars start, from one of ``starts`` to a beat at or after ``end_beat``.
 
-    Dynamic programming over beats: the weight of hits on downbeats less the price of odd bars is as large as can be.
+    Dynamic programming over beats maximises the weight of hits on downbeats minus the cost of odd bars.
 
     Args:
         rewards: whole beat -> weight of the hits that land there.
-        forced: beats that have to be downbeats, at least 2 apart, from ``starts`` too, none before the last of these.
+        forced: beats that must be downbeats: at least 2 apart, none before the last of ``starts``.
         end_beat: length of the piece in quarter notes.
         odd_bar_cost: hit weight that one bar of 2, 3 or 5 beats must gain.
-        starts: where the first bar may start; of equals the last.
+        starts: beats where the first bar may start, ascending.
 
     Returns:
-        The bar lines.
+        The bar lines, ascending.
     """
     last_forced = max(forced, default=0)
     size = max(math.ceil(end_beat - 1e-9), last_forced, starts[-1], 1) + COMMON_BAR
@@ -59,7 +59,7 @@ def choose_bars(
 
 
 def metres_of(bars: list[int]) -> tuple[Metre, ...]:
-    """The time signature changes that draw these bar lines; the last bar's metre gives way to 4/4."""
+    """The time signatures that give these bar lines; after the last bar 4/4 follows."""
     metres: list[Metre] = []
     for start, end in itertools.pairwise(bars):
         if not metres or metres[-1].numerator != end - start:

@@ -1,4 +1,4 @@
-"""What a fit of music to picture is: options, landings, summary, slots."""
+"""A fit of music to picture: options, landings, figures, slots."""
 
 from __future__ import annotations
 
@@ -48,9 +48,12 @@ class FitOptions:
 
 @dataclass(frozen=True)
 class Landing:
-    """Where one hit lands: the nearest grid position and how late that is in frames (negative: before the picture).
+    """Where one hit lands.
 
-    ``reason`` says why a hit was missed, or why a must-hit is not on a downbeat.
+    Attributes:
+        beat: the nearest grid position, in quarter notes.
+        error_frames: how late that is against the picture, in frames; negative: before the picture.
+        reason: why the hit is missed, or why a must-hit is not on a downbeat; else empty.
     """
 
     hit: Hit
@@ -62,9 +65,10 @@ class Landing:
 
 @dataclass(frozen=True)
 class FitSummary:
-    """Figures of a fit; ``constant_*`` are those of the best constant tempo for comparison.
+    """Figures of a fit; shares are 0..1 of all hits.
 
-    ``motion_*`` are the movements of the picture among the hits.
+    ``max_step`` and ``mean_step`` are relative changes between neighbouring tempi. ``constant_*`` belong to the best
+    constant tempo, for comparison. ``motion_*`` count the hits that are movements of the picture.
     """
 
     hits: int
@@ -86,7 +90,7 @@ class FitSummary:
 
 @dataclass(frozen=True)
 class Fit:
-    """A tempo map and how each hit lands on it; ``end_beat`` is the beat at the last frame's end."""
+    """A tempo map and how each hit lands on it; ``end_beat`` is the beat at the end of the last frame."""
 
     requested_bpm: float
     tempo_map: TempoMap
@@ -99,9 +103,9 @@ class Fit:
 
 @dataclass(frozen=True)
 class Slot:
-    """A harmonic slot: whole beats that share one chord, ``[start_beat, end_beat)``.
+    """A harmonic slot: the whole beats ``[start_beat, end_beat)`` that share one chord.
 
-    ``on_hit`` when it starts on a landed hit.
+    ``on_hit`` says whether it starts on a landed hit.
     """
 
     start_beat: float

@@ -1,4 +1,4 @@
-"""The fit with motion hits: movements of the picture are landed where that costs no cut and no marker."""
+"""The fit with motion hits: movements of the picture land where no cut and no marker is lost for them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from v2m_bridge.sync.constant import best_constant
 from v2m_bridge.sync.fit import fit_tempo
-from v2m_bridge.sync.landing import land_hits, summarise
+from v2m_bridge.sync.landing import constant_for, land_hits, summarise
 from v2m_bridge.sync.model import Fit, FitOptions, Lands
 from v2m_bridge.sync.reasons import explain
 from v2m_bridge.sync.solver.limits import limits_of
 from v2m_bridge.timeline.hits import Hit, HitKind
 
 TOGETHER = 0.4
-"""All motion hits together weigh at most this share of the lightest cut or marker: none is given up for them."""
+"""All motion hits together weigh at most this share of the lightest cut or marker, so that none is lost for them."""
 KEPT = (1.0, 0.5, 0.25)
-"""Shares of the motion hits, the strongest first, that are tried until every cut lands that lands without them."""
+"""Shares of the motion hits, the strongest first, that are tried in turn until no cut is lost."""
 
 
 def fit_with_motion(
@@ -25,15 +24,15 @@ def fit_with_motion(
 ) -> Fit:
     """As :func:`v2m_bridge.sync.fit.fit_tempo`, for hits some of which may be movements of the picture.
 
-    Every cut and marker that lands without the motion hits lands with them, must-hits on a downbeat likewise; where
-    the search does not get there, fewer motion hits are wanted, in the end none. What is missed without them is not
-    wanted again, so that the cuts that land are the same.
+    Every cut and marker that lands without the motion hits also lands with them, and every must-hit on a downbeat
+    stays there. Where the search loses one, it is repeated with fewer motion hits, in the end with none. Cuts and
+    markers that do not land without the motion hits are left out of the search, so that the same ones land.
 
     Returns:
-        The fit with all hits among its landings, a motion hit that was not wanted as it happens to lie.
+        The fit with all hits among its landings, including motion hits that the search left out.
 
     Raises:
-        InputError: as ``fit_tempo``.
+        InputError: for the reasons of ``fit_tempo``.
     """
     firm = [hit for hit in hits if hit.kind is not HitKind.MOTION]
     soft = [hit for hit in hits if hit.kind is HitKind.MOTION]
@@ -55,7 +54,7 @@ def fit_with_motion(
 
 
 def _light(soft: Sequence[Hit], firm: Sequence[Hit]) -> list[Hit]:
-    """Motion hits so light that all of them weigh less than any cut or marker, and still more than a smooth tempo."""
+    """Motion hits with weights so small that all of them together weigh less than any cut or marker."""
     scale = min(1.0, TOGETHER * min(hit.weight for hit in firm) / sum(max(1.0, hit.weight) for hit in soft))
     return [replace(hit, weight=hit.weight * scale) for hit in soft]
 
@@ -70,25 +69,17 @@ def _landed(fit: Fit) -> set[tuple[int, bool]]:
 
 
 def _with_motion(fit: Fit, hits: Sequence[Hit], rate: Fraction) -> Fit:
-    """The same tempo map with all hits, as they are, among the landings; a missed movement is no warning."""
+    """The same tempo map with all hits, at their own weights, among the landings; missed movements give no warning."""
     options = fit.options
     limits = limits_of(fit.requested_bpm, rate, options)
     downbeats = [bar.start_beat for bar in fit.tempo_map.bars(fit.end_beat)]
     ordered = sorted(hits, key=lambda hit: hit.frame)
-    tolerance = options.tolerance_frames
-    plain = land_hits(ordered, fit.tempo_map, downbeats, rate, tolerance, options.eighths)
+    plain = land_hits(ordered, fit.tempo_map, downbeats, rate, options.tolerance_frames, options.eighths)
     landings, _ = explain(plain, limits, rate)
     _, warnings = explain([x for x in plain if x.hit.kind is not HitKind.MOTION], limits, rate)
-    constant = best_constant(
-        [float(hit.seconds) for hit in ordered],
-        float(Fraction(tolerance) / rate),
-        30 / limits.high_s,
-        30 / limits.low_s,
-        0.5 if options.eighths else 1.0,
-    )
     motion = [x for x in landings if x.hit.kind is HitKind.MOTION]
     summary = replace(
-        summarise(landings, fit.tempo_map, fit.end_beat, constant),
+        summarise(landings, fit.tempo_map, fit.end_beat, constant_for(ordered, rate, options, limits)),
         motion_hits=len(motion),
         motion_landed=sum(x.lands is not Lands.MISS for x in motion),
     )

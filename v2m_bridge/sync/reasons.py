@@ -1,4 +1,4 @@
-"""Why a hit was lost, in words a composer can act on."""
+"""Why a hit does not land, in words that a composer can act on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from dataclasses import replace
 from fractions import Fraction
 
 from v2m_bridge.sync.model import Landing, Lands
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.limits import TempoLimits
 from v2m_bridge.sync.solver.search import SHORTEST_BAR
 
 TOO_CLOSE = "too close"
 
 
-def explain(landings: Sequence[Landing], limits: Limits, rate: Fraction) -> tuple[tuple[Landing, ...], tuple[str, ...]]:
-    """Give every miss and every must-hit off the downbeat its reason; the warnings say it in whole sentences."""
+def explain(
+    landings: Sequence[Landing], limits: TempoLimits, rate: Fraction
+) -> tuple[tuple[Landing, ...], tuple[str, ...]]:
+    """The landings with a reason for every miss and every must-hit off the downbeat, and warnings that say so."""
     landed = [index for index, x in enumerate(landings) if x.lands is not Lands.MISS]
     downbeat_musts = [index for index, x in enumerate(landings) if x.hit.must and x.lands is Lands.DOWNBEAT]
     explained: list[Landing] = []
@@ -43,7 +45,7 @@ def _article(lands: Lands) -> str:
 
 
 def _must_reason(
-    landings: Sequence[Landing], index: int, downbeats: Sequence[int], limits: Limits, rate: Fraction
+    landings: Sequence[Landing], index: int, downbeats: Sequence[int], limits: TempoLimits, rate: Fraction
 ) -> str:
     hit = landings[index].hit
     shortest = SHORTEST_BAR * limits.low_s - 2 * limits.tolerance_s
@@ -72,7 +74,9 @@ def _must_reason(
     )
 
 
-def _miss_reason(landings: Sequence[Landing], index: int, landed: Sequence[int], limits: Limits, rate: Fraction) -> str:
+def _miss_reason(
+    landings: Sequence[Landing], index: int, landed: Sequence[int], limits: TempoLimits, rate: Fraction
+) -> str:
     hit = landings[index].hit
     unit_s = limits.low_s if limits.eighths else 2 * limits.low_s
     unit = "an eighth" if limits.eighths else "a beat"
@@ -93,19 +97,23 @@ def _miss_reason(landings: Sequence[Landing], index: int, landed: Sequence[int],
     return f"out of reach: {ways} from {name} (allowed {30 / limits.high_s:.1f} to {30 / limits.low_s:.1f})"
 
 
-def _pace(limits: Limits) -> str:
+def _pace(limits: TempoLimits) -> str:
+    """How the tempo may change, in words."""
     step = limits.max_ratio - 1
     return f"in steps of {step:.0%}" if step > 0.0005 else "at one tempo"
 
 
-def _within_limits(eighths: int, gap_s: float, limits: Limits) -> bool:
-    """Whether so many eighths fill the gap at an allowed tempo, both of its ends moved as far as is allowed."""
+def _within_limits(eighths: int, gap_s: float, limits: TempoLimits) -> bool:
+    """Whether so many eighths can fill the gap at an allowed tempo when both ends move within their tolerance."""
     slack_s = 2 * limits.tolerance_s
     return (gap_s - slack_s) / eighths <= limits.high_s and (gap_s + slack_s) / eighths >= limits.low_s
 
 
 def _neighbours(index: int, candidates: Sequence[int]) -> list[tuple[str, int]]:
-    """The nearest candidates after and before ``index``; -1 stands for the start of the piece."""
+    """The nearest candidates on both sides of ``index``, each with the word for where ``index`` lies from it.
+
+    -1 stands for the start of the piece.
+    """
     at = bisect_left(candidates, index)
     after = bisect_right(candidates, index)
     return [
@@ -115,6 +123,7 @@ def _neighbours(index: int, candidates: Sequence[int]) -> list[tuple[str, int]]:
 
 
 def _frames(seconds: float, rate: Fraction) -> str:
+    """``"12 frames"``, ``"1.5 frames"``."""
     frames = seconds * float(rate)
     text = f"{frames:.0f}" if abs(frames - round(frames)) < 0.05 else f"{frames:.1f}"
     return f"{text} frame{'' if text == '1' else 's'}"

@@ -1,4 +1,4 @@
-"""Harmonic slots: groups of whole beats of about one second that start on hits. One chord each."""
+"""Harmonic slots: groups of whole beats, about one second long, with one chord each; hits start slots."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from v2m_bridge.sync.model import Fit, Lands, Slot
 from v2m_bridge.timeline.hits import HitKind
 
 LONGEST = 2.5
-"""A slot lasts at most this many times the length asked for (or one beat)."""
+"""A slot is at most so many times as long as asked for, or one beat."""
 HIT_REWARD = 1.6
 DOWNBEAT_REWARD = 0.12
-"""Against the cost of a slot half or twice as long as asked for, which is 1."""
+"""Reward of a slot that starts on a hit or on a downbeat; a slot half or twice as long as asked for costs 1."""
 
 
 def harmonic_slots(fit: Fit, seconds: float = 1.0) -> tuple[Slot, ...]:
     """Divide the piece into slots of whole beats, about ``seconds`` long, starting on landed hits where possible.
 
-    Dynamic programming over beats: the squared log ratio of each slot's length to ``seconds`` against starting on a
-    hit, or on a downbeat. Hits on an eighth cannot start a
-    slot, movements of the picture do not.
+    Dynamic programming over beats weighs the squared log ratio of each slot's length to ``seconds`` against the reward
+    of starting on a hit or a downbeat. Hits on an eighth cannot start a slot; movements of the picture do not.
 
     Args:
-        fit: the grid.
-        seconds: harmonic rhythm, above 0.
+        fit: gives the grid and the hits.
+        seconds: wanted length of a slot (the harmonic rhythm), above 0.
 
     Returns:
         Slots from beat 0 to the end without gaps; only the last may end inside a beat.

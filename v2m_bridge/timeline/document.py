@@ -12,22 +12,14 @@ from v2m_bridge.timing.rates import exact_rate, rate_text
 
 
 class Document(BaseModel):
-    """Frozen, and strict about what it writes; extra keys are kept out."""
+    """A JSON document of ours: frozen; unknown keys are ignored when it is read."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class ShotDocument(Document):
-    start_frame: int
-    end_frame: int
-    media: str | None
-    media_online: bool
-    source_start_s: float
-    speed: float
-    name: str = ""
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class CutDocument(Document):
+    """A cut; the JSON adds its seconds and timecode to what :class:`v2m_bridge.timeline.model.Cut` holds."""
+
     frame: int
     seconds: float
     kind: CutKind
@@ -36,16 +28,12 @@ class CutDocument(Document):
     span_end_frame: int | None = None
 
 
-class MarkerDocument(Document):
-    frame: int
-    name: str
-    color: str
-    note: str
-    duration_frames: int = 0
-
-
 class TimelineDocument(Document):
-    """``v2m.timeline/1``: frames count from the start of the timeline."""
+    """``v2m.timeline/1``: frames count from the start of the timeline.
+
+    Shots and markers are written as they are. The rest differs from :class:`v2m_bridge.timeline.model.Timeline`: the
+    rate is text, and cuts and the start have timecodes.
+    """
 
     schema_: Literal["v2m.timeline/1"] = Field("v2m.timeline/1", alias="schema")
     name: str
@@ -54,12 +42,10 @@ class TimelineDocument(Document):
     start_timecode: str
     drop_frame: bool = False
     duration_frames: int
-    shots: tuple[ShotDocument, ...]
+    shots: tuple[Shot, ...]
     cuts: tuple[CutDocument, ...]
-    markers: tuple[MarkerDocument, ...]
+    markers: tuple[Marker, ...]
     warnings: tuple[str, ...] = ()
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 def timeline_document(timeline: Timeline) -> TimelineDocument:
@@ -71,23 +57,9 @@ def timeline_document(timeline: Timeline) -> TimelineDocument:
         start_timecode=timeline.timecode(0),
         drop_frame=timeline.drop_frame,
         duration_frames=timeline.duration_frames,
-        shots=tuple(
-            ShotDocument(
-                start_frame=s.start_frame,
-                end_frame=s.end_frame,
-                media=s.media,
-                media_online=s.media_online,
-                source_start_s=s.source_start_s,
-                speed=s.speed,
-                name=s.name,
-            )
-            for s in timeline.shots
-        ),
+        shots=timeline.shots,
         cuts=tuple(_cut_document(timeline, c) for c in timeline.cuts),
-        markers=tuple(
-            MarkerDocument(frame=m.frame, name=m.name, color=m.color, note=m.note, duration_frames=m.duration_frames)
-            for m in timeline.markers
-        ),
+        markers=timeline.markers,
         warnings=timeline.warnings,
     )
 
@@ -112,8 +84,8 @@ def timeline_from_document(document: TimelineDocument) -> Timeline:
         start_frame=document.start_frame,
         duration_frames=document.duration_frames,
         drop_frame=document.drop_frame,
-        shots=tuple(Shot(**s.model_dump()) for s in document.shots),
+        shots=document.shots,
         cuts=tuple(Cut(c.frame, c.kind, c.span_start_frame, c.span_end_frame) for c in document.cuts),
-        markers=tuple(Marker(m.frame, m.name, m.color, m.note, m.duration_frames) for m in document.markers),
+        markers=document.markers,
         warnings=document.warnings,
     )

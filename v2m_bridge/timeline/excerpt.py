@@ -1,4 +1,4 @@
-"""A part of an edit as an edit of its own: what lies between the in and the out point."""
+"""A part of an edit as an edit of its own, from the in point to the out point."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Cut, Marker, Shot, Timeline
 
 _LASTING = re.compile(r"\s*mood\b", re.IGNORECASE)
-"""Markers that hold until the next of their kind; the one in force at the in point comes along."""
+"""A mood marker holds until the next one, so the one in force at the in point belongs to the excerpt."""
 
 
 def excerpt(timeline: Timeline, first_frame: int | None, end_frame: int | None) -> Timeline:
-    """Frames ``[first_frame, end_frame)`` of ``timeline``; None is its own start or end.
+    """Frames ``[first_frame, end_frame)`` of ``timeline``; None means its own start or end.
 
-    The start timecode moves along, so that hosts put the result where it belongs.
+    The start timecode moves with the first frame, so that hosts place the result correctly.
 
     Raises:
         InputError: nothing of the timeline lies in between.

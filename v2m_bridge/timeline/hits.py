@@ -1,6 +1,6 @@
 """Hits: the weighted moments of the picture that the music should land on.
 
-Taken from an edit that has been read, so every option can change without analysing the picture again.
+They are taken from an edit that was read, so that options can change without a new analysis of the picture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from v2m_bridge.timing.rates import frame_to_seconds, seconds_to_frame
 
 
 class HitKind(StrEnum):
-    """What makes this moment a hit."""
+    """What kind of moment a hit is."""
 
     CUT = "cut"
     DISSOLVE = "dissolve"
@@ -38,7 +38,7 @@ class Hit:
         frame: frame on the timeline (0 = its first frame); the beat should fall on its start.
         seconds: exact time of that frame.
         weight: importance, above 0; a plain cut is 1.
-        must: an editor's wish that has to land on a downbeat.
+        must: whether the hit must land on a downbeat.
         label: the marker's note or name, empty for cuts.
     """
 
@@ -68,12 +68,12 @@ DEFAULT_WEIGHTS: Mapping[HitKind, float] = MappingProxyType(
         HitKind.MOTION: 0.0,
     }
 )
-"""A soft change of shot is felt less exactly than a cut; an editor's marker more. Motion is off until asked for."""
+"""Kind -> weight. A transition is felt less exactly than a cut, an editor's marker more; motion is off by default."""
 
 DEFAULT_MUST_NAME = "HIT"
 
 MUST_FACTOR = 2.0
-"""A must-hit weighs this much more than another marker, for the choice between musts that exclude each other."""
+"""A must-hit weighs so many times as much as another marker; it counts when two must-hits exclude each other."""
 
 _MOOD_MARKER = re.compile(r"\s*mood\s*:", re.I)
 
@@ -106,13 +106,13 @@ def find_hits(
 ) -> tuple[Hit, ...]:
     """The hits of an edit in order of time, at most one a frame.
 
-    A cut and a marker on one frame become one hit with the larger weight, a must if either is one. Markers that set
-    a mood (``mood: tense``) are no hits.
+    A cut and a marker on one frame become one hit with the larger weight; it is a must-hit if either is. Markers that
+    set a mood (``mood: tense``) are no hits.
 
     Args:
         timeline: the edit; cuts and markers count from its first frame.
-        options: what counts, and how much.
-        motion: sudden movements, in seconds on the timeline; hits only when motion has a weight.
+        options: what counts as a hit, and its weight.
+        motion: sudden movements of the picture; they become hits only when motion has a weight.
 
     Raises:
         InputError: a weight, spacing or cap that is negative or not finite.
@@ -132,8 +132,8 @@ def find_hits(
     return tuple(_thinned(hits, options))
 
 
-def unmet_wishes(timeline: Timeline, options: HitOptions) -> tuple[str, ...]:
-    """Warnings about names and colours that were asked for and that no marker has."""
+def unmatched_options(timeline: Timeline, options: HitOptions) -> tuple[str, ...]:
+    """Warnings about marker names and colours in the options that no marker has."""
     warnings = []
     name = options.must_name.strip()
     if name.casefold() not in ("", DEFAULT_MUST_NAME.casefold()) and not any(
@@ -181,7 +181,7 @@ def _marker_hit(marker: Marker, timeline: Timeline, options: HitOptions) -> Hit 
 
 
 def _is_must(name: str, must_name: str) -> bool:
-    """``HIT``, ``hit 12``, ``HIT: the door``, but not ``Hit the road``."""
+    """Whether a marker is a must-hit: ``HIT``, ``hit 12``, ``HIT: the door`` are, ``Hit the road`` is not."""
     wanted = must_name.strip()
     return (
         bool(wanted) and re.fullmatch(rf"\s*{re.escape(wanted)}\s*(?:#?\d+\s*)?(?:[:\-–].*)?", name, re.I) is not None
@@ -197,12 +197,13 @@ def _motion_hit(onset: MotionOnset, timeline: Timeline, options: HitOptions) -> 
 
 
 def _merged(first: Hit, second: Hit) -> Hit:
-    """One hit of two on a frame: the stronger wins and keeps its kind."""
+    """One hit of two on a frame, of the kind of the stronger one."""
     strong, weak = sorted((first, second), key=lambda hit: (hit.must, hit.weight), reverse=True)
     return replace(strong, must=first.must or second.must, label=strong.label or weak.label)
 
 
 def _thinned(hits: list[Hit], options: HitOptions) -> list[Hit]:
+    """The hits that the spacing and the cap leave, the weightiest first kept; must-hits always stay."""
     spacing_s = Fraction(options.minimum_spacing_s)
     cap = options.max_per_minute
     if spacing_s == 0 and cap is None:
@@ -223,7 +224,7 @@ def _thinned(hits: list[Hit], options: HitOptions) -> list[Hit]:
 
 
 def _busiest_minute(kept: list[Fraction], seconds: Fraction) -> int:
-    """Most hits already kept in any half-open minute that would contain ``seconds``."""
+    """Largest number of hits already kept in any half-open minute that contains ``seconds``."""
     first = bisect_left(kept, seconds - 60 + Fraction(1, 10**9))
     last = bisect_left(kept, seconds + 60)
     around = [s for s in kept[first:last] if abs(s - seconds) < 60]

@@ -24,7 +24,7 @@ class Shot:
     """One uninterrupted piece of picture, ``[start_frame, end_frame)`` on the timeline.
 
     Attributes:
-        media: path of the source file as far as it could be resolved, or None (black, generator).
+        media: path of the source file, as far as it could be resolved; None for black or a generator.
         media_online: whether that file exists.
         source_start_s: seconds from the first frame of the media file to the shot's first frame.
         speed: media seconds per timeline second; 2.0 twice as fast, negative backwards, 0 a freeze.
@@ -41,6 +41,7 @@ class Shot:
 
     @property
     def length_frames(self) -> int:
+        """Length on the timeline, in frames."""
         return self.end_frame - self.start_frame
 
 
@@ -48,7 +49,7 @@ class Shot:
 class Cut:
     """A change of shot at ``frame``, the first frame of the new shot.
 
-    A transition covers ``[span_start_frame, span_end_frame)``; for a hard cut both equal ``frame``.
+    A transition covers ``[span_start_frame, span_end_frame)``; for a hard cut both equal ``frame`` or are None.
     """
 
     frame: int
@@ -91,6 +92,7 @@ class Timeline:
 
     @property
     def duration_s(self) -> float:
+        """Length in seconds."""
         return float(frame_to_seconds(self.duration_frames, self.rate))
 
     def seconds(self, frame: int) -> float:

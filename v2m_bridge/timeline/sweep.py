@@ -1,8 +1,8 @@
 """What is on screen at every frame: an occlusion sweep over all layers of an edit.
 
-Readers flatten an edit, whatever its nesting, into pieces on layers; the sweep keeps for every frame the topmost
-opaque piece, else the topmost overlay, else black, joins through edits and names every cut. Linear in the number of
-pieces but for the sorting.
+Readers flatten an edit, however nested, into pieces on layers. For every frame the sweep keeps the topmost opaque piece,
+else the topmost overlay, else black. Then it joins through edits and lists the cuts. Apart from the sorting, the work is
+linear in the number of pieces.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from fractions import Fraction
 from v2m_bridge.timeline.model import Cut, CutKind, Shot
 
 THROUGH_TOLERANCE_FRAMES = Fraction(1, 2)
-"""Two pieces of one take are continuous when the source jumps by less than this; a jump cut is a whole frame."""
+"""Two pieces of one file are continuous if the source jumps by less than this; a jump cut jumps by a whole frame."""
 
 FLATTENED_MIN_JOINS = 5
 FLATTENED_SHARE = Fraction(2, 3)
-"""With at least so many through edits, and such a share of all changes, the edit is a finished film that was cut up
-at its scene changes ("detect scene cuts"): there the blade marks are the cuts."""
+"""With at least so many through edits, and at least this share of all changes, the edit is a finished film that was
+cut up at its scene changes ("detect scene cuts"). Its through edits then count as cuts."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Piece:
         opaque: whether it hides what lies below; titles, adjustment and half transparent clips do not.
         source_start_s: seconds from the first frame of the media to the piece's first frame.
         speed: media seconds per timeline second.
-        take: identity of the footage where ``media`` is None (name of an offline clip); empty: unknown.
+        take: name that identifies the footage where ``media`` is None (an offline clip); empty: unknown.
     """
 
     start_frame: int
@@ -61,9 +61,13 @@ class Blend:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the audience sees: shots without a hole from 0 to the end, and the cuts between them.
+    """What the audience sees.
 
-    ``joined`` through edits were not counted as cuts; ``flattened`` says that they were counted all the same.
+    Attributes:
+        shots: without gaps from frame 0 to the end.
+        cuts: the changes between the shots.
+        joined: number of through edits.
+        flattened: whether the through edits count as cuts, because the edit is a finished film that was cut up.
     """
 
     shots: tuple[Shot, ...]
@@ -74,7 +78,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class _Span:
-    """A run of frames that shows one piece, or black with None; ``last`` ends it when pieces were joined."""
+    """A run of frames that shows ``piece`` (None: black); ``last`` is the last of several pieces that were joined."""
 
     start_frame: int
     end_frame: int
@@ -86,8 +90,8 @@ def sweep(pieces: Sequence[Piece], blends: Sequence[Blend], duration_frames: int
     """Flatten pieces to shots and cuts.
 
     Args:
-        pieces: in any order; those of one layer should not overlap (if they do, the one that starts later shows).
-        blends: transitions; only those at a change that can be seen count.
+        pieces: in any order; where two of one layer overlap, the one that starts later shows.
+        blends: transitions; those without a visible change count for nothing.
         duration_frames: length of the timeline; pieces are clipped to ``[0, duration_frames)``.
         rate: frames per second of the timeline.
     """
@@ -105,7 +109,7 @@ def sweep(pieces: Sequence[Piece], blends: Sequence[Blend], duration_frames: int
 
 
 def _visible(pieces: Sequence[Piece], duration_frames: int) -> Iterator[_Span]:
-    """Spans in order of time, without a hole; the end of a piece is noticed when it would come to the top."""
+    """Spans in order of time, without gaps; a piece that has ended is removed when it reaches the top of its heap."""
     order = sorted((p for p in pieces if p.end_frame > p.start_frame), key=lambda p: p.start_frame)
     edges = {0, duration_frames}
     edges.update(f for p in order for f in (p.start_frame, p.end_frame) if 0 < f < duration_frames)
@@ -141,7 +145,7 @@ def _source_at(span: _Span, frame: int, rate: Fraction) -> Fraction:
 
 
 def _is_through_edit(before: _Span, after: _Span, rate: Fraction) -> bool:
-    """Whether the picture goes on unbroken: same footage, same speed, continuous source."""
+    """Whether the picture runs on across the edit point: same footage, same speed, continuous source."""
     a, b = before.piece, after.piece
     if a is None or b is None or a.speed != b.speed:
         return False
@@ -185,7 +189,7 @@ def _blends_by_frame(blends: Sequence[Blend]) -> dict[int, list[Blend]]:
 
 
 def _cut(before: _Span, after: _Span, blends: dict[int, list[Blend]], duration_frames: int) -> Cut:
-    """The change from ``before`` to ``after``, with the topmost transition that takes part in it."""
+    """The cut from ``before`` to ``after``, with the topmost transition on the layer of either."""
     frame = after.start_frame
     layers = {piece.layer for piece in (before.last, after.piece) if piece}
     here = [b for b in blends.get(frame, ()) if b.layer in layers and b.end_frame > b.start_frame]

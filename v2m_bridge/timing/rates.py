@@ -1,4 +1,4 @@
-"""Frame rates as exact fractions: 23.976 is 24000/1001, never 23.976."""
+"""Frame rates as exact fractions: what hosts print as 23.976 is 24000/1001."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from fractions import Fraction
 from v2m_bridge.errors import InputError
 
 MAX_RATE = 1000
+"""Highest frame rate read, in frames a second."""
 NTSC_TOLERANCE = 0.006
-"""Hosts print 23.976, 23.98, 29.97, 59.94, 119.88; all lie within this of n*1000/1001."""
+"""What hosts print (23.976, 23.98, 29.97, 59.94, 119.88) lies within this of n*1000/1001."""
 
 
 def exact_rate(value: float | int | str | Fraction) -> Fraction:
-    """Snap a rate as some program printed it to the exact rate that it means.
+    """The exact rate that a printed or rounded rate stands for.
 
     Args:
         value: frames per second: ``24``, ``23.976``, ``"24000/1001"``, ``"29.97 DF"``.
@@ -39,6 +40,7 @@ def exact_rate(value: float | int | str | Fraction) -> Fraction:
 
 
 def _snapped(rate: Fraction) -> Fraction:
+    """The nearest whole or NTSC rate if it is close, else the rate itself."""
     if rate.denominator in (1, 1001):
         return rate
     if round(rate) and abs(rate - round(rate)) < Fraction(1, 2000):

@@ -1,4 +1,4 @@
-"""Tempo events of a standard MIDI file: whole microseconds per quarter note that do not drift."""
+"""Tempo events of a standard MIDI file: whole microseconds per quarter note, without drift."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.timing.tempo import TempoMap, TempoPoint
+from v2m_bridge.timing.tempo import PPQ, TempoMap, TempoPoint
 
 MAX_MICROSECONDS = 0xFFFFFF
-"""A tempo event has three bytes: 3.58 quarter notes a minute is the slowest."""
+"""Largest value of a tempo event, which has three bytes: 3.58 quarter notes a minute."""
 LARGEST_ERROR_S = 50e-6
-"""A stretch of one tempo is divided when whole microseconds would leave it further off than this."""
+"""A stretch of one tempo is divided if rounding to whole microseconds would shift its end by more than this."""
 PART_BEATS = 400
-"""It is divided into parts of at most so many beats; half a microsecond each makes an error of at most 0.2 ms."""
+"""It is divided into parts of at most so many beats; half a microsecond a beat is then at most 0.2 ms."""
 RAMP_STEP_BEATS = 0.25
-"""A MIDI file knows only steps: a linear tempo becomes one step per sixteenth."""
+"""A MIDI file has no glides, so a glide becomes one step per sixteenth."""
 
 
 @dataclass(frozen=True)
 class SmfTempo:
-    """From ``tick`` on a quarter note lasts so many microseconds (the ``FF 51 03`` event)."""
+    """A tempo event (``FF 51 03``): the length of a quarter note from ``tick`` on."""
 
     tick: int
     microseconds_per_quarter: int
 
 
-def smf_tempo(tempo_map: TempoMap, end_beat: float, ppq: int = 960) -> tuple[SmfTempo, ...]:
-    """The tempo events that keep a file of whole microseconds in real time.
+def smf_tempo(tempo_map: TempoMap, end_beat: float, ppq: int = PPQ) -> tuple[SmfTempo, ...]:
+    """The tempo events that keep a MIDI file in time with the tempo map.
 
-    Each event is chosen from where the file *really* is, so rounding never accumulates.
+    Each event starts from the time that the rounded events before it add up to, so rounding errors never accumulate.
 
     Args:
         tempo_map: the map to write.
-        end_beat: how far it has to be kept, in quarter notes.
+        end_beat: end of the file, in quarter notes.
         ppq: ticks per quarter note of the file, 1..32767.
 
     Returns:
@@ -66,7 +66,7 @@ def _checked(microseconds: int) -> int:
 
 
 def _anchor_ticks(tempo_map: TempoMap, end_beat: float, ppq: int) -> list[int]:
-    """Ticks where an event may stand, and where the file is brought back to real time."""
+    """Ticks at which events may stand, from 0 to the end; each event corrects the rounding of those before."""
     end = max(1, math.ceil(end_beat * ppq - 1e-6))
     ticks = {0, end}
     following: list[TempoPoint | None] = [*tempo_map.points[1:], None]
@@ -77,6 +77,7 @@ def _anchor_ticks(tempo_map: TempoMap, end_beat: float, ppq: int) -> list[int]:
 
 
 def _stops(point: TempoPoint, after: TempoPoint | None, stop_beat: float) -> Iterator[float]:
+    """Beats at which the stretch from ``point`` to ``stop_beat`` is divided, its start included."""
     length_beats = stop_beat - point.beat
     if length_beats <= 0:
         return

@@ -1,6 +1,6 @@
-"""The tempo map: seconds <-> beats (quarter notes) <-> bars, for step and linear tempo.
+"""The tempo map: seconds <-> beats (quarter notes) <-> bars, for steps and glides of the tempo.
 
-A linear segment is linear in BPM over *time*, as REAPER evaluates it.
+A glide is linear in BPM over *time*, as REAPER evaluates it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from dataclasses import dataclass
 
 from v2m_bridge.errors import InputError
 
+PPQ = 960
+"""Ticks per quarter note in all that we write."""
+
 
 @dataclass(frozen=True)
 class TempoPoint:
-    """From ``seconds`` (= ``beat`` quarter notes) on, ``bpm`` quarter notes a minute.
+    """The tempo is ``bpm`` quarter notes a minute from ``seconds`` (the time of beat ``beat``) on.
 
-    With ``linear`` the tempo glides to the next point's, linear in time.
+    With ``linear`` it glides to that of the next point, linear in time.
     """
 
     seconds: float
@@ -29,7 +32,7 @@ class TempoPoint:
 
 @dataclass(frozen=True)
 class Metre:
-    """A time signature that holds from ``beat`` (always a bar line) on."""
+    """A time signature in force from ``beat`` on, which is a bar line."""
 
     beat: float
     numerator: int
@@ -65,7 +68,7 @@ class MusicalPosition:
 
 
 class TempoMap:
-    """Converts between seconds and beats; both axes start at 0 and the last tempo holds for ever.
+    """Converts between seconds and beats; both start at 0, and the last tempo holds without end.
 
     Raises:
         InputError: no point at 0, points out of order, a tempo that is not positive and finite,
@@ -101,7 +104,7 @@ class TempoMap:
         return cls(built, metres)
 
     def beat_at(self, seconds: float) -> float:
-        """Quarter notes at ``seconds``; before 0 the first tempo is carried back."""
+        """Quarter notes at ``seconds``; before 0 at the first tempo."""
         index = max(0, bisect_right(self._seconds, seconds) - 1)
         point = self.points[index]
         elapsed = seconds - point.seconds
@@ -122,12 +125,12 @@ class TempoMap:
         return point.seconds + 120 * beats / (point.bpm + root)
 
     def bpm_at_seconds(self, seconds: float) -> float:
-        """Tempo in force at ``seconds``."""
+        """Tempo at ``seconds``, in quarter notes a minute."""
         index = max(0, bisect_right(self._seconds, seconds) - 1)
         elapsed = max(0.0, seconds - self.points[index].seconds)
         return self.points[index].bpm + self._slope(index) * elapsed
 
-    def position_at(self, beat: float, ppq: int = 960) -> MusicalPosition:
+    def position_at(self, beat: float, ppq: int = PPQ) -> MusicalPosition:
         """Bar, beat and tick of ``beat`` quarter notes, to the nearest tick; before 0 bars count down from 0.
 
         Args:
@@ -139,13 +142,13 @@ class TempoMap:
         metre = self.metres[index]
         beat_ticks = 4 * ppq / metre.denominator
         into = ticks - metre.beat * ppq
-        # a fraction of a tick decides nothing: 4*ppq need not divide by the denominator
+        # half a tick of tolerance: 4 * ppq need not be a multiple of the denominator
         bars = math.floor((into + 0.5) / (beat_ticks * metre.numerator))
         into -= bars * beat_ticks * metre.numerator
         beats = min(max(0, math.floor((into + 0.5) / beat_ticks)), metre.numerator - 1)
         return MusicalPosition(self._metre_bars[index] + bars, beats + 1, max(0, round(into - beats * beat_ticks)))
 
-    def beat_of(self, position: MusicalPosition, ppq: int = 960) -> float:
+    def beat_of(self, position: MusicalPosition, ppq: int = PPQ) -> float:
         """Quarter notes at a position; inverse of :meth:`position_at` to the tick.
 
         Raises:
@@ -184,7 +187,7 @@ class TempoMap:
 
 
 def _first_bars(metres: Sequence[Metre]) -> list[int]:
-    """Number of the first bar of each metre."""
+    """Number of the first bar of each metre; bars count from 1."""
     numbers = [1]
     for before, after in itertools.pairwise(metres):
         numbers.append(numbers[-1] + round((after.beat - before.beat) / before.bar_beats))

@@ -58,6 +58,7 @@ def parse_timecode(text: str, rate: Fraction) -> int:
 
 
 def _with_dropped_numbers(count: int, fps: int) -> int:
+    """The frame count plus the frame numbers that drop frame skips before it."""
     dropped = fps // 15
     per_minute = fps * 60 - dropped
     per_ten = per_minute * 10 + dropped

@@ -1,1 +1,1 @@
-"""CLIP on the footage: what is seen and how it feels. Doors: :mod:`.encoder`, :mod:`.seeing`."""
+"""CLIP on the footage: content and emotion of every second. Doors: :mod:`.encoder`, :mod:`.batcher`."""

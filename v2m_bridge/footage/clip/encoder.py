@@ -1,8 +1,8 @@
-"""CLIP on the footage: what is seen (768 numbers a second) and how it feels (six probabilities).
+"""CLIP on the footage: the content of the picture (768 numbers a second) and its emotion (six probabilities).
 
 Model and words are those of the published features (Kang, Poria, Herremans 2023): ViT-L/14 at 336 pixels with OpenAI's
-weights; the image feature is not normalised; the emotion is the softmax over six bare words. Without weights there is
-no CLIP: :func:`find_weights` answers None and the score says so.
+weights; the image feature is not normalised; the emotion is the softmax over the six words alone. Without weights
+:func:`find_weights` gives None, and the score is made without CLIP and warns of that.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ PIXEL_DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 """Of the pictures CLIP was trained on, RGB 0..1 (OpenAI's preprocessing)."""
 
 BATCH = 16
+"""Stills encoded together."""
 
 
 # --------------------------------------------------------------------------------------------------------- weights
@@ -48,7 +49,7 @@ def clip_folder() -> Path:
 
 
 def find_weights(local: Path | None = None) -> Path | None:
-    """The CLIP weights on this machine: the given file, what was pulled, or what the hub's own cache holds.
+    """The CLIP weights on this machine: the given file, else those pulled, else those in the hub's own cache.
 
     Args:
         local: a file; None: what ``V2M_CLIP_WEIGHTS`` names, if anything.
@@ -71,7 +72,7 @@ def find_weights(local: Path | None = None) -> Path | None:
 
 
 def _in_hub_cache() -> Path | None:
-    """A look at the folder where the hub keeps downloads, without importing the hub."""
+    """The weights in the folder where the hub keeps downloads, found without importing the hub's package."""
     root = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface")) / "hub")
     snapshots = root.expanduser() / f"models--{HUB_REPOSITORY.replace('/', '--')}" / "snapshots"
     for name in HUB_FILES:
@@ -82,7 +83,7 @@ def _in_hub_cache() -> Path | None:
 
 
 def pull_clip(progress: Progress = silent) -> Path:
-    """Download the CLIP weights (about 1.7 GB) into :func:`clip_folder`; what is there already is kept.
+    """Download the CLIP weights (about 1.7 GB) into :func:`clip_folder`, unless they are there.
 
     Raises:
         SetupError: the hub cannot be reached or does not have them.
@@ -93,7 +94,7 @@ def pull_clip(progress: Progress = silent) -> Path:
     from huggingface_hub.errors import EntryNotFoundError
 
     folder = clip_folder()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries would be a page of noise
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it logs every retry
     progress("download", 0.0)
     problem: Exception | None = None
     for name in HUB_FILES:
@@ -118,7 +119,7 @@ def _unreachable(problem: Exception | None) -> SetupError:
 
 
 def _reporting_bar(progress: Progress) -> type[Any]:
-    """What the hub takes for its progress bar; it draws nothing and reports to ``progress``."""
+    """A class with the interface of the hub's progress bar that reports to ``progress`` and draws nothing."""
 
     class ReportingBar:
         _lock = threading.RLock()
@@ -218,7 +219,7 @@ def load_encoder(weights: Path, *, device: str = "auto", precision: str = "auto"
     open_clip = import_open_clip()
     try:
         if weights.suffix == ".safetensors":
-            _read_header(weights)  # building the network takes seconds; a broken file is told before
+            _read_header(weights)  # refuses a broken file before the network is built, which takes seconds
         model = open_clip.create_model(CLIP_MODEL, pretrained=str(weights), force_quick_gelu=True, weights_only=True)
     except Exception as error:  # torch, safetensors, pickle and zip each raise their own
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -237,7 +238,7 @@ def _read_header(weights: Path) -> None:
 
 
 def weights_identity(weights: Path) -> str:
-    """Names weights by their content."""
+    """A name for weights that depends on their content alone."""
     return f"{CLIP_MODEL}:{media_identity(weights)[:16]}"
 
 

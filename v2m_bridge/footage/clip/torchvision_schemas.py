@@ -3,8 +3,8 @@
 torchvision declares meta kernels for ``torchvision::nms`` and ``torchvision::qnms`` while it is imported. Their schemas
 come from its compiled library, which does not load when torch and torchvision are of different builds (the CPU build of
 torch beside the PyPI wheel of torchvision); the import then ends with "operator torchvision::nms does not exist".
-open_clip imports torchvision for its image transforms only and calls neither operator, so declaring the two schemas is
-enough. Where the compiled library does load, it has declared them already and nothing is done here.
+open_clip imports torchvision for its image transforms only and calls neither operator, so it is enough to declare the
+two schemas. Where the compiled library loads, it has declared them and nothing is done here.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _SCHEMAS = (
 )
 
 _declared: list[Any] = []
-"""Keeps the declarations alive: they end with the object that made them."""
+"""Keeps the declarations alive; they end with the object that made them."""
 
 
 def import_torchvision() -> None:
-    """Import torchvision, with its two schemas declared first if that is what it lacks.
+    """Import torchvision; declare its two schemas first if they are missing.
 
     Raises:
         ImportError: torchvision is not installed.

@@ -1,9 +1,9 @@
-"""CLIP's picture half, arranged to be quick: the same function of the picture in fewer and larger operations.
+"""CLIP's image network with the same result in fewer and larger operations, to be faster.
 
-Three things differ from how open_clip runs it. Attention is done picture by picture with two matrix products that fit
-a processor's cache (in bfloat16 that is twice as quick there as the fused kernel). The factor of the quick GELU lies in
-the weights around it, so that one SiLU remains. The last block answers for the class token alone, for nothing else is
-read.
+Three things differ from open_clip's version. On a CPU in bfloat16, attention is computed picture by picture with two
+matrix products that fit the cache, which is twice as fast as the fused kernel. The factor of the quick GELU is moved
+into the weights around it, so that one SiLU remains. The last block computes the class token alone, because nothing
+else is read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 QUICK_GELU = 1.702
-"""x * sigmoid(1.702 x), which OpenAI's weights were trained with."""
+"""OpenAI's weights were trained with the activation x * sigmoid(1.702 x)."""
 
 
 def make_lean(visual: Any) -> bool:
-    """Rearrange an open_clip vision transformer in place; False, and nothing touched, when it is of another kind."""
+    """Replace the blocks of an open_clip vision transformer in place; False, and no change, for another network."""
     transformer = getattr(visual, "transformer", None)
     if getattr(visual, "pool_type", None) != "tok" or getattr(visual, "attn_pool", None) is not None:
         return False
@@ -48,7 +48,7 @@ def _is_plain(block: Any) -> bool:
 
 
 class LeanBlock(nn.Module):
-    """One block on ``[batch, tokens, width]``; with ``class_only`` the first token alone: ``[batch, 1, width]``."""
+    """One transformer block; with ``class_only`` it computes the first token alone."""
 
     def __init__(self, block: Any, *, class_only: bool) -> None:
         super().__init__()
@@ -63,6 +63,7 @@ class LeanBlock(nn.Module):
             self.narrow.weight.div_(QUICK_GELU)
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
+        """``[batch, tokens, width]`` to the same shape, or to ``[batch, 1, width]`` with ``class_only``."""
         batch, tokens, width = x.shape
         mixed = functional.linear(self.ln_1(x), self.in_weight, self.in_bias)
         query, key, value = mixed.view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4).contiguous()
@@ -75,7 +76,7 @@ class LeanBlock(nn.Module):
         return answer
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """``[batch, heads, tokens, features of a head]`` each."""
+        """Attention; all arrays are ``[batch, heads, tokens, features of a head]``."""
         if query.device.type != "cpu" or query.dtype != torch.bfloat16:
             return functional.scaled_dot_product_attention(query, key, value)
         query = query * query.shape[-1] ** -0.5

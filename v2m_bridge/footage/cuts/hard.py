@@ -1,8 +1,8 @@
-"""Hard cuts found in the pixels: PySceneDetect's adaptive detector proposes, the pictures around decide.
+"""Hard cuts found in the pixels: PySceneDetect's adaptive detector proposes them, the thumbnails around confirm them.
 
 The detector alone takes flashes, flicker in the dark and fades for cuts, and misses cuts between two dark or two fast
-shots. So every proposal is checked on the thumbnails, which also propose: a cut is a jump that stands out from its
-neighbours, that is more than a change of brightness, and from which the picture does not come back.
+shots. So every proposal is checked on the thumbnails, and the thumbnails propose cuts of their own. A cut is a jump
+that stands out from its neighbours, is more than a change of brightness, and is not undone soon afterwards.
 """
 
 from __future__ import annotations
@@ -14,34 +14,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from v2m_bridge.errors import SetupError
-from v2m_bridge.footage.video.trace import Float32Array, Trace, UInt8Array
+from v2m_bridge.footage.video.trace import Float32Array, PictureTrace, UInt8Array
 
 if TYPE_CHECKING:
     from scenedetect import AdaptiveDetector
 
 NEIGHBOURS = 2
-"""Pictures on either side that a jump has to stand out from."""
+"""A jump must stand out from so many pictures on either side."""
 
 PROPOSED_JUMP, PROPOSED_RATIO = 4.0, 2.2
-"""Mean thumbnail difference (0..255) and its multiple of the neighbours' that confirm the detector's proposal."""
+"""Least mean thumbnail difference (0..255), and its least multiple of the neighbours', to confirm a proposal."""
 
 OWN_JUMP, OWN_RATIO = 4.5, 3.2
 STRONG_JUMP, STRONG_RATIO = 14.0, 2.4
-"""The same without a proposal, for small and for large jumps."""
+"""The same for a jump that the detector did not propose: one pair for small jumps, one for large ones."""
 
 DARK_BELOW, DARKEST = 50.0, 0.35
-"""Below this brightness (0..255) jumps may be smaller in proportion, down to this share."""
+"""Below this brightness (0..255) the least difference shrinks in proportion, down to this share of it."""
 
 CHANGED_SHARE = 0.3
-"""A cut changes the whole picture; a title or a thing that pops up changes a smaller part of it."""
+"""A cut changes at least this share of the picture; a title, or a thing that appears, changes less."""
 
 SAME_PICTURE = 0.95
-"""Correlation of two thumbnails that show one picture at two brightnesses."""
+"""Two thumbnails that correlate by more than this show one picture at two brightnesses."""
 
 RETURN_SHARE = 0.4
+"""A picture is the same shot again when its difference is below this share of the jump."""
 BLINK_FRAMES, FLASH_S = 3, 0.3
-"""A picture that comes back (to this share of the jump) after a blink of any kind, or after a longer flash that makes
-everything brighter or everything darker, was never left."""
+"""It is no cut when the old picture returns within so many frames, or within so many seconds after a flash that makes
+everything brighter or everything darker."""
 
 
 def load_detector() -> Any:
@@ -61,7 +62,7 @@ def load_detector() -> Any:
 
 
 def _fast_detector(scenedetect: Any) -> Any:
-    """The adaptive detector; its frame score is computed in one step, three times faster and the same to the bit.
+    """The adaptive detector with its frame score computed in one step: three times faster, the same to the bit.
 
     The score is the mean of the absolute differences in hue, saturation and value (the detector's default weights).
     """
@@ -96,7 +97,7 @@ class CutFinder:
         self._index += 1
 
 
-def hard_cuts(proposals: Sequence[int], trace: Trace, rate: Fraction) -> list[int]:
+def hard_cuts(proposals: Sequence[int], trace: PictureTrace, rate: Fraction) -> list[int]:
     """Indices into ``trace`` of the first pictures of new shots, in order."""
     if trace.length < 2:
         return []
@@ -111,11 +112,11 @@ def hard_cuts(proposals: Sequence[int], trace: Trace, rate: Fraction) -> list[in
         | ((jumps >= STRONG_JUMP * least) & (jumps >= STRONG_RATIO * around))
     )
     flash_frames = max(BLINK_FRAMES + 1, round(FLASH_S * float(rate)))
-    judge = _Judge(trace, flash_frames)
-    return [int(index) for index in np.flatnonzero(stands_out) if judge.is_cut(int(index))]
+    check = _CutCheck(trace, flash_frames)
+    return [int(index) for index in np.flatnonzero(stands_out) if check.is_cut(int(index))]
 
 
-def thumb_jumps(trace: Trace) -> Float32Array:
+def thumb_jumps(trace: PictureTrace) -> Float32Array:
     """[N] mean absolute difference of each thumbnail to the one before, 0..255; 0 first."""
     jumps = np.zeros(trace.length, np.float32)
     for start in range(0, trace.length, 4096):  # in pieces, or a feature film would need a gigabyte
@@ -125,23 +126,24 @@ def thumb_jumps(trace: Trace) -> Float32Array:
     return jumps
 
 
-def _dimness(trace: Trace) -> Float32Array:
-    """[N] 1 for a picture of usual brightness, less for a dark one next to a dark one: its jumps are smaller."""
+def _dimness(trace: PictureTrace) -> Float32Array:
+    """[N] factor of the least jump: 1 at usual brightness, less between two dark pictures."""
     bright = trace.brightness
     lighter = np.maximum(bright, np.concatenate([bright[:1], bright[:-1]]))
     return np.asarray(np.clip(lighter / DARK_BELOW, DARKEST, 1.0), np.float32)
 
 
 def _largest_neighbour(jumps: Float32Array) -> Float32Array:
+    """[N] largest jump of the pictures around each picture, itself left out."""
     padded = np.pad(jumps, NEIGHBOURS)
     shifts = [padded[NEIGHBOURS + k : NEIGHBOURS + k + len(jumps)] for k in range(-NEIGHBOURS, NEIGHBOURS + 1) if k]
     return np.asarray(np.maximum.reduce(shifts), np.float32)
 
 
-class _Judge:
-    """Looks at the pictures around a jump."""
+class _CutCheck:
+    """Checks a jump on the pictures around it."""
 
-    def __init__(self, trace: Trace, flash_frames: int) -> None:
+    def __init__(self, trace: PictureTrace, flash_frames: int) -> None:
         self._thumbs, self._flash_frames = trace.thumbs, flash_frames
 
     def is_cut(self, index: int) -> bool:
@@ -155,17 +157,17 @@ class _Judge:
         return np.asarray(self._thumbs[index], np.float32)
 
     def _comes_back(self, index: int) -> bool:
-        """A flash begins here: soon the picture is as before."""
+        """Whether a flash begins here: the old picture returns soon."""
         last = min(len(self._thumbs), index + self._flash_frames + 1)
         return self._finds(index - 1, index, range(index + 1, last))
 
     def _came_back(self, index: int) -> bool:
-        """A flash ends here: the picture is as it was a moment ago."""
+        """Whether a flash ends here: the picture is that of a moment ago."""
         first = max(-1, index - 2 - self._flash_frames)
         return self._finds(index, index - 1, range(index - 2, first, -1))
 
     def _finds(self, inside: int, outside: int, others: range) -> bool:
-        """Whether the shot of ``inside`` is among ``others``, on the far side of ``outside``."""
+        """Whether one of ``others`` shows the shot of ``inside`` again; ``outside`` is beyond the jump."""
         here, there = self._thumb(inside), self._thumb(outside)
         limit = RETURN_SHARE * float(np.abs(here - there).mean())
         one_sided = is_one_sided(here, there)
@@ -178,7 +180,7 @@ class _Judge:
 
 
 def changed_share(a: Float32Array, b: Float32Array) -> float:
-    """Share of the picture that changed by at least a quarter of the average change, 0..1."""
+    """Share of the picture that changed by more than a quarter of the mean change, 0..1."""
     change = np.abs(a - b).mean(axis=-1)
     return float(np.mean(change > 0.25 * change.mean()))
 

@@ -1,7 +1,8 @@
 """Fades through black or white, and dissolves, found in the thumbnails of a decode pass.
 
-A fade is a valley of brightness with slopes on both sides and another picture beyond. A dissolve is a run of pictures
-that are all mixtures of the picture before and the picture after, in growing share, between two calmer stretches.
+In a fade the brightness falls to black (or rises to white) and comes back to another picture. In a dissolve all
+pictures are mixtures of the picture before and the picture after it, with a growing share of the latter, and the
+pictures around it change less.
 """
 
 from __future__ import annotations
@@ -13,49 +14,50 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.footage.cuts.hard import changed_share, is_one_sided, same_but_brightness, thumb_jumps
-from v2m_bridge.footage.video.trace import THUMB_SHAPE, Float32Array, Trace
+from v2m_bridge.footage.video.trace import THUMB_SHAPE, Float32Array, PictureTrace
 from v2m_bridge.timeline.model import Cut, CutKind
 
 DARK, SHOULDER = 20.0, 2.5
-"""Brightness (0..255) of the bottom of a fade, and by what factor both slopes rise above it."""
+"""Brightness (0..255) below which a fade has its bottom, and the factor by which both slopes must rise above that."""
 
 STEEPEST = 0.65
-"""Share of a slope that one step may take; more is a flash."""
+"""Largest share of a slope that one step may take; more is a flash."""
 
 LONGEST_FADE_S = 4.0
+"""A slope is followed for at most so long, in seconds."""
 HELD_FRAMES = 4
-"""Black of this length is held: the new shot begins after it."""
+"""Black of so many frames is held on purpose, so the cut is where the picture comes back."""
 
 SHORTEST_SLOPE = 2
-"""Pictures that a slope takes at least; less is a hard cut to black."""
+"""Least number of pictures of a slope; fewer are a hard cut to black."""
 
 DISSOLVE_S = (0.25, 0.375, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-"""Lengths of dissolve that are looked for."""
+"""Lengths of dissolves that are searched for, in seconds."""
 
 DISSOLVE_DIFFERENCE = 16.0
-"""Mean thumbnail difference (0..255) of the two pictures that are mixed, at least."""
+"""Least mean thumbnail difference (0..255) of the two pictures that are mixed."""
 
 DISSOLVE_RESIDUAL = 0.14
-"""What of the pictures in between is not a mixture, relative to that difference, at most."""
+"""Largest deviation of the pictures in between from a mixture, as a share of that difference."""
 
 DISSOLVE_BENT = 0.06
-"""Mean deviation of the mixture from an even ramp, at most."""
+"""Largest mean deviation of the mixing ratio from an even ramp, 0..1."""
 
 DISSOLVE_MIDDLE = 0.4
-"""What of the middle picture is not an even mixture, relative to that difference, at most."""
+"""Largest deviation of the middle picture from an even mixture, as a share of that difference."""
 
 DISSOLVE_CHANGED = 0.6
-"""Share of the picture that a dissolve changes, at least; less is a title or a thing that passes."""
+"""Least share of the picture that a dissolve changes; less is a title or a thing that passes."""
 
 DISSOLVE_CALM = 0.5
-"""Change per picture before and after, relative to the change during, at most."""
+"""Largest change per picture before and after, as a share of the change during the dissolve."""
 
 
-def soft_cuts(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
-    """Fades and dissolves, in indices of ``trace``, none of them across a hard cut or across each other.
+def soft_cuts(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
+    """Fades and dissolves, in indices of ``trace``; none contains a hard cut and none overlaps another.
 
-    The cut of a fade is its darkest (lightest) moment, or where the picture comes back from black; that of a dissolve
-    is its middle.
+    The cut of a fade is its darkest (lightest) moment, or where the picture comes back from held black. The cut of a
+    dissolve is its middle.
     """
     if trace.length < 8:
         return []
@@ -76,7 +78,7 @@ def _overlap(a: Cut, b: Cut) -> bool:
 # ------------------------------------------------------------------------------------------------------------ fades
 
 
-def _fades(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
+def _fades(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     brightness = trace.brightness
     found: list[Cut] = []
     for level in (brightness, 255 - brightness):
@@ -88,15 +90,15 @@ def _fades(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Half-open runs of True."""
+    """Runs of True, ``[start, end)``."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
 
 
 def _fade_at(
-    trace: Trace, level: Float32Array, start: int, end: int, hard: Sequence[int], rate: Fraction
+    trace: PictureTrace, level: Float32Array, start: int, end: int, hard: Sequence[int], rate: Fraction
 ) -> Cut | None:
-    """The fade whose dark run is ``[start, end)``, if it is one."""
+    """The fade whose dark run is ``[start, end)``; None where it is none."""
     longest = round(LONGEST_FADE_S * float(rate))
     left = _climb(level, start, -1, longest)
     right = _climb(level, end - 1, +1, longest)
@@ -117,13 +119,13 @@ def _fade_at(
 
 
 def _steepest(level: Float32Array, first: int, last: int) -> float:
-    """The largest single step of a slope, as a share of all of it."""
+    """The largest single step of a slope, as a share of the whole slope."""
     slope = level[first : last + 1]
     return float(np.abs(np.diff(slope)).max() / max(1e-6, float(np.ptp(slope))))
 
 
 def _climb(level: Float32Array, index: int, step: int, longest: int) -> int:
-    """Walk from the dark until the brightness stops rising: the shoulder of the slope."""
+    """Index of the end of a slope: where the brightness, followed from the dark, stops rising."""
     for _ in range(longest):
         onward = index + step
         if not 0 <= onward < len(level) or level[onward] < level[index] + 0.5:
@@ -135,16 +137,16 @@ def _climb(level: Float32Array, index: int, step: int, longest: int) -> int:
 # -------------------------------------------------------------------------------------------------------- dissolves
 
 
-def _dissolves(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
+def _dissolves(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     jumps = thumb_jumps(trace)
     total = np.concatenate(([0.0], np.cumsum(jumps, dtype=np.float64)))
     candidates: list[tuple[float, int, int]] = []
     for length_s in DISSOLVE_S:
         length = max(3, round(length_s * float(rate)))
-        for start in _worth_looking(trace, total, length):
-            quality = _mixture(trace, start, length)
-            if quality is not None:
-                candidates.append((quality, start, start + length))
+        for start in _candidate_starts(trace, total, length):
+            deviation = _deviation_from_mixture(trace, start, length)
+            if deviation is not None:
+                candidates.append((deviation, start, start + length))
     chosen: list[Cut] = []
     for _, start, end in sorted(candidates):
         cut = Cut((start + end) // 2, CutKind.DISSOLVE, start, end)
@@ -153,8 +155,8 @@ def _dissolves(trace: Trace, hard: Sequence[int], rate: Fraction) -> list[Cut]:
     return chosen
 
 
-def _worth_looking(trace: Trace, total: npt.NDArray[np.float64], length: int) -> list[int]:
-    """Starts of windows that change much more than the stretches of half their length beside them."""
+def _candidate_starts(trace: PictureTrace, total: npt.NDArray[np.float64], length: int) -> list[int]:
+    """Starts of windows that change much more than the pictures beside them (half a window on each side)."""
     beside = max(2, length // 2)
     starts = np.arange(beside + 1, trace.length - length - beside - 1)
     if not len(starts):
@@ -166,8 +168,8 @@ def _worth_looking(trace: Trace, total: npt.NDArray[np.float64], length: int) ->
     return [int(start) for start in starts[mask]]
 
 
-def _mixture(trace: Trace, start: int, length: int) -> float | None:
-    """How badly the pictures of the window are mixtures of its ends (0 perfectly), or None when they are not."""
+def _deviation_from_mixture(trace: PictureTrace, start: int, length: int) -> float | None:
+    """How far the pictures of the window deviate from mixtures of its ends (0: not at all); None for no dissolve."""
     half = (length + 1) // 2
     ends = trace.thumbs[[start - 1, start - 1 + half, start + length]]
     before, middle, after = ends.reshape(3, -1).astype(np.float32)
@@ -176,7 +178,7 @@ def _mixture(trace: Trace, start: int, length: int) -> float | None:
     if difference < DISSOLVE_DIFFERENCE:
         return None
     if np.abs(middle - before - half / (length + 1) * way).mean() > DISSOLVE_MIDDLE * difference:
-        return None  # most windows end here: looking at all their pictures takes much longer
+        return None  # rejects most windows before the slow look at all their pictures
     if same_but_brightness(before, after):
         return None
     pictures = trace.thumbs[start - 1 : start + length + 1].reshape(length + 2, -1).astype(np.float32)

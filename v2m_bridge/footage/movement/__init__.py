@@ -1,1 +1,1 @@
-"""Sudden movements: contacts and onsets. Door: :mod:`.onsets`."""
+"""Sudden movements of the picture: contacts and onsets. Door: :mod:`.onsets`."""

@@ -1,6 +1,6 @@
-"""Sudden movements: contacts on the path of what moves, and where the picture begins to change much faster.
+"""Sudden movements: contacts on the path of the moving thing, and moments at which the change of the picture doubles.
 
-Neither is looked for across a cut.
+Every shot is searched by itself.
 """
 
 from __future__ import annotations
@@ -11,45 +11,45 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.model import Onset
 from v2m_bridge.footage.movement.contacts import MOST_AREA, find_contacts
-from v2m_bridge.footage.passes.reading import Take
+from v2m_bridge.footage.passes.reading import SourceTake
 from v2m_bridge.footage.video.movement import AREA, CHANGE
-from v2m_bridge.footage.video.trace import Trace
+from v2m_bridge.footage.video.trace import PictureTrace
+from v2m_bridge.timeline.hits import MotionOnset
 
 BEFORE_S = 0.3
-"""How far back "a moment ago" reaches."""
+"""An onset is compared with the largest change during this time before it, in seconds."""
 
 APART_S = 0.25
-"""Two onsets are at least this far apart; of nearer ones the stronger counts."""
+"""Two onsets are at least this far apart, in seconds; of closer ones the stronger is kept."""
 
 FLOOR, FLOOR_FACTOR = 1.0, 2.0
-"""Change per frame (0..255) that counts as stillness, and the multiple of a shot's lower quartile that does: film grain
-and compression stay below."""
+"""Change per frame below which a shot counts as still, because of film grain and compression: the larger of the first
+number (0..255) and the second times the lower quartile of the shot."""
 
 LEAST_RISE = 0.7
-"""Natural logarithm of the rise: the change doubles."""
+"""Least rise, as a natural logarithm: the change doubles."""
 
 ABRUPT_FRAMES = 2
-"""It does so within this many frames; a thing that falls gathers speed for longer."""
+"""The rise takes at most so many frames; a falling thing gathers speed for longer."""
 
 HOLD_FRAMES = 3
-"""And the change stays so for this many frames: one that flares up once is a new key frame of the compression."""
+"""The change stays high for so many frames; a key frame of the compression raises it for one."""
 
 LATER_RISE = 0.7
-"""In the moment after it changes by no more than this again: what falls goes on to gather speed."""
+"""Afterwards the change rises by no more than this (natural logarithm); that of a falling thing goes on rising."""
 
 LEAST_MOVING = 0.3
-"""Per cent of the picture that differs from the one before by more than grain does."""
+"""Least share of the picture that differs from the one before by more than grain does, per cent."""
 
 FULL_RISE = 2.5
 """A rise of this (twelvefold) has strength 1."""
 
 HELD_SHARE = 0.1
-"""A single picture that changes by no more than this share of the usual is the one before, held for a frame."""
+"""A single picture whose change is at most this share of the median repeats the picture before."""
 
 CUT_FRAMES = 2
-"""Frames around a cut, on either side, whose change is the cut's own; every shot is judged by itself."""
+"""So many frames on either side of a cut are left out, because their change is that of the cut."""
 
 
 def find_onsets(
@@ -57,24 +57,24 @@ def find_onsets(
     cuts: Iterable[tuple[int, int]],
     rate: Fraction,
     moving: npt.NDArray[np.bool_] | None = None,
-) -> tuple[Onset, ...]:
+) -> tuple[MotionOnset, ...]:
     """Onsets at frame accuracy.
 
     Args:
         change: [N] mean absolute difference of each frame to the one before, 0..255; NaN where unknown.
         cuts: ``[start, end)`` of every change of shot, in frames; the two are equal at a hard cut.
         rate: frames per second.
-        moving: [N] whether something moves, and not only grain; None: wherever the picture changes.
+        moving: [N] whether something moves (rather than grain only); None: assume so for every frame.
 
     Returns:
-        Onsets in order; ``seconds`` is the start of the first frame that moves.
+        Onsets in order; ``seconds`` is the start of the first moving frame.
     """
-    onsets: list[Onset] = []
+    onsets: list[MotionOnset] = []
     first = 1  # the first frame has no change of its own
     for start, end in [*sorted(cuts), (len(change) + CUT_FRAMES, len(change))]:
         shot = change[first : max(first, start - CUT_FRAMES + 1)]
         onsets += (
-            Onset(float((first + frame) / rate), strength)
+            MotionOnset(float((first + frame) / rate), strength)
             for frame, strength in _of_shot(shot, rate)
             if moving is None or moving[first + frame : first + frame + HOLD_FRAMES].all()
         )
@@ -82,15 +82,17 @@ def find_onsets(
     return tuple(onsets)
 
 
-def moves(trace: Trace) -> npt.NDArray[np.bool_]:
-    """[N] whether something in the picture moves, or the camera; True throughout where that was not measured."""
+def moves(trace: PictureTrace) -> npt.NDArray[np.bool_]:
+    """[N] whether something in the picture, or the camera, moves; all True where movement was not measured."""
     if len(trace.movement) != trace.length:
         return np.ones(trace.length, np.bool_)
     return np.asarray((trace.movement[:, CHANGE] >= LEAST_MOVING) | (trace.movement[:, AREA] > MOST_AREA))
 
 
-def contacts_of_take(take: Take, trace: Trace, cuts: Iterable[tuple[int, int]], rate: Fraction) -> list[Onset]:
-    """Contacts in what one take shows, on the timeline; found among the file's own pictures, whatever the speed.
+def contacts_of_take(
+    take: SourceTake, trace: PictureTrace, cuts: Iterable[tuple[int, int]], rate: Fraction
+) -> list[MotionOnset]:
+    """Contacts in one take, in seconds of the timeline; they are searched in the file's own pictures, at its own speed.
 
     Args:
         take: where the timeline shows which part of the file.
@@ -102,19 +104,19 @@ def contacts_of_take(take: Take, trace: Trace, cuts: Iterable[tuple[int, int]], 
         return []
     spans = sorted((start, end) for start, end in cuts if take.start_frame < end and start < take.end_frame)
     edges = [take.start_frame, *(edge for start, end in spans for edge in (start, end)), take.end_frame]
-    found: list[Onset] = []
+    found: list[MotionOnset] = []
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         low_s, high_s = sorted((take.source_s(first, rate), take.source_s(last, rate)))
         low, high = np.searchsorted(trace.seconds, [low_s - 0.5 / float(rate), high_s - 0.5 / float(rate)])
         for at_s, strength in _contacts_between(trace, int(low), int(high)):
             seconds = float(take.start_frame / rate) + (at_s - take.source_start_s) / take.speed
             if float(first / rate) <= seconds < float(last / rate):
-                found.append(Onset(seconds, strength))
+                found.append(MotionOnset(seconds, strength))
     return sorted(found, key=lambda onset: onset.seconds)
 
 
-def _contacts_between(trace: Trace, low: int, high: int) -> Iterable[tuple[float, float]]:
-    """Media time and strength of the contacts among pictures ``low`` to ``high``; held pictures are left out."""
+def _contacts_between(trace: PictureTrace, low: int, high: int) -> Iterable[tuple[float, float]]:
+    """Media time and strength of the contacts in pictures ``[low, high)``; repeated pictures are skipped."""
     change = trace.change[low:high]
     held = np.zeros(len(change), np.bool_)
     if len(change) > 2:
@@ -129,8 +131,8 @@ def _contacts_between(trace: Trace, low: int, high: int) -> Iterable[tuple[float
         yield float(np.interp(contact.index, np.arange(len(kept)), seconds)), contact.strength
 
 
-def together(contacts: Iterable[Onset], bursts: Iterable[Onset]) -> tuple[Onset, ...]:
-    """Both kinds in order; of one of each that are close the contact, which says more exactly when."""
+def together(contacts: Iterable[MotionOnset], bursts: Iterable[MotionOnset]) -> tuple[MotionOnset, ...]:
+    """Both kinds in order; a burst close to a contact is left out, because the contact is timed more exactly."""
     exact = list(contacts)
     other = [b for b in bursts if all(abs(b.seconds - c.seconds) >= APART_S for c in exact)]
     return tuple(sorted([*exact, *other], key=lambda onset: onset.seconds))

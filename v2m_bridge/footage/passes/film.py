@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.footage.cache import Arrays, FeatureCache, entry_key, media_identity
+from v2m_bridge.footage.cache import NO_CACHE, ArrayCache, Arrays, entry_key, media_identity
 from v2m_bridge.footage.cuts.hard import CutFinder, hard_cuts
 from v2m_bridge.footage.cuts.transitions import soft_cuts
 from v2m_bridge.footage.passes.stills import still_of
 from v2m_bridge.footage.video.motion import RgbReader, SecondSampler, pair_motion
 from v2m_bridge.footage.video.source import MediaInfo, VideoSource
-from v2m_bridge.footage.video.trace import Float32Array, Reducer, Trace, TraceRecorder, UInt8Array
+from v2m_bridge.footage.video.trace import Float32Array, PictureTrace, Reducer, TraceRecorder, UInt8Array
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Cut, CutKind
 from v2m_bridge.timing.rates import seconds_to_frame
@@ -42,7 +42,7 @@ class FilmScan:
     rate: Fraction
     duration_frames: int
     start_timecode: str | None
-    trace: Trace
+    trace: PictureTrace
     motion: Float32Array
     cuts: tuple[Cut, ...]
     warnings: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class FilmScan:
 
     @staticmethod
     def from_arrays(arrays: Arrays) -> FilmScan:
-        """Back from :meth:`arrays`."""
+        """Inverse of :meth:`arrays`."""
         cuts = [
             Cut(int(frame), list(CutKind)[kind], None if start < 0 else int(start), None if end < 0 else int(end))
             for frame, kind, start, end in arrays["cuts"].tolist()
@@ -77,7 +77,7 @@ class FilmScan:
             Fraction(*arrays["rate"].tolist()),
             int(arrays["duration_frames"]),
             str(arrays["start_timecode"]) or None,
-            Trace(arrays["seconds"], arrays["change"], arrays["thumbs"], arrays["movement"]),
+            PictureTrace(arrays["seconds"], arrays["change"], arrays["thumbs"], arrays["movement"]),
             arrays["motion"],
             tuple(cuts),
             tuple(str(warning) for warning in arrays["warnings"]),
@@ -88,9 +88,9 @@ def _or_none(frame: int | None) -> int:
     return -1 if frame is None else frame
 
 
-def stored_scan(path: Path, cache: FeatureCache | None) -> FilmScan | None:
-    """What an earlier pass over a film of this content left in the cache."""
-    if cache is None or not path.is_file():
+def stored_scan(path: Path, cache: ArrayCache) -> FilmScan | None:
+    """What an earlier pass over a film of this content left in the cache, or None."""
+    if not path.is_file():
         return None
     arrays = cache.get(_film_key(path))
     return None if arrays is None else FilmScan.from_arrays(arrays)
@@ -104,15 +104,16 @@ def scan_film(
     path: Path,
     progress: Progress = silent,
     *,
-    cache: FeatureCache | None = None,
+    cache: ArrayCache = NO_CACHE,
     stills: StillSink | None = None,
     threads: int = 0,
 ) -> FilmScan:
-    """Everything about a film that needs its pictures, from the cache or in one decode pass.
+    """Cuts, motion and series of a whole film, from the cache or in one decode pass.
 
     Args:
-        cache: where an earlier pass may have left its result, and this one leaves its own.
-        stills: given every second's still; forces a decode pass.
+        cache: where the result of an earlier pass is looked for, and the result of this one is stored.
+        stills: called with the still of every second; it forces a decode pass.
+        threads: decoding threads, 0 for as many as there are cores.
 
     Raises:
         MediaError: the file cannot be read as video.
@@ -125,20 +126,20 @@ def scan_film(
     with VideoSource(path, threads) as source:
         key = _film_key(path)
         scan = _FilmPass(source, stills).run(progress)
-    if cache is not None:
-        cache.put(key, scan.arrays())
+    cache.put(key, scan.arrays())
     return scan
 
 
 STILLS_TOGETHER = 64
+"""One cache entry holds so many stills: about a minute."""
 STILLS_KEPT_S = 1200
-"""Stills of films up to this length are kept from the pass that finds the cuts, so that CLIP needs no other."""
+"""The stills of films up to this length are kept by the pass that finds the cuts, so that CLIP needs no second pass."""
 
 
 class StillKeeper:
-    """Puts the stills of a film into the cache, a minute together."""
+    """Puts the stills of a film into the cache, 64 to an entry."""
 
-    def __init__(self, path: Path, cache: FeatureCache) -> None:
+    def __init__(self, path: Path, cache: ArrayCache) -> None:
         self._identity, self._cache = media_identity(path), cache
         self._waiting: list[UInt8Array] = []
         self._entries = self._stills = 0
@@ -153,7 +154,7 @@ class StillKeeper:
             self._flush()
 
     def finish(self) -> None:
-        """The film is over; only now are its stills found again."""
+        """Store the rest and the index; without the index :func:`film_stills` finds nothing."""
         if self._stills > STILLS_KEPT_S:
             return
         if self._waiting:
@@ -171,13 +172,13 @@ def _all_stills_key(identity: str) -> str:
     return entry_key("all-stills", identity)
 
 
-def has_stills(path: Path, cache: FeatureCache) -> bool:
+def has_stills(path: Path, cache: ArrayCache) -> bool:
     """Whether the stills of a film were kept."""
     return cache.get(_all_stills_key(media_identity(path))) is not None
 
 
-def film_stills(path: Path, cache: FeatureCache, sink: StillSink) -> bool:
-    """Hand every still that was kept of a film to ``sink``; False when they are not all there any more."""
+def film_stills(path: Path, cache: ArrayCache, sink: StillSink) -> bool:
+    """Give every stored still of a film to ``sink``; False when the cache has lost any of them."""
     identity, second = media_identity(path), 0
     index = cache.get(_all_stills_key(identity))
     for number in range(int(index["entries"]) if index is not None else 0):
@@ -191,7 +192,7 @@ def film_stills(path: Path, cache: FeatureCache, sink: StillSink) -> bool:
 
 
 class _FilmPass:
-    """Feeds every picture to everything that wants it."""
+    """Decodes a film once and feeds every picture to the trace, the cut finder, the motion and the stills."""
 
     def __init__(self, source: VideoSource, stills: StillSink | None) -> None:
         self._source, self._info, self._stills = source, source.info, stills
@@ -201,7 +202,7 @@ class _FilmPass:
         self._motion: list[float] = []
 
     def run(self, progress: Progress) -> FilmScan:
-        """Decode to the end."""
+        """Decode to the end and put the results together."""
         end_s = 0.0
         for picture in self._source.pictures():
             small, thumb = self._reducer.reduce(picture.frame)
@@ -236,8 +237,8 @@ class _FilmPass:
         )
 
 
-def _cuts(trace: Trace, proposals: list[int], info: MediaInfo, frames: npt.NDArray[np.int64]) -> tuple[Cut, ...]:
-    """Cuts in frames, in order, one at most for each frame."""
+def _cuts(trace: PictureTrace, proposals: list[int], info: MediaInfo, frames: npt.NDArray[np.int64]) -> tuple[Cut, ...]:
+    """Hard and soft cuts, moved from picture index to frame; in order, at most one a frame."""
     hard = hard_cuts(proposals, trace, info.rate)
     by_index = [Cut(index) for index in hard] + soft_cuts(trace, hard, info.rate)
     last = len(frames) - 1

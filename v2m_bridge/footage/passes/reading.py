@@ -1,7 +1,7 @@
-"""Which pictures of which files an edit needs, so that every file is read once, in its own order.
+"""Which pictures of which files an edit needs, so that every file is decoded once, in its own order.
 
-The picture of timeline frame ``f`` in a shot is the one that the file shows at
-``source_start_s + (f - start_frame) / rate * speed``; whole second ``t`` of the edit is its first frame at or after it.
+Timeline frame ``f`` of a shot shows the file at ``source_start_s + (f - start_frame) / rate * speed``. The first frame
+at or after ``t`` seconds stands for whole second ``t`` of the edit.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from fractions import Fraction
 from v2m_bridge.timeline.model import Shot, Timeline
 
 CONTIGUOUS_S = 1e-4
-"""Two shots of one file that follow each other within this are one take."""
+"""Two neighbouring shots of one file are one take if the file jumps by less than this between them."""
 
 
 @dataclass(frozen=True)
-class Take:
+class SourceTake:
     """Neighbouring shots that show one file without a jump: ``[start_frame, end_frame)`` of the timeline.
 
     ``source_start_s`` is the media time of ``start_frame``; ``speed`` is media seconds per timeline second.
@@ -56,31 +56,36 @@ class TakePlan:
 
     Attributes:
         seconds: seconds whose frame lies in the take.
-        inside: of those, the ones whose motion is measured within the take.
-        edges: frames that another take compares itself with, or that compare themselves with another take.
+        inside: those of them whose motion is measured between two pictures of this take.
+        edges: frames whose picture is compared with a picture of another take.
     """
 
-    take: Take
+    take: SourceTake
     seconds: tuple[Second, ...]
     inside: frozenset[int]
     edges: tuple[int, ...]
 
+    @property
+    def rows(self) -> list[int]:
+        """The seconds as indices of rows of the whole edit."""
+        return [second.second for second in self.seconds]
 
-def takes_of(timeline: Timeline) -> tuple[Take, ...]:
-    """Online shots in order; a cut inside one run of one file (a through edit) does not separate."""
-    takes: list[Take] = []
+
+def takes_of(timeline: Timeline) -> tuple[SourceTake, ...]:
+    """The takes of the online shots, in order; a through edit (the file runs on across the cut) does not end a take."""
+    takes: list[SourceTake] = []
     for shot in sorted(timeline.shots, key=lambda shot: shot.start_frame):
         if shot.media is None or not shot.media_online or shot.length_frames <= 0:
             continue
         last = takes[-1] if takes else None
         if last is not None and _continues(last, shot, timeline.rate):
-            takes[-1] = Take(last.start_frame, shot.end_frame, last.media, last.source_start_s, last.speed)
+            takes[-1] = SourceTake(last.start_frame, shot.end_frame, last.media, last.source_start_s, last.speed)
         else:
-            takes.append(Take(shot.start_frame, shot.end_frame, shot.media, shot.source_start_s, shot.speed))
+            takes.append(SourceTake(shot.start_frame, shot.end_frame, shot.media, shot.source_start_s, shot.speed))
     return tuple(takes)
 
 
-def _continues(take: Take, shot: Shot, rate: Fraction) -> bool:
+def _continues(take: SourceTake, shot: Shot, rate: Fraction) -> bool:
     return (
         take.media == shot.media
         and take.end_frame == shot.start_frame
@@ -102,12 +107,12 @@ def seconds_of(timeline: Timeline) -> tuple[Second, ...]:
 class TakeIndex:
     """Finds the take that is on screen at a frame."""
 
-    def __init__(self, takes: Iterable[Take]) -> None:
+    def __init__(self, takes: Iterable[SourceTake]) -> None:
         self._takes = tuple(takes)
         self._starts = [take.start_frame for take in self._takes]
 
-    def at(self, frame: int | None) -> Take | None:
-        """The take, or None where nothing readable is on screen."""
+    def at(self, frame: int | None) -> SourceTake | None:
+        """The take on screen at ``frame``; None before the start and where nothing readable is on screen."""
         if frame is None:
             return None
         position = bisect.bisect_right(self._starts, frame) - 1
@@ -118,14 +123,14 @@ class TakeIndex:
 def plan(timeline: Timeline) -> tuple[TakePlan, ...]:
     """What is wanted of every take, in the order of the timeline.
 
-    Where a second begins with a shot, its picture is compared with the last one of the shot before, as on screen;
-    where that cannot be read, the motion is measured within the shot.
+    The picture of a second that begins with a shot is compared with the last picture of the shot before, as on screen.
+    If that one cannot be read, the motion is measured within the shot.
     """
     takes = takes_of(timeline)
     index = TakeIndex(takes)
-    seconds: dict[Take, list[Second]] = {take: [] for take in takes}
-    inside: dict[Take, set[int]] = {take: set() for take in takes}
-    edges: dict[Take, list[int]] = {take: [] for take in takes}
+    seconds: dict[SourceTake, list[Second]] = {take: [] for take in takes}
+    inside: dict[SourceTake, set[int]] = {take: set() for take in takes}
+    edges: dict[SourceTake, list[int]] = {take: [] for take in takes}
     for second in seconds_of(timeline):
         here, before = index.at(second.frame), index.at(second.before)
         if here is None:

@@ -1,4 +1,4 @@
-"""The one picture a second that CLIP looks at: upright, cropped and sized as its own preprocessing does it."""
+"""The one picture a second that CLIP encodes: upright, cropped and sized as in its own preprocessing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ STILL_SIZE = 336
 """Pixels on a side (CLIP ViT-L/14@336)."""
 
 ALIKE_MEAN, ALIKE_LARGEST = 0.35, 12
-"""Two stills this near, on average and anywhere (0..255), are one picture to CLIP."""
+"""Two stills count as one picture if their mean and their largest difference (0..255) are at most these."""
 
 
 def still_of(rgb: UInt8Array, rotation_deg: int = 0) -> UInt8Array:
-    """``[336, 336, 3]``: the middle of the picture, its shorter side scaled to 336 (bicubic, antialiased).
+    """The middle of the picture as ``[336, 336, 3]``, its shorter side scaled to 336 (bicubic, antialiased).
 
     Args:
         rgb: ``[height, width, 3]`` as stored.
@@ -34,7 +34,7 @@ def still_of(rgb: UInt8Array, rotation_deg: int = 0) -> UInt8Array:
 
 
 def alike(a: UInt8Array, b: UInt8Array) -> bool:
-    """Whether two stills differ by less than compression noise."""
+    """Whether two stills differ by no more than compression noise."""
     difference = np.maximum(a, b) - np.minimum(a, b)
     return bool(difference.mean() <= ALIKE_MEAN and difference.max() <= ALIKE_LARGEST)
 
@@ -42,9 +42,10 @@ def alike(a: UInt8Array, b: UInt8Array) -> bool:
 def group_alike(stills: Sequence[UInt8Array]) -> tuple[list[int], list[int]]:
     """Which stills to encode, and for every still which of those stands for it.
 
+    A still is compared with the last one that is encoded, not with the one before it, so that slow changes add up.
+
     Returns:
-        Indices of the stills to encode, and for each still a position in that list. A still is compared with the
-        last one kept, so a slow change never drifts away from its picture.
+        Indices of the stills to encode, and for each still its position in that list.
     """
     kept: list[int] = []
     stands_for: list[int] = []

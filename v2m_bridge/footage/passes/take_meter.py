@@ -1,4 +1,4 @@
-"""Measures takes: every picture of a file is offered once, and each take picks what the timeline shows of it."""
+"""Measures takes: a file is decoded once, and each take picks the pictures that the timeline shows of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ import numpy.typing as npt
 
 from v2m_bridge.footage.cache import Arrays
 from v2m_bridge.footage.model import BoolArray, FloatArray
-from v2m_bridge.footage.passes.reading import Take, TakePlan
+from v2m_bridge.footage.passes.reading import SourceTake, TakePlan
 from v2m_bridge.footage.passes.stills import still_of
 from v2m_bridge.footage.video.motion import RgbReader
 from v2m_bridge.footage.video.source import Picture, VideoSource
-from v2m_bridge.footage.video.trace import Float32Array, Reducer, Trace, TraceRecorder, UInt8Array, mean_difference
+from v2m_bridge.footage.video.trace import (
+    Float32Array,
+    PictureTrace,
+    Reducer,
+    TraceRecorder,
+    UInt8Array,
+    mean_difference,
+)
 
 if TYPE_CHECKING:
     import av
@@ -26,7 +33,7 @@ EDGE_SIZE = (640, 360)
 """Pictures of two takes are compared at this size, by nearest pixel (which keeps the mean difference)."""
 
 BEYOND_END_FRAMES = 2
-"""How far an edit may reach beyond the last picture of a file; hosts round."""
+"""An edit may reach this far beyond the last picture of a file, because hosts round."""
 
 TakeStillSink = Callable[[int, UInt8Array], None]
 """Called with a second of the timeline and its still."""
@@ -37,8 +44,10 @@ class TakeResult:
     """What was measured of one take.
 
     Attributes:
-        motion, present: [n] for each second of the plan; motion of seconds that begin the take is 0 here.
-        edges: [m, 360, 640, 3] the edge pictures of the plan; edge_present: [m] whether the file has them.
+        motion: [n] one value for each second of the plan; 0 for a second that begins the take.
+        present: [n] whether the second could be measured.
+        edges: [m, 360, 640, 3] the edge pictures of the plan.
+        edge_present: [m] whether the file has them.
         trace: series of the file's pictures in the range of the take.
     """
 
@@ -46,7 +55,7 @@ class TakeResult:
     present: BoolArray
     edges: UInt8Array
     edge_present: BoolArray
-    trace: Trace
+    trace: PictureTrace
 
     def arrays(self) -> Arrays:
         """As plain arrays, for a cache."""
@@ -63,16 +72,19 @@ class TakeResult:
 
     @staticmethod
     def from_arrays(arrays: Arrays) -> TakeResult:
-        """Back from :meth:`arrays`."""
-        trace = Trace(arrays["seconds"], arrays["change"], arrays["thumbs"], arrays["movement"])
+        """Inverse of :meth:`arrays`."""
+        trace = PictureTrace(arrays["seconds"], arrays["change"], arrays["thumbs"], arrays["movement"])
         return TakeResult(arrays["motion"], arrays["present"], arrays["edges"], arrays["edge_present"], trace)
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """Pictures that one frame of the timeline needs: what the file shows at ``low_s`` and at ``high_s``.
+class _FrameRequest:
+    """The pictures that one frame of the timeline needs.
 
-    ``row`` is the position among the plan's seconds or, for an edge, among its edges.
+    Attributes:
+        low_s, high_s: media times of the two pictures; equal where one picture is enough.
+        row: position among the plan's seconds or, for an edge, among its edges.
+        is_edge: whether the picture itself is kept, to be compared with another take.
     """
 
     low_s: float
@@ -82,13 +94,13 @@ class _Wish:
 
 
 class TakeMeter:
-    """Takes the pictures of its file in order and measures one take."""
+    """Measures one take; it is given the pictures of the file in order."""
 
     def __init__(self, plan: TakePlan, rate: Fraction, on_time_s: float, readers: Readers) -> None:
         self._plan, self._rate, self._on_time_s, self._readers = plan, rate, on_time_s, readers
         self.first_s, self.last_s = plan.take.source_range_s(rate)
-        self._wishes = sorted(self._all_wishes(), key=lambda wish: (-wish.low_s, -wish.high_s))
-        self._half: list[tuple[_Wish, Picture]] = []
+        self._open = sorted(self._requests(), key=lambda request: (-request.low_s, -request.high_s))
+        self._pending: list[tuple[_FrameRequest, Picture]] = []
         self._shown: Picture | None = None
         self._before: Picture | None = None
         self._recorder = TraceRecorder()
@@ -100,26 +112,26 @@ class TakeMeter:
         self.still_sink: TakeStillSink | None = None
         self.rotation_deg = 0
 
-    def _all_wishes(self) -> Iterable[_Wish]:
+    def _requests(self) -> Iterable[_FrameRequest]:
         take = self._plan.take
         for row, second in enumerate(self._plan.seconds):
             here_s = take.source_s(second.frame, self._rate)
             there_s = here_s
             if second.second in self._plan.inside and second.frame > take.start_frame:
                 there_s = take.source_s(second.frame - 1, self._rate)
-            yield _Wish(min(here_s, there_s), max(here_s, there_s), row, False)
+            yield _FrameRequest(min(here_s, there_s), max(here_s, there_s), row, False)
         for row, frame in enumerate(self._plan.edges):
             at_s = take.source_s(frame, self._rate)
-            yield _Wish(at_s, at_s, row, True)
+            yield _FrameRequest(at_s, at_s, row, True)
 
     @property
     def needs(self) -> tuple[float, float]:
-        """Media range to read: a picture more on either side, for the neighbours of the outermost pictures."""
+        """Media range to read, in seconds: the take's, and a picture more on either side to compare with."""
         margin_s = 2.5 * float(1 / self._rate)
         return max(0.0, self.first_s - margin_s), self.last_s + margin_s
 
     def add(self, picture: Picture, small: UInt8Array, thumb: UInt8Array) -> None:
-        """Take the next picture of the file; those outside the range only serve as neighbours."""
+        """Take the next picture of the file; a picture outside the take only serves as a neighbour."""
         self._show_until(picture)
         self._before, self._shown = self._shown, picture
         if picture.seconds <= self.last_s + self._on_time_s:
@@ -128,49 +140,55 @@ class TakeMeter:
             self._recorder.pause()
 
     def finish(self, media_end_s: float | None) -> TakeResult:
-        """The result; ``media_end_s`` is where the file ends, if it is known and not a still."""
+        """The result; ``media_end_s`` is where the file ends, None for a still or where that is unknown."""
         limit_s = np.inf if media_end_s is None else media_end_s + BEYOND_END_FRAMES / float(self._rate)
-        self._wishes = [wish for wish in self._wishes if wish.high_s <= limit_s]
+        self._open = [request for request in self._open if request.high_s <= limit_s]
         self._show_until(None)
         return TakeResult(self._motion, self._present, self._edges, self._edge_present, self._recorder.finish())
 
     def _show_until(self, following: Picture | None) -> None:
-        """Everything up to the start of ``following`` is known now."""
+        """Fulfil the requests whose pictures are known once ``following`` has come (None: the file is over)."""
         shown = self._shown
         if shown is None:
             return
-        for wish, low in [half for half in self._half if self._is_over(half[0].high_s, following)]:
-            self._half.remove((wish, low))
-            self._answer(wish, low, shown, None, following)
-        while self._wishes and self._is_over(self._wishes[-1].low_s, following):
-            wish = self._wishes.pop()
-            if self._is_over(wish.high_s, following):
-                self._answer(wish, shown, shown, self._before, following)
+        for request, low in [item for item in self._pending if self._is_over(item[0].high_s, following)]:
+            self._pending.remove((request, low))
+            self._fulfil(request, low, shown, None, following)
+        while self._open and self._is_over(self._open[-1].low_s, following):
+            request = self._open.pop()
+            if self._is_over(request.high_s, following):
+                self._fulfil(request, shown, shown, self._before, following)
             else:
-                self._half.append((wish, shown))
+                self._pending.append((request, shown))
 
     def _is_over(self, at_s: float, following: Picture | None) -> bool:
+        """Whether the picture shown at media time ``at_s`` is known, given the one that comes next."""
         return following is None or at_s + self._on_time_s < following.seconds
 
-    def _answer(
-        self, wish: _Wish, low: Picture, high: Picture, before: Picture | None, following: Picture | None
+    def _fulfil(
+        self, request: _FrameRequest, low: Picture, high: Picture, before: Picture | None, following: Picture | None
     ) -> None:
-        """Measure one wish: ``low`` and ``high`` are shown at its two times; their neighbours in the file follow."""
+        """Measure what was requested.
+
+        Args:
+            low, high: the pictures that the file shows at the request's two times.
+            before, following: the pictures before and after ``high`` in the file, None where unknown.
+        """
         backwards = self._plan.take.speed < 0
-        if wish.is_edge:
-            self._edges[wish.row] = self._readers.edge.rgb(high.frame)
-            self._edge_present[wish.row] = True
+        if request.is_edge:
+            self._edges[request.row] = self._readers.edge.rgb(high.frame)
+            self._edge_present[request.row] = True
             return
-        second = self._plan.seconds[wish.row]
+        second = self._plan.seconds[request.row]
         rgb: UInt8Array | None = None
         if second.second in self._plan.inside and self._plan.take.speed != 0:
-            if low is high:  # one picture on two frames: its neighbour in the file is what it moved from
+            if low is high:  # both frames show one picture: compare it with its neighbour in the file
                 low, high = (low, following or low) if backwards else (before or high, high)
             pair = self._readers.full.rgb(low.frame), self._readers.full.rgb(high.frame)
             rgb = pair[0] if backwards else pair[1]
             if low is not high and pair[0].shape == pair[1].shape:
-                self._motion[wish.row] = mean_difference(*pair)
-        self._present[wish.row] = True
+                self._motion[request.row] = mean_difference(*pair)
+        self._present[request.row] = True
         if self.still_sink is not None:
             here = low if backwards else high
             self.still_sink(second.second, still_of(self._rgb(rgb, here.frame), self.rotation_deg))
@@ -180,7 +198,7 @@ class TakeMeter:
 
 
 class Readers:
-    """The converters that all takes of a file share."""
+    """The picture converters that all takes of one file share."""
 
     def __init__(self) -> None:
         self.full, self.edge, self.reducer = RgbReader(), RgbReader(EDGE_SIZE), Reducer()
@@ -195,9 +213,13 @@ def measure_takes(
     still_sink: TakeStillSink | None = None,
     report: Callable[[float], None] = lambda share: None,
 ) -> list[TakeResult]:
-    """Read the used ranges of one file, in its own order, and measure its takes.
+    """Read the ranges of one file that the edit uses, in the file's order, and measure its takes.
 
     Args:
+        plans: what is wanted of each take.
+        rate: frames per second of the timeline.
+        threads: decoding threads, 0 for as many as there are cores.
+        still_sink: called with every second's still for CLIP.
         report: called with the share of the used ranges that was read, 0..1.
 
     Raises:
@@ -241,15 +263,20 @@ def _merged(ranges: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return joined
 
 
-def shown_pictures(take: Take, trace: Trace, rate: Fraction, on_time_s: float = 0.002) -> npt.NDArray[np.int64]:
-    """[length of the take in frames] which picture of a series that is not empty each frame shows."""
+def shown_pictures(
+    take: SourceTake, trace: PictureTrace, rate: Fraction, on_time_s: float = 0.002
+) -> npt.NDArray[np.int64]:
+    """[length of the take in frames] index of the picture that each frame shows; the trace must not be empty."""
     frames = np.arange(take.end_frame - take.start_frame)
     shown_s = np.maximum(0.0, take.source_start_s + frames / float(rate) * take.speed)
     return np.clip(np.searchsorted(trace.seconds, shown_s + on_time_s, side="right") - 1, 0, trace.length - 1)
 
 
-def change_on_timeline(take: Take, trace: Trace, rate: Fraction, on_time_s: float = 0.002) -> Float32Array:
-    """[length of the take in frames] change of the picture from frame to frame, whatever the speed; 0 first."""
+def change_on_timeline(take: SourceTake, trace: PictureTrace, rate: Fraction, on_time_s: float = 0.002) -> Float32Array:
+    """[length of the take in frames] change of the picture from frame to frame at the take's speed.
+
+    The first value is 0; all are NaN where the trace is empty.
+    """
     frames = np.arange(take.end_frame - take.start_frame)
     if not trace.length:
         return np.full(len(frames), np.nan, np.float32)

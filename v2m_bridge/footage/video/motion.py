@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import av
 
 ON_TIME_S = 0.0015
-"""Containers with millisecond times round; a picture this early belongs to the second."""
+"""A picture that begins this much before a second counts as its first, because containers round to milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class SecondPicture:
 
 
 class SecondSampler:
-    """Picks, from every picture of a film in order, the pair that stands for each whole second."""
+    """Picks the pair of pictures for each whole second; it is given every picture of a film in order."""
 
     def __init__(self) -> None:
         self._before: av.VideoFrame | None = None
         self._next_second = 0
 
     def add(self, picture: Picture) -> Iterator[SecondPicture]:
-        """The pairs that this picture completes: none, or one for each second it is the first picture of."""
+        """Take the next picture; gives one pair for each second that it is the first picture of."""
         while picture.seconds >= self._next_second - ON_TIME_S:
             yield SecondPicture(self._next_second, picture.frame, self._before)
             self._next_second += 1
@@ -45,7 +45,7 @@ class SecondSampler:
 
 
 class RgbReader:
-    """RGB of decoded pictures, full size or at a fixed ``(width, height)`` by nearest pixel; keeps its tables."""
+    """Converts decoded pictures to RGB, at full size or by nearest pixel at a fixed ``(width, height)``."""
 
     def __init__(self, size: tuple[int, int] | None = None) -> None:
         from av.video.reformatter import Interpolation, VideoReformatter
@@ -62,7 +62,10 @@ class RgbReader:
 
 
 def pair_motion(reader: RgbReader, pair: SecondPicture, *, always: bool = False) -> tuple[UInt8Array | None, float]:
-    """The RGB of the second's picture (``always``, or where it was needed) and its published motion, 0..255."""
+    """RGB of the second's picture and its published motion, 0..255.
+
+    The RGB is None where the motion does not need it (second 0), unless ``always``.
+    """
     if pair.second == 0 or pair.before is None:
         return (reader.rgb(pair.picture) if always else None), 0.0
     now, before = reader.rgb(pair.picture), reader.rgb(pair.before)

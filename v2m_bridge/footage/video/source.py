@@ -1,4 +1,4 @@
-"""Reading a video file: exact presentation times, sequential or by range, with errors that say what is wrong.
+"""Reads a video file in sequence or by range, with exact presentation times.
 
 Times are seconds from the first picture of the file, whatever its container calls its start.
 """
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     import av.video.stream
 
 FALLBACK_RATE = Fraction(25)
-"""Rate of a file that states none (single pictures)."""
+"""Frames per second of a file that states no rate (a single picture)."""
 
 DEFAULT_KEY_SPACING_S = 5.0
-"""Assumed distance of key frames where the container has no index."""
+"""Assumed distance of key frames, in seconds, where the container has no index."""
 
 MISSING_END_S = 1.0
 MISSING_END_SHARE = 0.05
-"""A stream may end this much before its stated length; more means that the file is cut off."""
+"""A stream may end this much (seconds or share, the larger) before its stated length; more means a truncated file."""
 
 BAD_PACKETS_SHARE = 0.01
 BAD_PACKETS_ALLOWED = 3
-"""A few undecodable packets are a glitch that editors live with; more make the file useless."""
+"""A file with more undecodable packets (share and number, the larger) is refused."""
 
 _STILL_FORMATS = ("image2", "_pipe", "gif")
 
@@ -52,9 +52,9 @@ class MediaInfo:
         duration_s: stated length of the picture, or None where the container does not say.
         rotation_deg: counter-clockwise rotation that a player applies.
         start_timecode: ``HH:MM:SS:FF`` of the first picture, or None.
-        is_still: a single picture that lasts as long as the edit wants.
-        key_spacing_s: typical distance of key frames.
-        has_audio: whether there is sound beside the picture.
+        is_still: whether it is a single picture, which lasts as long as the edit wants.
+        key_spacing_s: median distance of key frames, in seconds.
+        has_audio: whether the file has sound.
     """
 
     path: Path
@@ -73,7 +73,7 @@ class MediaInfo:
 
 @dataclass(frozen=True)
 class Picture:
-    """One decoded picture: shown from ``seconds`` on for ``length_s`` (0 where unknown)."""
+    """One decoded picture, shown from ``seconds`` on for ``length_s`` seconds (0: unknown)."""
 
     seconds: float
     length_s: float
@@ -123,7 +123,7 @@ class VideoSource:
     def pictures(self, start_s: float = 0.0, end_s: float = math.inf) -> Iterator[Picture]:
         """Every picture shown in ``[start_s, end_s)``, in order of presentation.
 
-        The first one is the picture on screen at ``start_s``, so it may begin before. A start beyond the key-frame
+        The first one is the picture on screen at ``start_s``; it may begin before. A start later than the key-frame
         spacing is reached by seeking.
 
         Raises:
@@ -145,7 +145,7 @@ class VideoSource:
 
     @property
     def on_time_s(self) -> float:
-        """Containers round times to a millisecond; a picture this much late still counts as on time."""
+        """A picture this late, in seconds, still counts as on time, because containers round to milliseconds."""
         return min(0.0008, 0.2 / float(self.info.rate))
 
     # ----------------------------------------------------------------------------------------------- opening
@@ -199,7 +199,7 @@ class VideoSource:
             key_spacing_s=_key_spacing(stream),
             has_audio=bool(container.streams.audio),
         )
-        self._rewind()  # only now: the stream dies with its container
+        self._rewind()  # at the end, because it closes the container and with it ``stream``
         return info
 
     def _opened(self) -> av.container.InputContainer:
@@ -294,7 +294,7 @@ class VideoSource:
         return float((pts - self._start_pts) * frame.time_base)
 
     def _check_end(self, end_s: float, heard_s: float) -> None:
-        """The stream is over: was that all of it? Where only the container states a length, sound may be the longer."""
+        """Refuse a file that ended too early; if only the container states a length, the sound may end last."""
         if _file_size(self.path) < self._size_bytes:
             raise MediaError(f"{self.path.name} became shorter while it was read", "copy it completely, then try again")
         stated, container_s = self.info.duration_s, self._opened().duration
@@ -342,7 +342,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _is_cover(stream: av.video.stream.VideoStream) -> bool:
-    """Album art in a sound file is a video stream of one picture."""
+    """Whether a video stream is only the album art of a sound file."""
     import av.stream
 
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
@@ -353,7 +353,7 @@ def _is_still(container: av.container.InputContainer) -> bool:
 
 
 def _nominal_rate(stream: av.video.stream.VideoStream) -> Fraction:
-    """The rate that a host would show; variable-rate files name their base rate or their average."""
+    """The rate that a host would show; for a variable rate the base rate or the average."""
     for value in (stream.guessed_rate, stream.average_rate, stream.base_rate):
         if value and 1 <= value <= 480:
             return exact_rate(value)
@@ -363,7 +363,7 @@ def _nominal_rate(stream: av.video.stream.VideoStream) -> Fraction:
 def _stated_duration(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, first_s: float
 ) -> float | None:
-    """Length of the picture; Matroska states where it ends, counted from the container's own zero."""
+    """Length of the picture in seconds, None if unknown; Matroska states the end, counted from the container's zero."""
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     offset_s = max(0.0, first_s) if "matroska" in container.format.name else 0.0
@@ -383,7 +383,7 @@ def _start_timecode(container: av.container.InputContainer) -> str | None:
 
 
 def _key_spacing(stream: av.video.stream.VideoStream) -> float:
-    """Median distance of the key frames that the container's index lists."""
+    """Median distance, in seconds, of the key frames in the container's index."""
     base = float(stream.time_base or 0)
     keys = [entry.timestamp * base for entry in stream.index_entries if entry.is_keyframe]
     if len(keys) < 2:

@@ -1,4 +1,4 @@
-"""One small picture a shot, for pages that show the edit."""
+"""One small picture for each shot, for pages that show the edit."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     import av
 
 HEIGHT = 96
-"""Pixels; twice what the page shows, for dense screens."""
+"""Pixels; twice the height on the page, for high-resolution screens."""
 
 JPEG_QUALITY = 6
 """FFmpeg's scale, 2 (best) to 31."""
 
 MOST = 300
-"""Pictures in one page; a longer film shows every n-th shot."""
+"""Most pictures in one page; a film with more shots shows every n-th."""
 
 
 def shot_thumbnails(timeline: Timeline) -> dict[int, str]:
     """Middle picture of each online shot as a ``data:image/jpeg`` URI, by the shot's index.
 
-    Shots that cannot be read are left out: the page then shows their names, and the score already carries a warning.
+    Shots that cannot be read are left out; the page shows their names instead, and the score already warns of them.
     """
     online = [(index, shot) for index, shot in enumerate(timeline.shots) if shot.media and shot.media_online]
     online = online[:: max(1, -(-len(online) // MOST))]

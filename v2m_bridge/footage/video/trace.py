@@ -1,4 +1,4 @@
-"""Per-frame series of a decode pass: cheap to take from every picture, small enough for a feature film in memory.
+"""Series with one value for every picture of a decode pass, small enough to hold a feature film in memory.
 
 A two-hour film at 25 frames a second takes about 80 MB.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import av
 
 SMALL_WIDTH = 256
-"""Analysis pictures are at least this wide: whole-number reductions, as PySceneDetect takes them."""
+"""Analysis pictures are at least this wide; they are reduced by a whole number, as PySceneDetect does."""
 
 THUMB_SHAPE = (9, 16, 3)
 """Rows, columns and RGB of the thumbnail that is kept of every picture."""
@@ -31,14 +31,14 @@ Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Trace:
-    """Series of the N pictures of one range, in order of presentation.
+class PictureTrace:
+    """Series of the N pictures of one range of a file, in order of presentation.
 
     Attributes:
         seconds: [N] when each picture begins, from the first picture of the file.
         change: [N] mean absolute difference to the picture before, of RGB 0..255 on the reduced picture; 0 first.
         thumbs: [N, 9, 16, 3] RGB thumbnails.
-        movement: [N, 6] where it moves: rows of :class:`v2m_bridge.footage.movement.MovementMeter`; or empty.
+        movement: [N, 6] rows of :class:`v2m_bridge.footage.video.movement.MovementMeter`, or [0, 6] if not measured.
     """
 
     seconds: Float64Array
@@ -48,6 +48,7 @@ class Trace:
 
     @property
     def length(self) -> int:
+        """N, the number of pictures."""
         return len(self.seconds)
 
     @property
@@ -75,7 +76,7 @@ class Reducer:
 
 
 def _thumbnail(small_bgr: UInt8Array) -> UInt8Array:
-    """RGB means of 9 by 16 equal parts; a remainder at the right and lower edge is left out."""
+    """RGB means of 9 by 16 equal parts; what remains at the right and lower edge is left out."""
     rows, columns, _ = THUMB_SHAPE
     high, wide = small_bgr.shape[0] // rows, small_bgr.shape[1] // columns
     part = small_bgr[: high * rows, : wide * columns].reshape(rows, high, columns * wide * 3)
@@ -90,7 +91,7 @@ def pixels(frame: av.VideoFrame) -> UInt8Array:
 
 
 class TraceRecorder:
-    """Collects a :class:`Trace` picture by picture."""
+    """Collects a :class:`PictureTrace` picture by picture."""
 
     def __init__(self) -> None:
         self._seconds = array.array("d")
@@ -108,12 +109,12 @@ class TraceRecorder:
         self._before = small
 
     def pause(self) -> None:
-        """Nothing follows for now: free the pictures that are held for what moves in them."""
+        """Free the pictures that are held to measure movement; the next picture may lie elsewhere in the file."""
         self._meter.pause()
 
-    def finish(self) -> Trace:
-        """Everything taken so far."""
-        return Trace(
+    def finish(self) -> PictureTrace:
+        """The trace of all pictures taken."""
+        return PictureTrace(
             np.array(self._seconds, np.float64),
             np.array(self._change, np.float32),
             np.frombuffer(bytes(self._thumbs), np.uint8).reshape(-1, *THUMB_SHAPE),
@@ -128,7 +129,7 @@ def mean_difference(a: UInt8Array, b: UInt8Array) -> float:
         return float(cv2.norm(a, b, cv2.NORM_L1)) / max(1, a.size)
     rows = max(1, _CACHE_BYTES // max(1, a.shape[1] * a.shape[2]))
     total = 0
-    for top in range(0, len(a), rows):  # in strips that fit the processor's cache: five times faster on full pictures
+    for top in range(0, len(a), rows):  # strips that fit the processor's cache: five times faster
         x, y = a[top : top + rows], b[top : top + rows]
         total += int((np.maximum(x, y) - np.minimum(x, y)).sum(dtype=np.uint32))
     return total / max(1, a.size)

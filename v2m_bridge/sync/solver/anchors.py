@@ -1,4 +1,4 @@
-"""Anchors: the beats that have a time of their own; between two of them the tempo is constant."""
+"""Anchors: the beats whose time is set; the tempo is constant between two of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from v2m_bridge.timing.tempo import TempoMap, TempoPoint
 
 SAME_TEMPO = 1e-7
-"""Neighbouring tempi closer than this ratio are written as one."""
+"""Neighbouring tempi that differ by less than this share are written as one."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Anchor:
     Attributes:
         beat: quarter notes from the start.
         seconds: when the beat falls.
-        target_s: when the picture wants it.
-        tolerance_s: how far ``seconds`` may lie from there; infinite for a bar line that serves no hit.
-        pull: how strongly it is drawn to the middle of its tolerance.
+        target_s: time of the hit in the picture.
+        tolerance_s: how far ``seconds`` may lie from ``target_s``; infinite for a bar line without a hit.
+        pull: how strongly smoothing draws ``seconds`` to ``target_s``.
     """
 
     beat: float
@@ -35,12 +35,12 @@ START = Anchor(0.0, 0.0, 0.0, 0.0)
 
 
 def bpm_between(here: Anchor, after: Anchor) -> float:
-    """The constant tempo from one anchor to another."""
+    """The constant tempo from one anchor to another, in quarter notes a minute."""
     return (after.beat - here.beat) * 60 / (after.seconds - here.seconds)
 
 
 def tempo_points(anchors: Sequence[Anchor], bpm: float) -> list[TempoPoint]:
-    """A tempo point wherever the tempo really changes; the last tempo goes on to the end; ``bpm`` if there is none."""
+    """A tempo point wherever the tempo changes; the last tempo holds to the end. A single anchor has tempo ``bpm``."""
     if len(anchors) < 2:
         return [TempoPoint(anchors[0].seconds, anchors[0].beat, bpm)]
     tempi = [bpm_between(here, after) for here, after in itertools.pairwise(anchors)]
@@ -56,7 +56,7 @@ def tempo_points(anchors: Sequence[Anchor], bpm: float) -> list[TempoPoint]:
 
 
 class Grid:
-    """Beats and seconds of anchors that need not begin at 0; the first and the last tempo go on outside."""
+    """Converts between beats and seconds by anchors; outside them, the first and the last tempo hold."""
 
     def __init__(self, anchors: Sequence[Anchor], bpm: float) -> None:
         self._zero = anchors[0]

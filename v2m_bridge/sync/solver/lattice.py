@@ -1,4 +1,4 @@
-"""The states of the search: bins of log tempo, levels of slack, places in the bar; and the ways between them."""
+"""The states of the search (bins of log tempo, levels of slack, places in the bar) and the transitions between them."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from v2m_bridge.sync.solver.limits import STEP_LINEAR, STEP_SQUARE, Limits
+from v2m_bridge.sync.solver.limits import STEP_LINEAR, STEP_SQUARE, TempoLimits
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 MAX_BINS = 240
+"""Most bins of tempo."""
 PHASES = 8
 """Places in a 4/4 bar, in eighths; 0 is the downbeat, even ones are beats."""
 MAX_COUNTS = 14
-"""Numbers of eighths tried for one pair of hits; only gaps above ten seconds or so have more."""
+"""Most numbers of eighths tried between two hits; only gaps above about ten seconds allow more."""
 DEVIATION = 1.0
-"""Cost of four bars at the edge of the allowed tempo range."""
+"""Cost of four bars at the limit of the tempo range."""
 TURN = 12.0
-"""A tempo change between two hits costs more than a full step: only if a hit is lost else."""
+"""Cost of a tempo change between two hits; above that of the largest step, so that it only serves to land a hit."""
 TURN_UP_TO = 24
-"""Between hits further apart than so many eighths one tempo reaches every time."""
+"""Hits further apart than so many eighths need no such change: one tempo reaches every time."""
 LEAD_COUNT = 8
-"""The tempo of a lead-in is weighed like that of so many eighths."""
+"""The tempo of a lead-in costs as much as that of so many eighths."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard to search.
+    """How fine the search is.
 
     Attributes:
-        slack_levels: odd number of levels inside the tolerance.
-        step_bins: tempo bins to the largest step allowed; the smoother removes what they round.
-        beam_weight: a state this much hit weight behind the best of its node is given up.
-        turn_from: eighths between two hits that allow a tempo change between them.
+        slack_levels: number of levels inside the tolerance, odd.
+        step_bins: tempo bins in the largest step allowed; smoothing removes the rounding.
+        beam_weight: a state is dropped when it is this much hit weight behind the best of its node.
+        turn_from: least number of eighths between two hits that allows a tempo change between them.
     """
 
     slack_levels: int = 5
@@ -46,15 +47,15 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Ways:
-    """[W] segments between an earlier hit and a later one that keep the tempo in its range.
+class Transitions:
+    """[W] transitions from an earlier hit to a later one that keep the tempo in its range.
 
     Attributes:
-        pair: which pair of hits and number of eighths.
-        turn: which turn of the tempo inside, 0 none.
-        there, here: slack level at the earlier and the later hit.
+        pair: index of the pair of hits and number of eighths.
+        turn: index of the tempo change in between; 0: none.
+        there, here: slack level at the earlier and at the later hit.
         entered, left: tempo bins at the beginning and at the end.
-        cost: of turning and of being away from the requested tempo.
+        cost: cost of the tempo change and of the distance from the requested tempo.
     """
 
     pair: IntArray
@@ -65,9 +66,9 @@ class Ways:
     left: IntArray
     cost: FloatArray
 
-    def only(self, wanted: npt.NDArray[np.bool_]) -> Ways:
-        """These of them."""
-        return Ways(
+    def only(self, wanted: npt.NDArray[np.bool_]) -> Transitions:
+        """The transitions where ``wanted`` [W] is True."""
+        return Transitions(
             self.pair[wanted],
             self.turn[wanted],
             self.there[wanted],
@@ -79,9 +80,9 @@ class Ways:
 
 
 class Lattice:
-    """Bins of log eighth length, levels of slack, places in the bar; a state's key numbers all three."""
+    """Bins of log eighth length, levels of slack, places in the bar; the key of a state combines all three."""
 
-    def __init__(self, limits: Limits, effort: Effort) -> None:
+    def __init__(self, limits: TempoLimits, effort: Effort) -> None:
         self.limits, self.effort = limits, effort
         levels = effort.slack_levels
         self.low = math.log(limits.low_s / limits.eighth_s)
@@ -90,7 +91,7 @@ class Lattice:
         self.width = max(step / effort.step_bins, span / MAX_BINS)
         self.bins = max(1, math.ceil(span / self.width))
         self.edge = max(abs(self.low), 1e-9)
-        # two tempi in bins k apart differ by less than (k + 1) bins, so this never breaks the limit
+        # tempi whose bins are k apart differ by less than k + 1 bins, so this never exceeds the limit
         self.reach = min(max(0, int(step / self.width + 1e-9) - 1), self.bins - 1)
         self.slack = np.linspace(-1.0, 1.0, levels) * limits.tolerance_s
         self.shape = (self.bins, levels, PHASES)
@@ -103,7 +104,7 @@ class Lattice:
         self.shift_s = self.slack[self.here] - self.slack[self.there]
 
     def entering(self, scores: FloatArray) -> FloatArray:
-        """[bin, slack, phase] best score with which each bin can be entered from these scores."""
+        """[bin, slack, phase] best score of a segment that starts in each bin, after the states with these scores."""
         best = scores.copy()
         for offset in range(1, self.reach + 1):
             source = scores - self.step_cost[offset]
@@ -112,13 +113,13 @@ class Lattice:
         return best
 
     def entered_from(self, scores: FloatArray, entered: int) -> int:
-        """The bin of [bin] ``scores`` from which bin ``entered`` was entered best."""
+        """The bin, of [bin] ``scores``, that gives the best score when bin ``entered`` follows."""
         first = max(0, entered - self.reach)
         bins = np.arange(first, min(self.bins, entered + self.reach + 1))
         return first + int(np.argmax(scores[bins] - self.step_cost[np.abs(bins - entered)]))
 
-    def ways(self, gap_s: FloatArray, count: IntArray) -> Ways:
-        """All ways to fill gaps of [pairs] seconds with [pairs] eighths."""
+    def transitions(self, gap_s: FloatArray, count: IntArray) -> Transitions:
+        """All transitions that fill gaps of [pairs] seconds with [pairs] eighths."""
         limits = self.limits
         mean_s = (gap_s[:, None] + self.shift_s) / count[:, None]
         share = (turn_after(count) / count)[:, None]
@@ -132,25 +133,25 @@ class Lattice:
         entered = np.log(first[allowed] / limits.eighth_s)
         cost = self._deviation_cost(entered - log_ratio / 2, count[pair]) + TURN * (turn > 0)
         bins = self._bin_of(entered), self._bin_of(entered - log_ratio)
-        return Ways(pair, turn, self.there[kind], self.here[kind], *bins, cost)
+        return Transitions(pair, turn, self.there[kind], self.here[kind], *bins, cost)
 
     def _bin_of(self, tempo: FloatArray) -> IntArray:
-        """Bin of a tempo inside the range, as the log of its eighth's length over the requested one's."""
+        """Bin of a tempo, given as the log of its eighth's length over that of the requested tempo."""
         bins = ((tempo - self.low) / self.width).astype(np.int64)
         return np.minimum(np.maximum(bins, 0), self.bins - 1)
 
     def _deviation_cost(self, tempo: FloatArray, count: IntArray | int) -> FloatArray:
-        """What being away from the requested tempo for so many eighths costs."""
+        """Cost of so many eighths at a distance from the requested tempo."""
         cost: FloatArray = DEVIATION / 32 * np.minimum(count, 64) * (tempo / self.edge) ** 2
         return cost
 
     def lead_cost(self) -> FloatArray:
-        """[bin] cost of coming in with this tempo from a lead-in."""
+        """[bin] cost of a lead-in that ends with this tempo."""
         middles = self.low + (np.arange(self.bins, dtype=np.float64) + 0.5) * self.width
         return self._deviation_cost(middles.astype(np.float64), LEAD_COUNT)
 
     def counts(self, gap_s: float) -> list[int]:
-        """Numbers of eighths that can fill ``gap_s``, thinned for long gaps but always around the request."""
+        """Numbers of eighths that can fill ``gap_s``; in long gaps all near the requested tempo and a few others."""
         slack = 2 * self.limits.tolerance_s
         first = max(1, math.ceil((gap_s - slack) / self.limits.high_s - 1e-9))
         last = math.floor((gap_s + slack) / self.limits.low_s + 1e-9)
@@ -166,6 +167,6 @@ class Lattice:
 
 
 def turn_after(count: IntArray) -> IntArray:
-    """Eighths before a turn: about half of them, whole beats."""
+    """Eighths before a tempo change inside a transition: about half of them, in whole beats."""
     half: IntArray = count // 4 * 2
     return half

@@ -10,20 +10,20 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.sync.model import FitOptions
 
 INSIDE = 0.99
-"""The share of the tolerance that is used, so that no rounding later pushes a hit out."""
+"""Share of the tolerance that is used, so that rounding pushes no hit out of it."""
 STEP_INSIDE = 1e-6
-"""Likewise for the largest tempo step."""
+"""The largest tempo step is reduced by this much, for the same reason."""
 HIT_VALUE = 1e5
-"""Landing weight 1 outweighs every cost of shape: hits first, then smoothness (lexicographic)."""
+"""Value of landing weight 1; above all costs of shape together, so that hits come first and smoothness second."""
 STEP_LINEAR, STEP_SQUARE = 1.0, 8.0
-"""Cost of a tempo step as large as allowed; the square makes two small steps cheaper than a large one."""
+"""Costs of the largest allowed tempo step; one grows linearly, one as a square, so that two small steps cost less."""
 SMALLEST_STEP = 1e-3
-"""A ``max_step`` or ``tempo_range`` below this asks for one constant tempo."""
+"""A ``max_step`` or ``tempo_range`` below this means one constant tempo."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """The hard constraints.
+class TempoLimits:
+    """The hard constraints of a fit.
 
     Attributes:
         eighth_s: length of an eighth at the requested tempo.
@@ -48,11 +48,11 @@ class Limits:
         return self.max_ratio - 1 < SMALLEST_STEP or self.high_s / self.low_s - 1 < SMALLEST_STEP
 
 
-def limits_of(bpm: float, rate: Fraction, options: FitOptions) -> Limits:
+def limits_of(bpm: float, rate: Fraction, options: FitOptions) -> TempoLimits:
     """The constraints at a requested tempo."""
     eighth_s = 30 / bpm
     full_step = STEP_LINEAR + STEP_SQUARE
-    return Limits(
+    return TempoLimits(
         eighth_s=eighth_s,
         low_s=eighth_s / (1 + options.tempo_range),
         high_s=eighth_s / (1 - options.tempo_range),
@@ -67,7 +67,7 @@ def check_options(options: FitOptions) -> None:
     """Refuse options outside their range.
 
     Raises:
-        InputError: which option, its value and its range.
+        InputError: an option is outside its range; the message names it, its value and the range.
     """
     if options.bpm is not None and not (math.isfinite(options.bpm) and 10 <= options.bpm <= 400):
         raise InputError(f"a tempo of {options.bpm!r} bpm is outside 10..400")

@@ -1,12 +1,12 @@
 """Which hits to land, and how many eighths apart: dynamic programming over hits, tempi and half-frame slack.
 
-A node is the start of the film or a hit that lands. A state of a node is its slack (how far the beat lies from the
-picture, a few levels inside the tolerance), its place in a 4/4 bar, and the tempo of the segment that led to it (bins
-of log tempo). From node to node runs one tempo, or where a hit would be lost two: a transition is a number of eighths
-and a turn.
+A node is the start of the film or a hit that lands. A state of a node has three parts: the slack (how far the beat
+lies from the picture, in a few levels inside the tolerance), the place in a 4/4 bar, and the tempo of the segment that
+led to the node (in bins of log tempo). A transition from node to node has a number of eighths and one tempo, or two
+tempi where a hit would be lost otherwise.
 
-From which earlier hits a hit is tried depends on their distance in time and not on how many lie between, so a way
-that exists stays when hits are added: more hits never make the weight landed smaller. Work is linear in the number
+Which earlier hits are tried as predecessors depends on their distance in time, not on the number of hits in between.
+So a path stays possible when hits are added, and more hits never reduce the weight landed. Work is linear in the number
 of hits.
 """
 
@@ -19,39 +19,37 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from v2m_bridge.sync.solver.lattice import PHASES, Effort, FloatArray, IntArray, Lattice, Ways, turn_after
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.lattice import PHASES, Effort, FloatArray, IntArray, Lattice, Transitions, turn_after
+from v2m_bridge.sync.solver.limits import TempoLimits
 
 SHORTEST_BAR = 4
-"""Eighths in the shortest bar."""
+"""Shortest bar, in eighths."""
 CONTESTED = 16
-"""Must-hits closer than so many of the longest eighths may exclude each other."""
+"""Must-hits closer than so many longest eighths may exclude each other."""
 LOOK_BACK = 12
-"""A hit is tried after every one of the last so many of the longest eighths, ..."""
+"""Predecessors of a hit: all within so many longest eighths, ..."""
 FAR_BACK = 12
-"""... and after the nearest one before those, and all so many of the longest eighths before that one."""
+"""... the nearest one before these, and all within so many longest eighths before that one."""
 ALWAYS_REACHED = 20
-"""So many of the longest eighths after a hit, every time can be reached within +-6 %: the way out of a dead end."""
+"""If none of these works, a predecessor at least so many longest eighths away: from it, every time is reached."""
 
 MUST_VALUE = 1e9
-"""Weight of must-hits on downbeats above all other hits together."""
-DEVIATION = 1.0
-"""Cost of four bars at the edge of the allowed tempo range."""
+"""Extra value of a must-hit on a downbeat, above that of all other hits together."""
 OFF_BEAT, OFF_DOWNBEAT = 1.5, 0.5
 """Cost per hit on an eighth, and on a beat that is not the first of a 4/4 bar."""
 ODD_BAR = 2.0
-"""Cost of a must-hit that only a bar of another length can bring to a downbeat."""
+"""Cost of a must-hit that needs an odd bar to fall on a downbeat."""
 
 
 @dataclass(frozen=True)
-class Knot:
+class LandedHit:
     """A landed hit.
 
     Attributes:
         hit: its index in the searched hits.
-        eighths: since the knot before.
-        slack_s: how late its beat is against the picture.
-        turn_eighths: the tempo changes once more so many eighths after the knot before; 0: it does not.
+        eighths: number of eighths since the landed hit before it.
+        slack_s: how late its beat is against the picture, in seconds.
+        turn_eighths: number of eighths from the landed hit before it to a tempo change in between; 0: no change.
         turn_ratio: length of an eighth before that change over its length after it.
     """
 
@@ -63,14 +61,14 @@ class Knot:
 
 
 ROTATED = (np.arange(PHASES) + np.arange(PHASES)[:, None]) % PHASES
-"""[eighths % PHASES, phase there] phase here."""
+"""[eighths % PHASES, place in the bar there] place in the bar here."""
 
 
 @dataclass(frozen=True)
-class _Value:
-    """[PHASES] what landing one hit on each place of the bar is worth, and the place it has from then on.
+class _LandingValue:
+    """[PHASES] value of landing one hit on each place of the bar, and the place from which the bar is counted on.
 
-    They differ where an odd bar brings a must-hit to the downbeat.
+    That place is another one where an odd bar brings a must-hit to the downbeat.
     """
 
     worth: FloatArray
@@ -78,8 +76,8 @@ class _Value:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Ways to land one hit: [W, P] scores and keys of the states they lead to, [W, 5] where they come from."""
+class _Arrivals:
+    """Transitions that land one hit: [W, P] scores and keys of the states they lead to, [W, 5] their origins."""
 
     score: FloatArray
     keys: IntArray
@@ -88,14 +86,14 @@ class _Found:
 
 @dataclass
 class _Node:
-    """What was kept of one node.
+    """The states of one node that were kept.
 
     Attributes:
-        reach: [bin, slack, phase] best score with which a bin can be entered; None if the node cannot be reached,
-            and again once it is out of sight.
+        reach: [bin, slack, phase] best score of a segment that starts in each bin; None if the node cannot be reached,
+            and once no later node looks back at it.
         top: [bin, slack] the best of ``reach`` over the phases.
         best: the best score of any state.
-        best_key: its key.
+        best_key: key of that state.
         keys: [K] keys of the states, ascending.
         scores: [K] of the states.
         previous: [K, 6] node before, eighths from there (0: a lead-in), turn, slack there, bin entered, phase there.
@@ -110,28 +108,28 @@ class _Node:
     previous: IntArray = field(default_factory=lambda: np.zeros((0, 6), np.int64))
 
 
-def search_knots(
+def search_landed_hits(
     times_s: Sequence[float],
     weights: Sequence[float],
     musts: Sequence[bool],
-    limits: Limits,
+    limits: TempoLimits,
     effort: Effort = Effort(),
     lead_in: bool = False,
-) -> list[Knot]:
-    """The hits to land: the largest weight first (musts above all), then the smoothest way.
+) -> list[LandedHit]:
+    """The hits to land: the largest weight (must-hits first), and of equal weights the smoothest tempo.
 
     Args:
         times_s: ascending times of the hits, all above 0; beat 0 is at 0 seconds.
         weights: positive weight of each.
-        musts: whether the hit has to fall on a beat that can be a downbeat; where two of them leave less than the
-            shortest bar between them, the weightier way lands one.
+        musts: whether each hit must fall on a beat that can be a downbeat; of two that are closer than the shortest
+            bar, one is given up.
         limits: the hard constraints.
-        effort: how hard to search.
-        lead_in: beat 0 is nowhere: before the first knot there is room enough to come in at any tempo on any beat.
+        effort: how fine the search is.
+        lead_in: whether the first landed hit may fall on any beat at any tempo, because a lead-in will precede it.
 
     Returns:
-        Knots in order; between neighbours (and from 0 to the first) runs one constant tempo. After a lead-in, the
-        first knot counts its eighths from a bar line one bar or more before it.
+        The landed hits in order. Without a turn, the tempo between two of them (and from 0 to the first) is constant.
+        After a lead-in, the first counts its eighths from a bar line one bar or more before it.
     """
     if not len(times_s):
         return []
@@ -142,7 +140,7 @@ def search_knots(
 
 
 class _Search:
-    """The nodes so far; node 0 is the start, node k the hit k - 1."""
+    """The nodes so far: node 0 is the start, node k is hit k - 1."""
 
     def __init__(self, lattice: Lattice, times_s: Sequence[float], musts: Sequence[bool], lead_in: bool) -> None:
         self.lattice, self.limits = lattice, lattice.limits
@@ -156,7 +154,7 @@ class _Search:
         self.forgotten = 0
 
     def add(self, index: int, weight: float, must: bool) -> None:
-        """Find all ways to land node ``index``."""
+        """Add node ``index`` with all ways to land it."""
         limits, here_s = self.limits, self.at_s[index]
         crowded = here_s - self.bar_line_s < SHORTEST_BAR * limits.low_s - 2 * limits.tolerance_s
         value = _landing_value(weight, must, crowded, limits)
@@ -170,8 +168,8 @@ class _Search:
             self.nodes[old].reach = self.nodes[old].top = None
         self.forgotten = max(self.forgotten, far)
 
-    def _reached(self, index: int, value: _Value) -> tuple[_Node, int]:
-        """Node ``index``, and the earliest node that it or a later one looks back at."""
+    def _reached(self, index: int, value: _LandingValue) -> tuple[_Node, int]:
+        """Node ``index``, and the earliest node that may still be a predecessor."""
         limits, here_s = self.limits, self.at_s[index]
         latest = bisect_right(self.at_s, here_s - limits.low_s + 2 * limits.tolerance_s, 0, index) - 1
         near = bisect_left(self.at_s, here_s - LOOK_BACK * limits.high_s, 0, index)
@@ -183,8 +181,8 @@ class _Search:
             out -= 1
         return node, min(far, out)
 
-    def _extend(self, before: list[int], index: int, value: _Value) -> _Node:
-        """All ways to land node ``index`` from the earlier nodes ``before``; the best per state is kept."""
+    def _extend(self, before: list[int], index: int, value: _LandingValue) -> _Node:
+        """Node ``index`` reached from the earlier nodes ``before``; the best way into each state is kept."""
         lattice, nodes = self.lattice, self.nodes
         beam = math.inf if self.contested[index] else lattice.effort.beam_weight * self.limits.hit_value
         hope = max((nodes[i].best for i in before), default=-math.inf) - beam
@@ -193,31 +191,35 @@ class _Search:
         found = [self._lead(value)] if self.at_s[index] <= self.lead_until_s else []
         if pairs:
             row, count = np.array(pairs).T
-            ways = lattice.ways(self.at_s[index] - np.array([self.at_s[i] for i in seen])[row], count)
+            ways = lattice.transitions(self.at_s[index] - np.array([self.at_s[i] for i in seen])[row], count)
             row, count = row[ways.pair], count[ways.pair]
             alive = np.stack([nodes[i].top for i in seen])[row, ways.entered, ways.there] > hope  # type: ignore[misc]
             found.append(self._landed(seen, row[alive], count[alive], ways.only(alive), value))
         return _best_of(lattice, found, beam)
 
-    def _landed(self, seen: list[int], row: IntArray, count: IntArray, ways: Ways, value: _Value) -> _Found:
-        """What these ways come to, for every phase there."""
+    def _landed(
+        self, seen: list[int], row: IntArray, count: IntArray, ways: Transitions, value: _LandingValue
+    ) -> _Arrivals:
+        """Scores and keys of these transitions for every place in the bar at the earlier hit."""
         turn_of_bar = count % PHASES
         score = np.stack([self.nodes[i].reach for i in seen])[row, ways.entered, ways.there]  # type: ignore[misc]
         score += value.worth[ROTATED][turn_of_bar] - ways.cost[:, None]
         phase = value.phase[ROTATED][turn_of_bar]
         keys = phase + PHASES * (ways.left * len(self.lattice.slack) + ways.here)[:, None]
-        return _Found(score, keys, np.stack([np.array(seen)[row], count, ways.turn, ways.there, ways.entered], axis=1))
+        return _Arrivals(
+            score, keys, np.stack([np.array(seen)[row], count, ways.turn, ways.there, ways.entered], axis=1)
+        )
 
-    def _lead(self, value: _Value) -> _Found:
-        """Landing it as the first hit after a lead-in: on any beat, with any slack, at any tempo."""
+    def _lead(self, value: _LandingValue) -> _Arrivals:
+        """Arrivals of the first hit after a lead-in: on any beat, with any slack, at any tempo."""
         lattice = self.lattice
         score = (value.worth - lattice.lead_cost()[:, None]).repeat(len(lattice.slack), axis=0)
         keys = value.phase + PHASES * np.arange(len(score))[:, None]
-        return _Found(score, keys, np.zeros((len(score), 5), np.int64))
+        return _Arrivals(score, keys, np.zeros((len(score), 5), np.int64))
 
-    def best_way(self) -> list[Knot]:
-        """The knots that lead to the best state of all."""
-        lattice, knots = self.lattice, []
+    def best_way(self) -> list[LandedHit]:
+        """The landed hits on the path to the best state of all."""
+        lattice, landed_hits = self.lattice, []
         index, key = self.last, self.nodes[self.last].best_key
         while index > 0:
             node = self.nodes[index]
@@ -225,9 +227,11 @@ class _Search:
             before, count, turn, there, entered, phase = node.previous[np.searchsorted(node.keys, key)].tolist()
             turned = int(turn_after(np.array(count))) if turn else 0
             eighths = count or PHASES + phase_here
-            knots.append(Knot(index - 1, eighths, float(lattice.slack[level]), turned, float(lattice.turns[turn])))
+            landed_hits.append(
+                LandedHit(index - 1, eighths, float(lattice.slack[level]), turned, float(lattice.turns[turn]))
+            )
             index, key = before, self._left(before, there, phase, entered) if before else -1
-        return knots[::-1]
+        return landed_hits[::-1]
 
     def _left(self, index: int, level: int, phase: int, entered: int) -> int:
         """Key of the state of node ``index`` from which tempo bin ``entered`` is entered best."""
@@ -238,8 +242,8 @@ class _Search:
         return (best * len(lattice.slack) + level) * PHASES + phase
 
 
-def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: Limits) -> list[bool]:
-    """For each node whether it lies between two close must-hits: no beam there, for the later one may win."""
+def _contested(at_s: Sequence[float], musts: Sequence[bool], limits: TempoLimits) -> list[bool]:
+    """For each node whether it lies between two close must-hits; no beam there, because the later one may win."""
     near_s = CONTESTED * limits.high_s
     contested = [False] * len(at_s)
     last = 0
@@ -257,8 +261,8 @@ def _start_node(lattice: Lattice) -> _Node:
     return _Node(reach, reach.max(axis=2), best=0.0)
 
 
-def _landing_value(weight: float, must: bool, crowded: bool, limits: Limits) -> _Value:
-    """What landing is worth; a ``crowded`` must-hit may not be a bar line one beat after another one."""
+def _landing_value(weight: float, must: bool, crowded: bool, limits: TempoLimits) -> _LandingValue:
+    """Value of landing a hit; a ``crowded`` must-hit is less than the shortest bar after the last must-hit."""
     worth = np.full(PHASES, weight * limits.hit_value)
     worth[1::2] -= weight * OFF_BEAT
     worth[2::2] -= ODD_BAR if must else weight * OFF_DOWNBEAT
@@ -267,11 +271,11 @@ def _landing_value(weight: float, must: bool, crowded: bool, limits: Limits) -> 
         bar_line[0::2] = True
         bar_line[2] = not crowded
         worth[bar_line] += MUST_VALUE * weight
-    return _Value(worth, np.where(bar_line, 0, np.arange(PHASES)))
+    return _LandingValue(worth, np.where(bar_line, 0, np.arange(PHASES)))
 
 
-def _best_of(lattice: Lattice, found: list[_Found], beam: float) -> _Node:
-    """The best way into each state within the beam."""
+def _best_of(lattice: Lattice, found: list[_Arrivals], beam: float) -> _Node:
+    """A node with the best arrival in each state within the beam."""
     score = np.concatenate([x.score.ravel() for x in found]) if found else np.zeros(0)
     ceiling = float(score.max(initial=-math.inf))
     if ceiling == -math.inf:

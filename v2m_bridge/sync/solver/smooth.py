@@ -1,4 +1,4 @@
-"""Smoothing inside the slack: beats move by less than the tolerance so that the tempo moves as little as it can."""
+"""Smoothing: beats move within their tolerance so that the tempo changes as little as possible."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.sync.solver.anchors import Anchor, bpm_between
-from v2m_bridge.sync.solver.limits import Limits
+from v2m_bridge.sync.solver.limits import TempoLimits
 
 FloatArray = npt.NDArray[np.float64]
 
 SWEEPS = 200
+"""The descent ends after so many sweeps, ..."""
 ENOUGH_S = 1e-6
-"""A sweep that moves no beat further than this ends the descent."""
+"""... or after a sweep that moves no beat further than this, in seconds."""
 OVERSHOOT = 1.6
-"""Each beat moves this much further than to its own best place: long waves of tempo settle several times faster."""
+"""Each beat moves this many times the way to its best place (over-relaxation), so that the descent ends sooner."""
 PULL_STEP = 0.01
-"""A beat at the edge of its tolerance costs its pull times what a tempo step of this ratio costs."""
+"""A beat at the limit of its tolerance costs its pull times as much as a tempo step of this share."""
 AUDIBLE_STEP = 0.015
 """Larger tempo steps are spread over the bar lines around them (trained listeners notice about 2-4 %)."""
 RELAYS = 2
-"""So many bar lines on each side take part."""
+"""Number of bar lines on each side that take part."""
 ROOM_BEATS = 2
 """A bar line closer than this to a hit takes no part."""
 
 
 @dataclass(frozen=True)
-class _Wishes:
-    """[anchors] where each beat may lie, where it should, and how much that counts against tempo steps."""
+class _Bounds:
+    """For every anchor: earliest and latest time, time of the hit, and weight of the distance from it."""
 
     earliest: FloatArray
     latest: FloatArray
@@ -42,18 +43,18 @@ class _Wishes:
 
 
 def smooth(
-    anchors: Sequence[Anchor], limits: Limits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
+    anchors: Sequence[Anchor], limits: TempoLimits, sweeps: int = SWEEPS, fixed: tuple[int, int] = (1, 0)
 ) -> list[Anchor]:
-    """Move each anchor inside its tolerance to make the squared tempo steps, and its pull, as small as possible.
+    """Move each anchor inside its tolerance to minimise the squared tempo steps and the weighted distances from hits.
 
-    Descent over one beat at a time (every third at once: they share no step), each to the best place between its
-    limits, so limits that hold at the start hold at the end, and no step grows beyond the largest allowed.
+    Coordinate descent: each beat moves to its best place between its limits, every third beat at once because these
+    share no tempo step. Limits that hold at the start hold at the end, and no step grows beyond the largest allowed.
 
     Args:
         anchors: in order.
-        limits: range of the eighth and largest ratio of neighbours.
-        sweeps: the descent ends after so many.
-        fixed: so many anchors at the beginning and at the end stay where they are.
+        limits: range of the tempo and largest ratio of neighbours.
+        sweeps: most sweeps over all beats.
+        fixed: number of anchors at the beginning and at the end that do not move.
     """
     if len(anchors) < 3 or len(anchors) <= sum(fixed):
         return list(anchors)
@@ -63,13 +64,13 @@ def smooth(
     tolerance = np.array([anchor.tolerance_s for anchor in anchors])
     unit = PULL_STEP * limits.eighth_s / np.maximum(tolerance, 1e-9)
     pull = np.array([anchor.pull for anchor in anchors]) * unit**2
-    wishes = _Wishes(target - tolerance, target + tolerance, target, pull)
+    bounds = _Bounds(target - tolerance, target + tolerance, target, pull)
     free = np.arange(fixed[0], len(anchors) - fixed[1])
     colours = [free[colour::3] for colour in range(min(3, len(free)))]
     for _ in range(sweeps):
         largest = 0.0
         for at in colours:
-            move = _best_moves(at, beats_s, eighths, wishes, limits)
+            move = _best_moves(at, beats_s, eighths, bounds, limits)
             beats_s[at] += move
             largest = max(largest, float(np.abs(move).max()))
         if largest < ENOUGH_S:
@@ -78,23 +79,23 @@ def smooth(
 
 
 def _best_moves(
-    at: npt.NDArray[np.int64], beats_s: FloatArray, eighths: FloatArray, wishes: _Wishes, limits: Limits
+    at: npt.NDArray[np.int64], beats_s: FloatArray, eighths: FloatArray, bounds: _Bounds, limits: TempoLimits
 ) -> FloatArray:
     """[len(at)] seconds by which the beats ``at`` should move, all else fixed."""
     ratio = limits.max_ratio
-    # lengths of an eighth in the two segments before each beat and the two after; nothing pulls beyond the ends
+    # lengths of an eighth in the two segments before each beat and the two after; NaN beyond the ends
     beyond = np.array([np.nan, np.nan])
     padded = np.concatenate((beyond, np.diff(beats_s) / eighths, beyond))
     before2, before, after, after2 = padded[at], padded[at + 1], padded[at + 2], padded[at + 3]
     per_eighth = np.concatenate(([np.nan], 1 / eighths, [np.nan]))
     a, b = per_eighth[at], per_eighth[at + 1]
-    slope = wishes.pull[at] * (beats_s[at] - wishes.target[at])
-    curve = wishes.pull[at].copy()
+    slope = bounds.pull[at] * (beats_s[at] - bounds.target[at])
+    curve = bounds.pull[at].copy()
     for step, pull in ((before - before2, a), (after - before, -(a + b)), (after2 - after, b)):
         there = ~np.isnan(step)
         slope[there] += (pull * step)[there]
         curve[there] += (pull * pull)[there]
-    floor, ceiling = wishes.earliest[at] - beats_s[at], wishes.latest[at] - beats_s[at]
+    floor, ceiling = bounds.earliest[at] - beats_s[at], bounds.latest[at] - beats_s[at]
     for bound in (
         (limits.low_s - before) / a,
         (before2 / ratio - before) / a,
@@ -116,7 +117,7 @@ def _best_moves(
 
 
 def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor]:
-    """Add bar lines around every audible tempo step as anchors that may move freely, so the step can be spread."""
+    """Add anchors that move freely at the bar lines around every audible tempo step, so that it can be spread."""
     tempi = [bpm_between(here, after) for here, after in itertools.pairwise(anchors)]
     wanted: set[int] = set()
     for index in range(1, len(tempi)):
@@ -133,8 +134,8 @@ def add_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int]) -> list[Anchor
     return sorted([*anchors, *relays], key=lambda anchor: anchor.beat)
 
 
-def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: Limits) -> list[Anchor]:
-    """Move tempo changes that serve no hit to the nearest bar line where the limits allow it, else to a whole beat."""
+def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: TempoLimits) -> list[Anchor]:
+    """Move tempo changes between hits to the nearest bar line that the limits allow, else to the nearest whole beat."""
     moved = list(anchors)
     for index in range(1, len(moved) - 1):
         turn = moved[index]
@@ -152,8 +153,8 @@ def turns_to_bar_lines(anchors: Sequence[Anchor], bars: Sequence[int], limits: L
     return moved
 
 
-def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limits) -> float | None:
-    """When the turn ``around[index]`` could fall if it stood on ``beat``, or None where the limits forbid it."""
+def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: TempoLimits) -> float | None:
+    """Time of the tempo change ``around[index]`` if it were on ``beat``; None where the limits forbid that."""
     here, after = around[index - 1], around[index + 1]
     first, second, ratio = 2 * (beat - here.beat), 2 * (after.beat - beat), limits.max_ratio
     before_s = 30 / bpm_between(around[index - 2], here) if index >= 2 else None
@@ -174,8 +175,8 @@ def _time_for_turn(around: Sequence[Anchor], index: int, beat: int, limits: Limi
     return min(max(straight, earliest), latest) if earliest <= latest else None
 
 
-def _eighth_range(neighbour_s: float | None, limits: Limits) -> tuple[float, float]:
-    """Lengths of an eighth that may stand beside ``neighbour_s``."""
+def _eighth_range(neighbour_s: float | None, limits: TempoLimits) -> tuple[float, float]:
+    """Shortest and longest eighth allowed beside one of ``neighbour_s`` seconds."""
     if neighbour_s is None:
         return limits.low_s, limits.high_s
     return max(limits.low_s, neighbour_s / limits.max_ratio), min(limits.high_s, neighbour_s * limits.max_ratio)
