@@ -1,80 +1,122 @@
-"""What a user can ask of a score. The command line, the daemon and the score itself share this one model."""
+"""What a user can ask of a score: one model for the command line, the daemon, the console and the score itself.
+
+The options are those of the stages, each written once, beside the stage's field
+(:class:`v2m_bridge.option_fields.Option`): default, range, choices, help, flag. Everything else is made from that:
+the flags of ``score`` and ``fit``, the keys and the checks of JSON, the console's form, ``docs/options.md``.
+
+To add an option:
+
+1. Add a field to the stage's own options (``timeline.hits.HitOptions``, ``sync.model.FitOptions``,
+   ``amt.decode_options``, ``music.arrange_options.ArrangeOptions``; what concerns several stages:
+   ``option_table.DirectionOptions``) and annotate it with an ``Option``.
+2. Use the field in the stage.
+3. Write the table anew: ``python -m v2m_bridge.cli.option_docs``.
+
+A stage whose options are new here becomes a line of ``option_table.GROUPS`` and a field of ``ScoreOptions``.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_serializer, model_validator
 
-Tempo = Annotated[float, Field(ge=30, le=300)]
-Kind = Literal["cut", "dissolve", "wipe", "fade", "marker"]
-Weight = Annotated[float, Field(ge=0, le=1000)]
+from v2m_bridge.amt.decode_options import DecodeOptions, HarmonyOptions
+from v2m_bridge.music.arrange_options import ArrangeOptions
+from v2m_bridge.option_table import (
+    GROUPS,
+    OPTIONS,
+    DirectionOptions,
+    EditOptions,
+    OptionRow,
+    OutputOptions,
+)
+from v2m_bridge.sync.model import FitOptions
+from v2m_bridge.timeline.hits import HitOptions
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+def _json_type(row: OptionRow) -> Any:
+    """The type that JSON's value has to have, with the option's bounds."""
+    one_of: Any = Literal  # of words that only the table knows
+    option = row.option
+    bounds = {name: getattr(option, name) for name in ("ge", "gt", "le", "lt", "max_length")}
+    given = {name: bound for name, bound in bounds.items() if bound is not None}
+    if row.is_mapping:
+        return dict[one_of[row.choices], Annotated[float, Field(**given)]]
+    plain = Annotated[row.value_type, Field(**given)] if given else row.value_type
+    if option.word_for_none:
+        return plain | one_of[option.word_for_none]
+    return plain | None if row.optional else plain
+
+
+def _json_field(row: OptionRow) -> tuple[Any, Any]:
+    if row.is_mapping:
+        return _json_type(row), Field(default_factory=lambda: row.json_default, description=row.option.help)
+    return _json_type(row), Field(default=row.json_default, description=row.option.help)
+
+
+_FIELDS: Any = {row.key: _json_field(row) for row in OPTIONS}
+_FlatOptions: type[BaseModel] = create_model("ScoreOptions", __config__=_FROZEN, **_FIELDS)
+"""The options as JSON has them: checked here, then handed to their stages."""
 
 
 class ScoreOptions(BaseModel):
-    """Options of one score; the finished score echoes those that were really used.
+    """Options of one score, by stage; the finished score echoes those that were really used.
 
-    Attributes:
-        tempo: quarter notes a minute, or ``"auto"`` for the tempo that lands best.
-        key: ``"A minor"``; None lets the mood choose the mode.
-        mood: one of the six emotions for the whole film; None follows mood markers and the picture.
-        seed: every random choice follows from it.
-        affect: how strongly the mood bends harmony, 0 (off) to 3.
-        temperature, top_p: how adventurous the chords are.
-        change_at_cut: how strongly chords change on the cuts; 0 leaves it to the network.
-        candidates: scores drawn together, of which the one that follows the film best is kept.
-        harmonic_rhythm_s: length of a harmonic slot that the beats are grouped into, in seconds.
-        preset, parts: instrumentation and which parts to write; None takes the mood's own.
-        primer: chords to begin with; locks: ``"12.5=Dm7"`` holds a chord at a time in seconds.
-        must: a marker of this name has to land on a downbeat; empty: none has to.
-        ignore_colors: markers of these colours are no hits.
-        weights: weight of hits by kind (``timeline.hits.DEFAULT_WEIGHTS``), 0 switches a kind off.
-        min_spacing_s: of two hits closer than this only the weightier counts.
-        max_per_minute: at most so many hits in any minute; must-hits always stay.
-        tempo_range: how far the tempo may leave the one asked for, 0 to 0.3 of it.
-        max_step: largest relative change from one tempo to the next; 0 keeps one tempo.
-        tolerance_frames: how far from its beat a hit may lie and still count as landed.
-        eighths: whether hits may land on eighths.
-        odd_bar_cost: hit weight that a bar of 2, 3 or 5 beats must gain.
-        steadiness: hit weight given up to avoid one full tempo step.
-        motion_hits: how much sudden movements of the picture bend the tempo, 0 (not at all) to 1; never at the cost of
-            a cut or a marker.
-        tail_s: how long the last chord may ring after the picture.
-        preview: also render ``preview.wav``.
-        first_frame, end_frame: score only ``[first_frame, end_frame)`` of the edit, counted from its start (in and out
-            points); None is the start or the end.
+    JSON is flat: ``{"tempo": "auto", "key": null, ...}``, and so is the call: ``ScoreOptions(tempo=96, seed=3)``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _FROZEN
 
-    tempo: Tempo | Literal["auto"] = "auto"
-    key: str | None = None
-    mood: str | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    affect: Annotated[float, Field(ge=0, le=3)] = 1.0
-    temperature: Annotated[float, Field(gt=0, le=3)] = 1.0
-    top_p: Annotated[float, Field(gt=0, le=1)] = 0.97
-    change_at_cut: Annotated[float, Field(ge=0, le=10)] = 2.0
-    candidates: Annotated[int, Field(ge=1, le=64)] = 8
-    harmonic_rhythm_s: Annotated[float, Field(ge=0.25, le=16)] = 1.0
-    preset: str | None = None
-    parts: tuple[str, ...] | None = None
-    primer: str | None = None
-    locks: tuple[str, ...] = ()
-    must: Annotated[str, Field(max_length=100)] = "HIT"
-    ignore_colors: tuple[str, ...] = ()
-    weights: dict[Kind, Weight] = Field(default_factory=dict)
-    min_spacing_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
-    max_per_minute: Annotated[float, Field(ge=0, le=10_000)] | None = None
-    tempo_range: Annotated[float, Field(ge=0, le=0.3)] = 0.10
-    max_step: Annotated[float, Field(ge=0, le=1)] = 0.06
-    tolerance_frames: Annotated[float, Field(gt=0, le=10)] = 0.5
-    eighths: bool = True
-    odd_bar_cost: Annotated[float, Field(ge=0, le=1e6)] = 3.0
-    steadiness: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    motion_hits: Annotated[float, Field(ge=0, le=1)] = 0.0
-    tail_s: Annotated[float, Field(ge=0, le=30)] = 0.0
-    preview: bool = False
-    rate: str | None = None
-    first_frame: Annotated[int, Field(ge=0)] | None = None
-    end_frame: Annotated[int, Field(gt=0)] | None = None
+    direction: DirectionOptions
+    edit: EditOptions
+    output: OutputOptions
+    decoding: DecodeOptions
+    harmony: HarmonyOptions
+    arrangement: ArrangeOptions
+    hits: HitOptions
+    fit: FitOptions
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **options: Any) -> None:
+            """Options by their keys in JSON; those left out have their defaults."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_stage(cls, data: Any) -> Any:
+        if isinstance(data, cls):
+            return data
+        flat = _FlatOptions.model_validate(data)
+        stages: dict[str, dict[str, Any]] = {group.name: {} for group in GROUPS}
+        for row in OPTIONS:
+            stages[row.group.name][row.field] = row.from_json(getattr(flat, row.key))
+        return {group.name: group.stage(**stages[group.name]) for group in GROUPS}
+
+    @model_serializer
+    def _flat(self) -> dict[str, Any]:
+        return {row.key: row.to_json(self.value(row)) for row in OPTIONS}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return _FlatOptions.model_json_schema(mode=handler.mode) | {"description": cls.__doc__}
+
+    def check(self) -> None:
+        """Refuse words that no stage knows, before any long work.
+
+        Raises:
+            InputError: an unknown key, mood, part, preset, chord symbol or rate.
+        """
+        for row in OPTIONS:
+            row.check(self.value(row))
+
+    def value(self, row: OptionRow) -> Any:
+        """The value of one option, as its stage has it."""
+        return getattr(getattr(self, row.group.name), row.field)

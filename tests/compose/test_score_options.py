@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from v2m_bridge.amt.decode_options import DecodeOptions, HarmonyOptions
 from v2m_bridge.cli.main import main
-from v2m_bridge.compose.pipeline import fit_options, hit_options
+from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.timeline.hits import HitOptions
@@ -84,18 +85,11 @@ def test_score_follows_the_wishes_of_fit(
     assert (fit["hits"], fit["tempo"]) == (wanted["hits"], wanted["tempo"])
 
 
-def test_without_wishes_nothing_is_other_than_before() -> None:
-    from v2m_bridge.compose.direction import Direction
-    from v2m_bridge.music.keys import parse_key
-
-    direction = Direction(parse_key("C major"), (), None, "sad")
-    hits = hit_options(ScoreOptions())
-    assert {kind: hits.weight(kind) for kind in hits.weights} == {
-        kind: HitOptions().weight(kind) for kind in hits.weights
-    }
-    assert HitOptions(weights=hits.weights) == hits
-    assert fit_options(ScoreOptions(), direction) == FitOptions(mood="sad")
-    assert fit_options(ScoreOptions(affect=0), direction) == FitOptions()
+def test_without_wishes_every_stage_has_its_own_defaults() -> None:
+    options = ScoreOptions()
+    assert (options.fit, options.hits) == (FitOptions(), HitOptions())
+    assert (options.decoding, options.harmony) == (DecodeOptions(), HarmonyOptions())
+    assert options.arrangement == ArrangeOptions()
 
 
 @pytest.mark.parametrize(

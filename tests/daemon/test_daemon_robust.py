@@ -309,7 +309,7 @@ def test_an_edit_in_the_inbox_becomes_a_score_once(tmp_path: Path) -> None:
         while not (tmp_path / "inbox" / "done" / "reel 1.otio").exists() and time.monotonic() < until:
             time.sleep(0.05)
         job = world.daemon.service.store.newest(5)
-        assert [(j.origin, j.state, j.options.seed) for j in job] == [("inbox", State.DONE, 5)]
+        assert [(j.origin, j.state, j.options.direction.seed) for j in job] == [("inbox", State.DONE, 5)]
         again = world.http.post("/v1/scores", json={"again": job[0].id, "options": {}}).json()["id"]
         assert world.wait(again)["state"] == "done", "the edit was moved aside, its copy is scored"
 

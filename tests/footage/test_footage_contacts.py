@@ -19,7 +19,6 @@ from contact_films import (
     pan_film,
 )
 
-from v2m_bridge.compose.pipeline import _movements
 from v2m_bridge.demo.synthesis import Scene, ShotPlan, synthesise_film
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
@@ -150,7 +149,7 @@ def on_grid(fit: Fit, contacts: list[float], rate: Fraction) -> tuple[float, flo
 
 def test_contacts_come_to_lie_on_the_grid(bounced: tuple[ContactFilm, Timeline, FootageFeatures]) -> None:
     film, timeline, features = bounced
-    hits = find_hits(timeline, HitOptions(weights={HitKind.MOTION: 1.0}), _movements(features))
+    hits = find_hits(timeline, HitOptions(motion_hits=1.0), features.onsets)
     fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate)
     frames = [float(round(contact * film.rate) / film.rate) for contact in film.known]
     share, chance = on_grid(fit, frames, film.rate)

@@ -44,11 +44,12 @@ class CheapRunner:
         work.mkdir()
         (work / "score.mid").write_bytes(b"MThd" + json.dumps(wish, sort_keys=True).encode() * 50)
         time.sleep(step_s)
-        (work / "score.json").write_text(json.dumps({"name": wish.get("name"), "seed": options.seed}), encoding="utf-8")
+        seed = options.direction.seed
+        (work / "score.json").write_text(json.dumps({"name": wish.get("name"), "seed": seed}), encoding="utf-8")
         (work / "cuesheet.html").write_text("<!doctype html><title>cue</title><p>cue sheet", encoding="utf-8")
         self._note("end", wish)
         return Summary(
-            name=str(wish.get("name")), key="A minor", seed=options.seed, checkpoint="none", duration_s=60.0, cuts=3,
+            name=str(wish.get("name")), key="A minor", seed=seed, checkpoint="none", duration_s=60.0, cuts=3,
             hits=4, landed=4, landed_share=1.0, min_bpm=96.0, max_bpm=99.0, chords=12, parts=("Piano",),
         )  # fmt: skip
 

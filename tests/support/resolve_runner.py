@@ -29,7 +29,7 @@ class ResolveRunner:
 
     def run(self, source: Path, options: ScoreOptions, work: Path, progress: Progress) -> Summary:
         progress("edit", 0.0)
-        timeline = excerpt(read_edit(source), options.first_frame, options.end_frame)
+        timeline = excerpt(read_edit(source), options.edit.first_frame, options.edit.end_frame)
         progress("footage", 0.5)
         work.mkdir()
         score = {
@@ -40,12 +40,13 @@ class ResolveRunner:
             "fit": {"hits": [{"frame": cut.frame, "lands": "downbeat"} for cut in timeline.cuts]},
         }
         (work / "score.json").write_text(json.dumps(score), encoding="utf-8")
-        if options.preview:
+        if options.output.preview:
             with wave.open(str(work / "preview.wav"), "wb") as sound:
                 sound.setparams((1, 2, 8000, 0, "NONE", ""))
                 sound.writeframes(b"\0\0" * int(timeline.duration_s * 8000))
         cuts = len(timeline.cuts)
         return Summary(
-            name=timeline.name, key="A minor", seed=options.seed, checkpoint="none", duration_s=timeline.duration_s,
+            name=timeline.name, key="A minor", seed=options.direction.seed, checkpoint="none",
+            duration_s=timeline.duration_s,
             cuts=cuts, hits=cuts, landed=cuts, landed_share=1.0, min_bpm=SECOND_BPM, max_bpm=SECOND_BPM, chords=1,
         )  # fmt: skip

@@ -79,7 +79,7 @@ def test_a_kind_without_weight_is_no_hit() -> None:
 def test_motion_is_off_until_it_has_a_weight() -> None:
     motion = (MotionOnset(2.0, 0.5), MotionOnset(1e9, 1.0), MotionOnset(float("nan"), 1.0))
     assert frames_of(edit(), motion=motion) == []
-    (hit,) = find_hits(edit(), HitOptions(weights={HitKind.MOTION: 0.4}), motion)
+    (hit,) = find_hits(edit(), HitOptions(motion_hits=0.4), motion)
     assert (hit.frame, hit.kind, hit.weight) == (48, HitKind.MOTION, 0.2)
 
 

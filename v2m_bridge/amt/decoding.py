@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import Conditioning, IntArray
+from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,
@@ -30,41 +31,6 @@ from v2m_bridge.progress import Progress, silent
 
 CARRIED_SHARE = 1 / 4
 """Share of a full window that is carried over as context into the next one."""
-
-
-@dataclass(frozen=True)
-class DecodeOptions:
-    """How chords are chosen.
-
-    Attributes:
-        seed: of the first candidate; candidate k draws with ``seed + k``.
-        temperature: 0 takes the likeliest chord, 1 samples from the network's distribution.
-        top_p: only the likeliest chords that together hold this probability are drawn.
-        affect: how far moods and measured emotions lean on the chords; at 0 a mood changes nothing.
-        allow_no_chord: whether N (silence) may be chosen.
-        longest_run: most slots a chord may last, or None for no limit.
-        longest_alternation: most chords in a row that only two may share by turns, or None for no limit.
-        key_strength: cost (log odds) of every tone foreign to the key.
-        change_at_cut: how strongly chords change on cuts; 0 leaves it to the network.
-        locked: slot -> chord id (in C major / A minor) that must stand there.
-        primer: chord ids of the first slots.
-        candidates: scores decoded in one batch, of which the likeliest is kept.
-        end: whether the last slot leans to the tonic.
-    """
-
-    seed: int = 0
-    temperature: float = 1.0
-    top_p: float = 0.9
-    affect: float = 1.0
-    allow_no_chord: bool = False
-    longest_run: int | None = 6
-    longest_alternation: int | None = 4
-    key_strength: float = 0.5
-    change_at_cut: float = 1.0
-    locked: Mapping[int, int] = field(default_factory=dict)
-    primer: tuple[int, ...] = ()
-    candidates: int = 1
-    end: bool = True
 
 
 @dataclass(frozen=True)

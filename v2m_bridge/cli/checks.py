@@ -69,6 +69,7 @@ class Site:
 
     @property
     def exchange(self) -> Exchange:
+        """The inbox, the outbox and what lies beside them, of this state folder."""
         return exchange(self.home, self.machine)
 
 
@@ -91,6 +92,7 @@ def _guarded(check: Callable[[Site], Check], site: Site) -> Check:
 
 
 def check_state_folder(site: Site) -> Check:
+    """Whether the state folder is there and can be written."""
     if not site.home.is_dir():
         if not site.linked:
             return Check("state folder", "unused", f"{site.home} is made when it is first needed")
@@ -105,6 +107,7 @@ def _install_again(site: Site) -> str:
 
 
 def check_menu_entry(site: Site) -> Check:
+    """Whether Resolve has the menu entry where it looks for scripts."""
     paths = [scripts / "Utility" / LUA_NAME for scripts in site.machine.script_folders]
     if not site.resolve_linked:
         if not site.machine.fusion.is_dir():
@@ -169,6 +172,7 @@ def check_reaper(site: Site) -> Check:
 
 
 def check_inbox(site: Site) -> Check:
+    """Whether the inbox and the outbox are there and can be written."""
     for folder in (site.exchange.inbox, site.exchange.outbox):
         if not folder.is_dir():
             if not site.linked:
@@ -185,6 +189,7 @@ def check_inbox(site: Site) -> Check:
 
 
 def check_token(site: Site) -> Check:
+    """Whether the token file is there and only its owner can read it."""
     path = site.home / "token"
     if not path.is_file():
         return Check("token", "unused", "is made when the daemon first starts")
@@ -196,6 +201,7 @@ def check_token(site: Site) -> Check:
 
 
 def check_daemon(site: Site) -> Check:
+    """Whether the daemon answers on its port and accepts this token."""
     import json
     import urllib.error
     import urllib.request
@@ -256,6 +262,7 @@ def check_ports(site: Site) -> Check:
 
 
 def check_last_message(site: Site) -> Check:
+    """What the menu entry last told its user, if that was recent."""
     notice = last_notice(site.machine)
     if notice is None or time.time() - notice.unix_s > RECENT_S:
         if not site.resolve_linked:
@@ -283,6 +290,7 @@ def check_models(site: Site) -> Check:
 
 
 def check_gpu(site: Site) -> Check:
+    """Whether torch loads and which device it finds."""
     try:
         import torch
     except ImportError as error:

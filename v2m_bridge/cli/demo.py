@@ -6,7 +6,8 @@ from pathlib import Path
 
 import typer
 
-STAGE_WEIGHTS = {"film": 60, "edit": 1, "footage": 20, "tempo": 4, "chords": 20, "parts": 5, "files": 20}
+FILM_SHARE = 0.5
+"""How long the film takes to make, next to its score."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,11 +24,12 @@ def demo(
     from v2m_bridge.cli.score import print_summary
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.compose.pipeline import Engine, compose, write_files
+    from v2m_bridge.compose.stages import stage_shares
     from v2m_bridge.demo.edit import make_demo
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.write_json import read_score
 
-    with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
+    with shown_progress({"film": FILM_SHARE, **stage_shares()}, quiet=as_json) as progress:
         made = make_demo(out, progress)
         options = ScoreOptions(seed=seed, preview=True)
         names = write_files(compose(made.edit, options, Engine(), progress), out / "score", progress)

@@ -52,7 +52,7 @@ def _show(checks: list[Check]) -> None:
 
 
 def _verdict(checks: list[Check]) -> str:
-    """One line for whoever reads only one."""
+    """The outcome of all checks in one line."""
     states = [check.state for check in checks]
     if "failed" in states:
         count = states.count("failed")

@@ -89,7 +89,7 @@ def _affect(table: AffectTable) -> dict[str, Any]:
 
 
 def _figures(figures: Figures) -> dict[str, Any]:
-    """Only what the predictor has."""
+    """The figures that exist for this predictor; a baseline may have no likelihood."""
     found: dict[str, Any] = {}
     for name in ("hits", "hits_on_change", "hits_without_end"):
         values = getattr(figures, name)

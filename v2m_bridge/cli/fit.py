@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from v2m_bridge.cli.hit_and_tempo_options import (
-    Cap,
-    Eighths,
-    IgnoreColors,
-    MaxStep,
-    MotionHits,
-    Must,
-    OddBars,
-    Range,
-    Spacing,
-    Steadiness,
-    Tolerance,
-    Weights,
-    hit_weights,
-)
+from v2m_bridge.cli.option_flags import takes_options
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from v2m_bridge.options import ScoreOptions
     from v2m_bridge.sync.model import Fit
-    from v2m_bridge.timeline.hits import HitKind, MotionOnset
+    from v2m_bridge.timeline.hits import MotionOnset
     from v2m_bridge.timeline.model import Timeline
 
 
@@ -39,50 +26,29 @@ def register(app: typer.Typer) -> None:
     app.command("fit")(fit)
 
 
+@takes_options("rate", "mood", "hits", "fit")
 def fit(
+    options: ScoreOptions,
     source: Path = typer.Argument(
         ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
     ),
-    tempo: str = typer.Option("auto", "--tempo", help="Beats a minute, or auto for the tempo that lands best."),
-    rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
-    mood: str | None = typer.Option(None, "--mood", help="Weighed by --tempo auto: exciting, tense, sad, ..."),
-    tempo_range: Range = 0.10,
-    max_step: MaxStep = 0.06,
-    tolerance: Tolerance = 0.5,
-    eighths: Eighths = True,
-    odd_bars: OddBars = 3.0,
-    steadiness: Steadiness = 0.0,
-    must_name: Must = "HIT",
-    ignore_color: IgnoreColors = [],  # noqa: B006
-    weight: Weights = [],  # noqa: B006
-    spacing: Spacing = 0.0,
-    cap: Cap = None,
-    motion_hits: MotionHits = 0.0,
     picture: Path | None = typer.Option(None, "--svg", help="Also draw the tempo curve into this file."),
     as_json: bool = typer.Option(False, "--json", help="Print the fit as one JSON object and nothing else."),
 ) -> None:
     """Fit a tempo map to the cuts and markers of an edit: beats on the hits, bars on the strong ones."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
+    from v2m_bridge.music.emotions import parse_emotion
     from v2m_bridge.sync.document import fit_document
-    from v2m_bridge.sync.model import FitOptions
     from v2m_bridge.sync.motion import fit_with_motion
-    from v2m_bridge.timeline.hits import HitKind, HitOptions, find_hits, unmatched_options
+    from v2m_bridge.timeline.hits import find_hits, unmatched_options
 
-    hit_options = HitOptions(must_name, tuple(ignore_color), _weights(weight, motion_hits), spacing, cap)
-    options = FitOptions(
-        bpm=_tempo(tempo),
-        tempo_range=tempo_range,
-        max_step=max_step,
-        tolerance_frames=tolerance,
-        eighths=eighths,
-        odd_bar_cost=odd_bars,
-        steadiness=steadiness,
-        mood=_mood(mood),
-    )
+    mood = options.direction.mood
+    limits = replace(options.fit, mood=None if mood is None else parse_emotion(mood))
     _refuse_other_pictures(picture)
-    timeline = _read(source, rate, quiet=as_json)
-    motion = _movements(timeline, hit_options.weight(HitKind.MOTION), quiet=as_json)
-    result = fit_with_motion(find_hits(timeline, hit_options, motion), timeline.duration_frames, timeline.rate, options)
+    timeline = _read(source, options.edit.rate, quiet=as_json)
+    motion = _movements(timeline, options.hits.motion_hits, quiet=as_json)
+    hits = find_hits(timeline, options.hits, motion)
+    result = fit_with_motion(hits, timeline.duration_frames, timeline.rate, limits)
     if picture is not None:
         _draw(result, timeline, picture)
     if as_json:
@@ -90,38 +56,9 @@ def fit(
         return
     from rich.console import Console
 
-    _show(timeline, result, Console(), chosen=options.bpm is None)
-    unmet = unmatched_options(timeline, hit_options)
+    _show(timeline, result, Console(), chosen=limits.bpm is None)
+    unmet = unmatched_options(timeline, options.hits)
     print_warnings([*timeline.warnings, *unmet, *(_in_timecode(warning, timeline) for warning in result.warnings)])
-
-
-def _tempo(text: str) -> float | None:
-    from v2m_bridge.errors import InputError
-
-    if text.strip().lower() == "auto":
-        return None
-    try:
-        bpm = float(text)
-    except ValueError:
-        raise InputError(f"--tempo {text!r} is neither a number nor auto") from None
-    if not math.isfinite(bpm):
-        raise InputError(f"--tempo {text!r} is no tempo", "give beats a minute, 10 to 400, or auto")
-    return bpm
-
-
-def _mood(text: str | None) -> str | None:
-    from v2m_bridge.music.emotions import parse_emotion
-
-    return None if text is None else parse_emotion(text)
-
-
-def _weights(texts: list[str], motion: float) -> dict[HitKind, float]:
-    from v2m_bridge.errors import InputError
-    from v2m_bridge.timeline.hits import HitKind
-
-    if not 0 <= motion <= 1:
-        raise InputError(f"--motion-hits {motion!r} is outside 0..1")
-    return {HitKind.MOTION: motion, **hit_weights(texts)}
 
 
 def _read(source: Path, rate: str | None, quiet: bool) -> Timeline:
@@ -153,7 +90,7 @@ def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOn
 
 
 def _refuse_other_pictures(path: Path | None) -> None:
-    """Before the work, not after it."""
+    """Refuse a file name that is not SVG before the fit, which takes a while."""
     from v2m_bridge.errors import InputError
 
     if path is not None and path.suffix.lower() not in ("", ".svg"):

@@ -87,7 +87,7 @@ def _output(link: OscLink, midi_port: str | None, vkb: bool) -> MidiOutput:
 
 
 def _end_on_signals(ended: object, seconds: float | None) -> None:
-    """Every ordinary way to end a program ends in silence: closing the terminal and being told to stop as well."""
+    """Set ``ended`` on a termination signal or a closed terminal, or after ``seconds``, so that no note is left on."""
     import signal
     import threading
 

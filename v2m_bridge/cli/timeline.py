@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from v2m_bridge.cli.option_flags import takes_options
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from v2m_bridge.options import ScoreOptions
     from v2m_bridge.timeline.model import Cut, Shot, Timeline
 
 
@@ -20,11 +23,12 @@ def register(app: typer.Typer) -> None:
     app.command("timeline")(timeline)
 
 
+@takes_options("rate")
 def timeline(
+    options: ScoreOptions,
     source: Path = typer.Argument(
         ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
     ),
-    rate: str | None = typer.Option(None, "--rate", help="Frame rate of an EDL, such as 23.976."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
     as_json: bool = typer.Option(False, "--json", help="Print the timeline as one JSON object and nothing else."),
 ) -> None:
@@ -32,7 +36,7 @@ def timeline(
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.timeline.document import timeline_document
 
-    read = _read(source, rate, media_root, quiet=as_json)
+    read = _read(source, options.edit.rate, media_root, quiet=as_json)
     if as_json:
         print_json(timeline_document(read).model_dump(mode="json", by_alias=True))
         return

@@ -55,9 +55,8 @@ def direct(timeline: Timeline, features: FootageFeatures, options: ScoreOptions)
     """
     moods, warnings = _moods(timeline, options)
     mood = _longest(moods, timeline.duration_s) or _seen(features)
-    key = parse_key(options.key) if options.key else parse_key(KEY_OF_MOOD[mood or "neutral"])
-    bpm = None if options.tempo == "auto" else float(options.tempo)
-    return Direction(key, moods, bpm, mood, tuple(warnings))
+    key = parse_key(options.direction.key) if options.direction.key else parse_key(KEY_OF_MOOD[mood or "neutral"])
+    return Direction(key, moods, options.fit.bpm, mood, tuple(warnings))
 
 
 def _moods(timeline: Timeline, options: ScoreOptions) -> tuple[tuple[tuple[float, str], ...], list[str]]:
@@ -71,9 +70,9 @@ def _moods(timeline: Timeline, options: ScoreOptions) -> tuple[tuple[tuple[float
             marked.append((timeline.seconds(marker.frame), parse_emotion(match[1])))
         except InputError as error:
             warnings.append(f"marker at {timeline.timecode(marker.frame)}: {error}")
-    if options.mood is None:
+    if options.direction.mood is None:
         return tuple(marked), warnings
-    mood = parse_emotion(options.mood)
+    mood = parse_emotion(options.direction.mood)
     if any(other != mood for _, other in marked):
         warnings.append(f"mood markers give way to the mood asked for, {mood}")
     return ((0.0, mood),), warnings

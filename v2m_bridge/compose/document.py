@@ -60,7 +60,7 @@ def assemble(
         mood=direction.mood,
         moods=tuple(MoodDocument(seconds=seconds, mood=mood) for seconds, mood in direction.moods),
         options=options,
-        seed=options.seed,
+        seed=options.direction.seed,
         checkpoint=harmony.checkpoint,
         chords=_chords(harmony, fit, direction),
         parts=_parts(arrangement),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.compose.direction import Direction
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FootageFeatures
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.amt.conditioning import Conditioning
-    from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions
+    from v2m_bridge.amt.decoding import ChordSequence
     from v2m_bridge.amt.dynamics import Dynamics
     from v2m_bridge.amt.ranking import Ranking
 
@@ -73,8 +74,8 @@ def harmonise(
 ) -> Harmony:
     """Let the network choose a chord for every slot and predict the dynamics.
 
-    Of ``options.candidates`` choices, drawn in one batch, each with a course of dynamics of its own, the one that
-    ``aligner`` ranks first is kept; without an aligner a single one is drawn.
+    Of ``options.harmony.candidates`` choices, drawn in one batch, each with a course of dynamics of its own, the one
+    that ``aligner`` ranks first is kept; without an aligner a single one is drawn.
 
     Raises:
         InputError: a primer or lock that cannot be read or lies outside the film.
@@ -85,13 +86,13 @@ def harmonise(
 
     cuts_s = [timeline.seconds(cut.frame) for cut in timeline.cuts]
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
-    drawn = _drawn(_decode_options(slots, direction, options), options.candidates if aligner else 1)
+    drawn = _drawn(_decode_options(slots, direction, options), options.harmony.candidates if aligner else 1)
     sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
     courses = _courses(predict_dynamics(conditioning, dynamics, CUE_MARGIN), slots, drawn)
     ranking = _ranked(aligner, features, slots, sequences, courses, direction) if aligner and len(drawn) > 1 else None
     chosen = ranking.chosen if ranking else 0
     sequence, course = sequences[chosen], courses[chosen]
-    factors = [energy(mood, options.affect) for mood in conditioning.moods]
+    factors = [energy(mood, options.direction.affect) for mood in conditioning.moods]
     points = tuple(
         DynamicsPoint(slot.start_beat, float(density) * factor, float(loudness) * factor)
         for slot, density, loudness, factor in zip(slots, course.note_density, course.loudness, factors, strict=True)
@@ -146,24 +147,20 @@ def _ranked(
 
 
 def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:
-    from v2m_bridge.amt.decoding import DecodeOptions
-
     down = -direction.key.semitones_from_network
     locked: dict[int, int] = {}
     starts = [slot.start_s for slot in slots]
-    for lock in parse_locks(options.locks):
+    for lock in parse_locks(options.harmony.locks):
         if lock.seconds >= slots[-1].end_s:
             raise InputError(f"--lock at {lock.seconds:g} s lies after the end of the film, {slots[-1].end_s:g} s")
         # A time rounded by hand may lie just before the slot that it means.
         locked[max(0, bisect_right(starts, lock.seconds + 0.02) - 1)] = lock.chord.transposed(down).id
-    primer = parse_primer(options.primer) if options.primer else ()
-    return DecodeOptions(
-        seed=options.seed,
-        temperature=options.temperature,
-        top_p=options.top_p,
-        affect=options.affect,
-        longest_run=max(1, round(LONGEST_CHORD_S / options.harmonic_rhythm_s)),
-        change_at_cut=options.change_at_cut,
+    primer = parse_primer(options.harmony.primer) if options.harmony.primer else ()
+    return replace(
+        options.decoding,
+        seed=options.direction.seed,
+        affect=options.direction.affect,
+        longest_run=max(1, round(LONGEST_CHORD_S / options.harmony.harmonic_rhythm_s)),
         locked=locked,
         primer=tuple(chord.transposed(down).id for chord in primer),
     )

@@ -18,12 +18,8 @@ from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.clip.batcher import LazyClip
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.video.thumbnails import shot_thumbnails
-from v2m_bridge.music.arrange import ArrangeOptions, arrange
+from v2m_bridge.music.arrange import arrange
 from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest
-from v2m_bridge.music.emotions import parse_emotion
-from v2m_bridge.music.instruments import Role, parse_parts, parse_preset
-from v2m_bridge.music.keys import parse_key
-from v2m_bridge.music.locks import parse_locks, parse_primer
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.reaper.write_job import write_job
@@ -33,12 +29,12 @@ from v2m_bridge.score.write_csv import write_cuesheet_csv
 from v2m_bridge.score.write_cuesheet import write_cuesheet
 from v2m_bridge.score.write_json import write_score
 from v2m_bridge.score.write_midi import write_midi
-from v2m_bridge.sync.model import Fit, FitOptions, Lands
+from v2m_bridge.sync.model import Fit, Lands
 from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.document import timeline_from_document
 from v2m_bridge.timeline.excerpt import excerpt
-from v2m_bridge.timeline.hits import HitKind, HitOptions, MotionOnset, find_hits, unmatched_options
+from v2m_bridge.timeline.hits import HitKind, find_hits, unmatched_options
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
@@ -48,8 +44,6 @@ if TYPE_CHECKING:
     from v2m_bridge.timeline.model import Timeline
 
 PREVIEW = "preview.wav"
-STAGES = ("edit", "footage", "tempo", "chords", "parts", "files")
-"""Names that ``progress`` reports, in order."""
 
 
 def _unchanged(timeline: Timeline) -> Timeline:
@@ -155,26 +149,27 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
         source: the edit (``EDIT_SUFFIXES``) or video (``VIDEO_SUFFIXES``).
         options: what the user asks for.
         engine: networks and folders, reused between calls.
-        progress: told of every stage in ``STAGES``; may raise ``Cancelled``.
+        progress: told of every stage in ``compose.stages.STAGES`` but the last; may raise ``Cancelled``.
 
     Raises:
         V2MError: the input or an option cannot be used; nothing was written.
     """
     progress("edit", 0.0)
-    check_options(options)
-    timeline = engine.screen(read_source(source, rate=options.rate, media_roots=engine.media_roots, progress=progress))
-    timeline = excerpt(timeline, options.first_frame, options.end_frame)
+    options.check()
+    edit = options.edit
+    timeline = engine.screen(read_source(source, rate=edit.rate, media_roots=engine.media_roots, progress=progress))
+    timeline = excerpt(timeline, edit.first_frame, edit.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, engine.measure_options(), progress)
     progress("tempo", 0.0)
-    wishes = hit_options(options)
-    timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, wishes)))
+    timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, options.hits)))
     direction = direct(timeline, features, options)
-    hits = find_hits(timeline, wishes, _movements(features))
-    fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, fit_options(options, direction))
-    slots = harmonic_slots(fit, options.harmonic_rhythm_s)
+    hits = find_hits(timeline, options.hits, features.onsets)
+    limits = replace(options.fit, mood=direction.mood if options.direction.affect else None)
+    fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, limits)
+    slots = harmonic_slots(fit, options.harmony.harmonic_rhythm_s)
     progress("chords", 0.0)
-    aligner = engine.aligner() if options.candidates > 1 else None
+    aligner = engine.aligner() if options.harmony.candidates > 1 else None
     harmony = harmonise(
         slots, features, timeline, direction, options, engine.network(), progress, aligner, engine.dynamics()
     )
@@ -183,72 +178,11 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     return assemble(timeline, features, fit, harmony, arrangement, direction, options)
 
 
-def hit_options(options: ScoreOptions) -> HitOptions:
-    """What counts as a hit."""
-    return HitOptions(
-        must_name=options.must,
-        ignored_colors=options.ignore_colors,
-        weights={HitKind.MOTION: options.motion_hits, **{HitKind(k): w for k, w in options.weights.items()}},
-        minimum_spacing_s=options.min_spacing_s,
-        max_per_minute=options.max_per_minute,
-    )
-
-
-def fit_options(options: ScoreOptions, direction: Direction) -> FitOptions:
-    """How far the tempo may bend for the hits."""
-    return FitOptions(
-        bpm=direction.bpm,
-        tempo_range=options.tempo_range,
-        max_step=options.max_step,
-        tolerance_frames=options.tolerance_frames,
-        eighths=options.eighths,
-        odd_bar_cost=options.odd_bar_cost,
-        steadiness=options.steadiness,
-        mood=direction.mood if options.affect else None,
-    )
-
-
-def _movements(features: FootageFeatures) -> tuple[MotionOnset, ...]:
-    return features.onsets
-
-
-def check_options(options: ScoreOptions) -> None:
-    """Refuse wrong words before any long work.
-
-    Raises:
-        InputError: an unknown key, mood, part, preset, chord symbol or rate.
-    """
-    if options.key:
-        parse_key(options.key)
-    if options.mood:
-        parse_emotion(options.mood)
-    if options.primer:
-        parse_primer(options.primer)
-    if options.rate:
-        exact_rate(options.rate)
-    parse_locks(options.locks)
-    arrange_options(options, None)
-
-
-def arrange_options(options: ScoreOptions, mood: str | None) -> ArrangeOptions:
-    """The arranger's share of the options.
-
-    Raises:
-        InputError: an unknown part or preset.
-    """
-    return ArrangeOptions(
-        preset=parse_preset(options.preset) if options.preset else None,
-        parts=parse_parts(",".join(options.parts)) if options.parts is not None else tuple(Role),
-        mood=mood,
-        affect=min(1.0, options.affect),
-        tail_s=options.tail_s,
-        seed=options.seed,
-    )
-
-
 def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: ScoreOptions) -> Arrangement:
     """Voice the harmony over the bars of the fit, with weight on the hits that land."""
     landed = [x for x in fit.landings if x.lands is not Lands.MISS]
+    wishes = options.direction
+    players = replace(options.arrangement, mood=direction.mood, affect=min(1.0, wishes.affect), seed=wishes.seed)
     accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
     request = ArrangeRequest(
         chords=harmony.chords,
@@ -259,7 +193,7 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
         end_beat=fit.end_beat,
         tempo=fit.tempo_map,
     )
-    return arrange(request, arrange_options(options, direction.mood))
+    return arrange(request, players)
 
 
 def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
@@ -285,9 +219,9 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         "cuesheet.html": _write_illustrated_cuesheet,
         "cuesheet.csv": write_cuesheet_csv,
     }
-    names = (*writers, PREVIEW) if score.options.preview else tuple(writers)
+    names = (*writers, PREVIEW) if score.options.output.preview else tuple(writers)
     with staged(out) as folder:
-        if score.options.preview:
+        if score.options.output.preview:
             progress("files", 0.0)
             score = with_preview(score, folder / PREVIEW)
         for done, (name, write) in enumerate(writers.items(), len(names) - len(writers)):

@@ -140,15 +140,6 @@ class Health(BaseModel):
     inbox: bool
 
 
-class Choices(BaseModel):
-    """What the options of a score may be, for forms."""
-
-    moods: list[str]
-    keys: list[str]
-    presets: list[str]
-    parts: list[str]
-
-
 class ErrorBody(BaseModel):
     """Inside of ``{"error": ...}``."""
 

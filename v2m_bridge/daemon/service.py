@@ -105,9 +105,7 @@ class Service:
         Raises:
             InputError: an unknown key, mood, part, preset, chord symbol or rate.
         """
-        from v2m_bridge.compose.pipeline import check_options
-
-        check_options(options)
+        options.check()
 
     def submit_path(self, text: str, submission: Submission) -> Job:
         """Score an edit or video where it lies.

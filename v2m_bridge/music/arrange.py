@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 
+from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.arrangement import Arrangement, ArrangeRequest, Control, Note, Part
 from v2m_bridge.music.bass_line import BassMoment, bass_line
 from v2m_bridge.music.emotions import Character, character, parse_emotion
@@ -23,27 +23,6 @@ from v2m_bridge.music.voicing import VoicedMoment, Voicing, VoicingStyle, voice_
 
 CHORD_VOICES, SWELL_VOICES = 4, 3
 """Number of voices of the two parts that hold chords."""
-
-
-@dataclass(frozen=True)
-class ArrangeOptions:
-    """What the user may choose.
-
-    Attributes:
-        preset: name of an instrumentation (``music.instruments.PRESETS``); None follows the mood.
-        parts: which parts to write.
-        mood: one of the six emotions, or None.
-        affect: 0..1, how much the mood colours register, dynamics and articulation; at 0 it does nothing.
-        tail_s: seconds the last chord rings after the last frame; 0 ends on the frame.
-        seed: chooses among the figures; the same seed gives the same notes.
-    """
-
-    preset: str | None = None
-    parts: tuple[Role, ...] = tuple(Role)
-    mood: str | None = None
-    affect: float = 1.0
-    tail_s: float = 0.0
-    seed: int = 0
 
 
 def arrange(request: ArrangeRequest, options: ArrangeOptions) -> Arrangement:
@@ -72,10 +51,11 @@ def preset_name(options: ArrangeOptions) -> str:
 def _write(plan: Plan, preset: dict[Role, PresetPart], colour: Character, options: ArrangeOptions) -> list[Part]:
     line = _bass(plan, preset[Role.BASS])
     levels = figure_levels(plan)
+    wanted = options.roles()
     parts: list[Part] = []
     for role in Role:
         preset_part = preset[role]
-        if role not in options.parts:
+        if role not in wanted:
             continue
         controls: list[Control] = []
         match role:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
+from v2m_bridge.option_fields import Option
 from v2m_bridge.timeline.hits import Hit
 from v2m_bridge.timing.tempo import TempoMap
 
@@ -22,28 +24,64 @@ class Lands(StrEnum):
 class FitOptions:
     """Hard limits and wishes of the fit.
 
-    Attributes:
-        bpm: requested tempo in quarter notes a minute, or None to find the one that lands best.
-        tempo_range: largest relative distance from the requested tempo, 0..0.3.
-        max_step: largest relative change between neighbouring tempi.
-        tolerance_frames: how far from its beat a hit may lie and still count as landed.
-        eighths: whether hits may land on eighths.
-        min_bpm, max_bpm: search range of ``bpm=None``.
-        odd_bar_cost: hit weight that a bar of 2, 3 or 5 beats must bring to downbeats; very large: only for must-hits.
-        steadiness: hit weight that may be given up to avoid one tempo step as large as allowed; 0: land all we can.
-        mood: one of ``music.emotions.EMOTIONS``, weighed by ``bpm=None``.
+    Without a ``bpm`` the tempo that lands best is found; ``mood`` (one of ``music.emotions.EMOTIONS``) is weighed then,
+    and the map stays within ``min_bpm..max_bpm``. The stage itself takes any tempo from 10 to 400.
     """
 
-    bpm: float | None = None
-    tempo_range: float = 0.10
-    max_step: float = 0.06
-    tolerance_frames: float = 0.5
-    eighths: bool = True
+    bpm: Annotated[
+        float | None,
+        Option(
+            "Beats a minute, or auto for the tempo that lands best.",
+            key="tempo",
+            unit="bpm",
+            ge=30,
+            le=300,
+            step=0.1,
+            word_for_none="auto",
+            unset="Find the best",
+            example="100",
+            first=True,
+        ),
+    ] = None
+    tempo_range: Annotated[
+        float,
+        Option("How far the tempo may leave the one asked for: 0.1 = 10 %.", flag="--range", ge=0, le=0.3, step=0.01),
+    ] = 0.10
+    max_step: Annotated[
+        float,
+        Option(
+            "Largest change from one tempo to the next; 0: constant.",
+            label="Largest tempo step",
+            ge=0,
+            le=1,
+            step=0.01,
+        ),
+    ] = 0.06
+    tolerance_frames: Annotated[
+        float,
+        Option(
+            "Frames a hit may lie from its beat.",
+            flag="--tolerance",
+            label="Tolerance",
+            unit="frames",
+            gt=0,
+            le=10,
+            step=0.1,
+        ),
+    ] = 0.5
+    eighths: Annotated[
+        bool,
+        Option("Whether hits may land on eighths.", flag="--eighths/--no-eighths", label="Hits may land on eighths"),
+    ] = True
+    odd_bar_cost: Annotated[
+        float, Option("Hit weight that a bar of 2, 3 or 5 beats must gain.", ge=0, le=1e6, step=0.5)
+    ] = 3.0
+    steadiness: Annotated[
+        float, Option("Hit weight given up to avoid one full tempo step.", ge=0, le=1e6, step=0.5)
+    ] = 0.0
+    mood: str | None = None
     min_bpm: float = 60.0
     max_bpm: float = 160.0
-    odd_bar_cost: float = 3.0
-    steadiness: float = 0.0
-    mood: str | None = None
 
 
 @dataclass(frozen=True)

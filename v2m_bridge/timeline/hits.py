@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
+from typing import Annotated
 
 from v2m_bridge.errors import InputError
+from v2m_bridge.option_fields import Option
 from v2m_bridge.timeline.model import Cut, Marker, Timeline
 from v2m_bridge.timing.rates import frame_to_seconds, seconds_to_frame
 
@@ -65,10 +67,9 @@ DEFAULT_WEIGHTS: Mapping[HitKind, float] = MappingProxyType(
         HitKind.WIPE: 0.8,
         HitKind.FADE: 0.6,
         HitKind.MARKER: 2.0,
-        HitKind.MOTION: 0.0,
     }
 )
-"""Kind -> weight. A transition is felt less exactly than a cut, an editor's marker more; motion is off by default."""
+"""Kind -> weight. A transition is felt less exactly than a cut, an editor's marker more."""
 
 DEFAULT_MUST_NAME = "HIT"
 
@@ -82,23 +83,76 @@ _MOOD_MARKER = re.compile(r"\s*mood\s*:", re.I)
 class HitOptions:
     """What counts as a hit.
 
-    Attributes:
-        must_name: a marker of this name (case ignored; ``HIT``, ``HIT 3``, ``HIT: door``) is a must-hit; empty: none.
-        ignored_colors: markers of these colours (the host's own names, case ignored) are no hits.
-        weights: weight per kind, 0 switches the kind off; kinds left out keep their default.
-        minimum_spacing_s: of two hits closer than this the weightier (else the earlier) stays; musts always stay.
-        max_per_minute: at most so many hits in any 60 seconds, the weightiest first; None: no cap; musts always stay.
+    A must-name ignores case and takes a number or words after it: ``HIT``, ``HIT 3``, ``HIT: door``. Colours are the
+    host's own names, case ignored. Kinds left out of ``weights`` keep their default.
     """
 
-    must_name: str = DEFAULT_MUST_NAME
-    ignored_colors: tuple[str, ...] = ()
-    weights: Mapping[HitKind, float] = field(default_factory=dict)
-    minimum_spacing_s: float = 0.0
-    max_per_minute: float | None = None
+    must_name: Annotated[
+        str,
+        Option(
+            "Markers of this name have to land on a downbeat.", key="must", label="Must-hit markers", max_length=100
+        ),
+    ] = DEFAULT_MUST_NAME
+    ignored_colors: Annotated[
+        tuple[str, ...],
+        Option(
+            "Markers of this colour are no hits.",
+            key="ignore_colors",
+            flag="--ignore-color",
+            label="Ignored marker colours",
+            example="Blue",
+        ),
+    ] = ()
+    weights: Annotated[
+        Mapping[HitKind, float],
+        Option(
+            f"Weight of a kind of hit, such as dissolve=0.3; 0 switches it off. Kinds: {', '.join(DEFAULT_WEIGHTS)}; "
+            "movements have --motion-hits.",
+            flag="--weight",
+            ge=0,
+            le=1000,
+            choices=tuple(DEFAULT_WEIGHTS),
+            example="dissolve=0.3",
+            unset=", ".join(f"{kind}={weight:g}" for kind, weight in DEFAULT_WEIGHTS.items()),
+        ),
+    ] = field(default_factory=dict)
+    minimum_spacing_s: Annotated[
+        float,
+        Option(
+            "Of two hits closer than this the weightier stays; must-hits always stay.",
+            key="min_spacing_s",
+            label="Least spacing",
+            unit="s",
+            ge=0,
+            le=3600,
+            step=0.1,
+        ),
+    ] = 0.0
+    max_per_minute: Annotated[
+        float | None,
+        Option(
+            "At most so many hits in any minute, the weightiest first; must-hits always stay.",
+            label="Most hits a minute",
+            ge=0,
+            le=10_000,
+            step=1,
+            unset="No cap",
+        ),
+    ] = None
+    motion_hits: Annotated[
+        float,
+        Option(
+            "How much sudden movements bend the tempo; never at the cost of a cut.",
+            label="Movements bend the tempo",
+            ge=0,
+            le=1,
+            step=0.05,
+        ),
+    ] = 0.0
 
     def weight(self, kind: HitKind) -> float:
         """Weight of hits of this kind."""
-        return self.weights.get(kind, DEFAULT_WEIGHTS[kind])
+        return self.motion_hits if kind is HitKind.MOTION else self.weights.get(kind, DEFAULT_WEIGHTS[kind])
 
 
 def find_hits(
@@ -149,7 +203,7 @@ def unmatched_options(timeline: Timeline, options: HitOptions) -> tuple[str, ...
 
 
 def _check_options(options: HitOptions) -> None:
-    for kind, weight in options.weights.items():
+    for kind, weight in {**options.weights, HitKind.MOTION: options.motion_hits}.items():
         if not (math.isfinite(weight) and weight >= 0):
             raise InputError(f"weight {weight!r} of {kind} hits is not 0 or above")
     if not (math.isfinite(options.minimum_spacing_s) and options.minimum_spacing_s >= 0):

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
 from v2m_bridge import __version__
+from v2m_bridge.daemon.http.choices import Choices, form_choices
 from v2m_bridge.daemon.http.streams import stream_routes
 from v2m_bridge.daemon.jobs.job import Job, Origin, Push, State
 from v2m_bridge.daemon.memory import resident_bytes
@@ -20,7 +21,6 @@ from v2m_bridge.daemon.metrics import CONTENT_TYPE, Labels
 from v2m_bridge.daemon.paths import safe_name
 from v2m_bridge.daemon.schemas import (
     Accepted,
-    Choices,
     ErrorAnswer,
     Health,
     Link,
@@ -228,7 +228,7 @@ def _daemon_routes(router: APIRouter, service: Service, links: OneTimeLinks, ses
     @router.get("/v1/choices", tags=["daemon"])
     def choices() -> Choices:
         """What the options of a score may be."""
-        return _choices()
+        return form_choices()
 
     @router.post("/v1/links", status_code=201, tags=["daemon"])
     def link(request: Request) -> Link:
@@ -260,12 +260,3 @@ def _gauges(service: Service) -> dict[str, dict[Labels, float]]:
         "v2m_uptime_seconds": {(): round(service.metrics.uptime_s, 3)},
         "process_resident_memory_bytes": {(): resident_bytes()},
     }
-
-
-def _choices() -> Choices:
-    from v2m_bridge.music.emotions import EMOTIONS
-    from v2m_bridge.music.instruments import PRESETS, Role
-    from v2m_bridge.music.keys import Key
-
-    keys = [Key(tonic, minor).name for minor in (False, True) for tonic in range(12)]
-    return Choices(moods=list(EMOTIONS), keys=keys, presets=list(PRESETS), parts=[role.value for role in Role])

@@ -9,6 +9,7 @@ const known = new Map();
 let chosen = null;
 let again = null;
 let older = null;
+let putBack = null;
 
 // -- what is said to the user
 
@@ -134,7 +135,10 @@ async function take(files) {
   by("file").value = "";
 }
 
+// While an earlier score is asked for again, the form shows its wishes; afterwards those that stood there before.
 function setAgain(score) {
+  if (score && !again) putBack = form.snapshot();
+  if (!score && again) putBack();
   again = score;
   by("again").hidden = by("again-actions").hidden = !score;
   by("desk").classList.toggle("is-again", Boolean(score));
@@ -210,7 +214,7 @@ function wire() {
     if (!again) return;
     const score = again;
     tried(async () => {
-      await begin({ again: score.id, options: { ...score.options, ...form.options() } }); // locks, marked range stay
+      await begin({ again: score.id, options: { ...score.options, ...form.options() } })
       setAgain(null);
     });
   });
@@ -235,7 +239,9 @@ function wire() {
 
 const start = carefully(async () => {
   wire();
-  form.prepare(await api.choices());
+  const choices = await api.choices();
+  form.prepare(choices.options);
+  view.prepare(choices);
   api.listen({
     opened: refresh,
     state: changed,

@@ -2,14 +2,12 @@
 
 import { artifact } from "/static/api.js";
 
-export const STAGES = [
-  ["edit", 4, "Reading the edit"],
-  ["footage", 50, "Watching the picture"],
-  ["tempo", 6, "Fitting the tempo"],
-  ["chords", 28, "Writing chords"],
-  ["parts", 4, "Arranging"],
-  ["files", 8, "Writing files"],
-];
+let stages = []; // as the daemon has them: name, label, share of the time
+
+export function prepare(choices) {
+  stages = choices.stages;
+}
+
 const FILES = {
   "score.mid": "MIDI",
   "score.rpp": "REAPER project",
@@ -35,7 +33,7 @@ function make(tag, fields = {}, ...children) {
 
 const copy = (id) => by(id).content.firstElementChild.cloneNode(true);
 const percent = (share) => `${Math.round(share * 100)} %`;
-const stageName = (stage) => STAGES.find(([name]) => name === stage)?.[2] ?? "Starting";
+const stageName = (stage) => stages.find(({ name }) => name === stage)?.label ?? "Starting";
 
 function tempo(summary) {
   const [low, high] = [summary.min_bpm, summary.max_bpm].map((bpm) => Math.round(bpm));
@@ -71,7 +69,7 @@ export function note(score) {
 
 function segments(place) {
   place.replaceChildren(
-    ...STAGES.map(([name, share]) => {
+    ...stages.map(({ name, share }) => {
       const segment = make("span", { className: "seg", dataset: { stage: name } }, make("b"));
       segment.style.flexGrow = share;
       return segment;
@@ -80,7 +78,7 @@ function segments(place) {
 }
 
 function fillSegments(place, score) {
-  const now = STAGES.findIndex(([name]) => name === score.stage);
+  const now = stages.findIndex(({ name }) => name === score.stage);
   [...place.children].forEach((segment, n) => {
     const share = n < now ? 1 : n === now ? score.stage_progress : 0;
     segment.firstChild.style.transform = `scaleX(${share})`;
@@ -176,7 +174,7 @@ export function drawSheet(score, act) {
     sheet = copy("sheet");
     sheet.dataset.id = score.id;
     segments(sheet.querySelector(".bar"));
-    sheet.querySelector(".steps").append(...STAGES.map(([, , text]) => make("li", { textContent: text })));
+    sheet.querySelector(".steps").append(...stages.map(({ label }) => make("li", { textContent: label })));
     sheet.querySelector(".cancel").onclick = () => act.cancel(score);
     main.replaceChildren(sheet);
   }
@@ -216,7 +214,7 @@ function drawWork(sheet, score) {
   bar.setAttribute("aria-valuenow", String(Math.round(score.progress * 100)));
   bar.setAttribute("aria-label", `Progress of ${score.name}`);
   bar.setAttribute("aria-valuetext", note(score));
-  const now = STAGES.findIndex(([name]) => name === score.stage);
+  const now = stages.findIndex(({ name }) => name === score.stage);
   [...sheet.querySelector(".steps").children].forEach((step, n) => {
     step.className = n < now ? "past" : n === now ? "now" : "";
   });

@@ -16,6 +16,7 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from v2m_bridge.compose.stages import overall
 from v2m_bridge.daemon.config import DaemonConfig
 from v2m_bridge.daemon.jobs.job import Advance, Job, JobError, NoSuchJob, State
 from v2m_bridge.daemon.jobs.store import JobStore
@@ -32,7 +33,6 @@ from v2m_bridge.daemon.worker.protocol import (
     Stopped,
     line,
 )
-from v2m_bridge.daemon.worker.stages import overall
 
 WorkerState = Literal["starting", "ready", "restarting", "stopped"]
 FIRST_BACKOFF_S = 0.2

@@ -11,7 +11,8 @@ import torch
 
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import Conditioning
-from v2m_bridge.amt.decoding import DecodeOptions, decode_batch
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import decode_batch
 from v2m_bridge.amt.filters import emotion_sets
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.progress import Progress, silent
