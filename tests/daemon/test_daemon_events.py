@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,25 @@ def test_slow_listeners_get_the_latest_progress_or_are_let_go() -> None:
         assert broker.listeners == 0
 
     asyncio.run(scene())
+
+
+def test_a_listener_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
+    with running_daemon(config(tmp_path)) as world, socket.create_connection(("127.0.0.1", world.daemon.port)) as stuck:
+        broker = world.daemon.service.broker
+        head = f"host: 127.0.0.1:{world.daemon.port}\r\nauthorization: Bearer {TOKEN}"
+        stuck.sendall(f"GET /v1/events HTTP/1.1\r\n{head}\r\n\r\n".encode())
+        assert stuck.recv(12) == b"HTTP/1.1 200"  # and nothing more is read
+        with world.http.stream("GET", "/v1/events") as stream:
+            heard = frames(stream.iter_lines())
+            for n in range(60):  # far more than the buffers of a connection hold
+                broker.publish("a", News("state", json.dumps({"n": n, "ballast": "x" * 500_000})))
+                assert next(heard)[2]["n"] == n
+        assert world.http.get("/v1/health").status_code == 200
+        stuck.close()
+        until = time.monotonic() + 60
+        while broker.listeners and time.monotonic() < until:
+            time.sleep(0.02)
+        assert broker.listeners == 0, "whoever has gone is forgotten"
 
 
 def test_one_bar_covers_all_stages_of_the_pipeline() -> None:

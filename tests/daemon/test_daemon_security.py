@@ -318,6 +318,21 @@ def test_answers_carry_headers_that_shut_the_browser_in(world: World) -> None:
     assert world.http.options("/v1/scores").headers.get("access-control-allow-origin") is None
 
 
+def test_the_console_s_files_are_kept_by_the_browser_and_asked_for_again(world: World) -> None:
+    kinds = {"app.js": "text/javascript", "style.css": "text/css", "mark.svg": "image/svg+xml"}
+    for name, kind in kinds.items():
+        first = world.http.get(f"/static/{name}")
+        assert first.status_code == 200 and first.headers["content-type"].startswith(kind)
+        assert (
+            first.headers["cache-control"] == "no-cache"
+            and "script-src 'self'" in (first.headers["content-security-policy"])
+        )
+        again = world.http.get(f"/static/{name}", headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    assert world.http.get("/").headers["content-type"].startswith("text/html")
+    assert error_of(world.http.get("/static/nothing.js")) == "not_found"
+
+
 def test_the_token_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "state" / "token"
     token = ensure_token(path)

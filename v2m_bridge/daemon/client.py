@@ -155,9 +155,9 @@ class DaemonClient:
         """
         try:
             while (status := self.status(score_id)).state not in FINISHED:
-                with _lost_connection_is_no_end():
+                with _pause_after_lost_connection():
                     for event in self.events(score_id):
-                        if event["stage"]:
+                        if event.get("stage"):
                             progress(event["stage"], event["stage_progress"])
         except (Cancelled, KeyboardInterrupt):
             self.cancel(score_id)
@@ -231,7 +231,7 @@ def _refusal(response: http.client.HTTPResponse) -> Refused:
 
 
 @contextmanager
-def _lost_connection_is_no_end() -> Iterator[None]:
+def _pause_after_lost_connection() -> Iterator[None]:
     try:
         yield
     except HostError:

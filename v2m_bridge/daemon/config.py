@@ -14,7 +14,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """Ceilings that keep one client, or one bad file, from taking the machine.
+    """What one client or one file may use of this machine at most.
 
     Attributes:
         document_bytes: body of ``POST /v1/scores`` (an OTIO document of a two-hour film is below 30 MiB).
@@ -26,8 +26,8 @@ class RequestLimits:
         requests_per_s, request_burst: token bucket of each signed-in client.
         strangers_per_s, stranger_burst: token bucket of each address that has not signed in.
         keep_jobs, keep_bytes: finished scores kept; the oldest go first.
-        cancel_grace_s: how long a cancelled job may take to notice before its process is ended.
-        crashes: how often a job may take its process down before it is given up.
+        cancel_grace_s: how long a cancelled job may go on before its process is ended.
+        crashes: how often the process may die under a job before the job has failed.
     """
 
     document_bytes: int = 32 * MIB
@@ -48,7 +48,15 @@ class RequestLimits:
 
 @dataclass(frozen=True)
 class EngineSetup:
-    """What the worker loads: everything here travels to its process as JSON."""
+    """What the worker loads, sent to its process as JSON.
+
+    Attributes:
+        media_roots: folders in which media that an edit names is looked for.
+        confine_to: folders in which media may be opened at all.
+        cache: folder of the measured pictures; None: none.
+        clip_weights, checkpoint: files of weights; None: what is installed.
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    """
 
     media_roots: tuple[str, ...] = ()
     confine_to: tuple[str, ...] = ()
@@ -69,7 +77,7 @@ class DaemonConfig:
         osc_port: UDP port of OSC on loopback, 0 for none.
         allow_hosts: further ``Host`` names to answer to.
         edit_roots, media_roots: folders that edits, and media named by edits, may be read from.
-        lanes: jobs that the worker overlaps (one decodes pictures while another writes chords).
+        lanes: jobs that the worker runs at the same time (one decodes pictures while another writes chords).
         runner: ``module:factory`` of what the worker runs.
         runner_path: extra import folders of the worker process.
         watch_inbox: whether files that appear in ``inbox/`` become jobs.
@@ -97,6 +105,7 @@ class DaemonConfig:
 
     @property
     def scores(self) -> Path:
+        """Folder of the jobs' own folders."""
         return self.home / "scores"
 
     def hosts(self, port: int) -> frozenset[str]:

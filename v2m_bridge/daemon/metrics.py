@@ -57,6 +57,7 @@ class Metrics:
 
     @property
     def uptime_s(self) -> float:
+        """Seconds since the daemon started."""
         return time.monotonic() - self._started
 
     def count(self, name: str, **labels: str) -> None:

@@ -1,4 +1,4 @@
-"""Which files a request may reach. Every path is judged after links are resolved."""
+"""Which files a request may reach. Symbolic links are resolved before a path is checked."""
 
 from __future__ import annotations
 
@@ -28,19 +28,22 @@ class PathNotAllowed(InputError):
 
 @dataclass(frozen=True)
 class JobFolder:
-    """Where one job keeps its files: ``source/`` what it was given, ``out/`` the finished score or nothing."""
+    """The folder of one job."""
 
     path: Path
 
     @property
     def source(self) -> Path:
+        """What the job was given."""
         return self.path / "source"
 
     @property
     def out(self) -> Path:
+        """The finished score; not there before it is whole."""
         return self.path / "out"
 
     def work(self, attempt: int) -> Path:
+        """Where attempt number ``attempt`` writes."""
         return self.path / f".work-{attempt}"
 
 

@@ -78,7 +78,7 @@ def _listen(config: DaemonConfig) -> socket.socket:
     return listener
 
 
-def _note(config: DaemonConfig, port: int) -> None:
+def _write_note(config: DaemonConfig, port: int) -> None:
     about = Running(pid=os.getpid(), host=config.host, port=port, osc_port=config.osc_port)
     write_whole(config.home / NOTE, about.model_dump_json())
 
@@ -116,7 +116,7 @@ def _serve(config: DaemonConfig, started: Callable[[Daemon], None]) -> None:
         daemon = create_daemon(config)
         listener = _listen(config)
         daemon.port = listener.getsockname()[1]
-        _note(config, daemon.port)
+        _write_note(config, daemon.port)
         settings = uvicorn.Config(
             daemon.asgi,
             log_config=None,

@@ -23,7 +23,7 @@ MOST_LINKS = 32
 
 
 def same_secret(given: str, expected: str) -> bool:
-    """Compare without telling by the time taken how much was right."""
+    """Compare in constant time, so that the time taken does not tell how much was right."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode())
 
 
@@ -116,13 +116,17 @@ class OneTimeLinks:
 
 
 class SessionKeeper(Protocol):
-    """Where sessions outlive the daemon (the job store)."""
+    """What keeps sessions when the daemon stops (the job store)."""
 
-    def add_session(self, digest: str, until_s: float) -> None: ...
+    def add_session(self, digest: str, until_s: float) -> None:
+        """Keep a session until ``until_s`` (Unix time)."""
 
-    def sessions(self) -> dict[str, float]: ...
+    def sessions(self) -> dict[str, float]:
+        """Digest -> end of every open session."""
+        ...
 
-    def end_session(self, digest: str) -> None: ...
+    def end_session(self, digest: str) -> None:
+        """Forget a session."""
 
 
 class Sessions:
@@ -142,15 +146,17 @@ class Sessions:
         return secret
 
     def known(self, secret_digest: str) -> bool:
+        """Whether the session is open."""
         return self._until.get(secret_digest, 0.0) > time.time()
 
     def end(self, secret_digest: str) -> None:
+        """Sign the browser out."""
         self._until.pop(secret_digest, None)
         self._keeper.end_session(secret_digest)
 
 
 def tighten(path: Path) -> None:
-    """Make a folder of ours readable by its owner alone, where the system knows such a thing."""
+    """Let only its owner read a folder of ours, on systems that have such rights."""
     if os.name == "posix":
         with contextlib.suppress(OSError):
             path.chmod(0o700)

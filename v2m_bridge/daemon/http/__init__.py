@@ -1,1 +1,1 @@
-"""HTTP: endpoints, guard, error answers, pages. Door: :mod:`.app`."""
+"""HTTP: endpoints, event streams, the guard before them, error answers, pages. Door: :mod:`.app`."""

@@ -1,6 +1,6 @@
-"""Stands before every request: right host, right origin, known caller, small enough, not too often.
+"""Checks every request first: its host, its origin, its caller, its size, and how often that caller asks.
 
-Plain ASGI, because it must also hold for streams and must cost nothing. The order is fixed: a request for another
+Plain ASGI, because streams must be checked too and every request pays for it. The order is fixed: a request for another
 host or from another origin learns nothing, not even whether its token is right.
 """
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from v2m_bridge.daemon.inbox.answer import REPLACED, Answer, answer_of, refusal_of
+from v2m_bridge.daemon.inbox.answer import REPLACED, InboxAnswer, answer_of, refusal_of
 from v2m_bridge.daemon.inbox.sidecar import options_for, read_sidecar
 from v2m_bridge.daemon.jobs.job import FINISHED, Job, State
 from v2m_bridge.edits.menu_request import display_name, request_of
@@ -207,7 +207,7 @@ class Inbox:
         self._answered.pop(taken.request_id or "", None)
         self._save()
 
-    def _answer(self, request_id: str | None, answer: Answer) -> None:
+    def _answer(self, request_id: str | None, answer: InboxAnswer) -> None:
         """Write both forms, each at once: a reader sees the old answer or the new one, never half of one."""
         if request_id is None:
             return

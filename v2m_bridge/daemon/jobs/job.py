@@ -15,7 +15,7 @@ from v2m_bridge.options import ScoreOptions
 
 
 class State(StrEnum):
-    """Life of a job: queued -> running -> one of the finished states."""
+    """A job is queued, then running, then in one of the three finished states."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -105,7 +105,7 @@ class Outcome(_Record):
 
 
 class Push(_Record):
-    """A score's way into a running host: asked for, sent, or refused with a reason."""
+    """Bringing a score into a running host: asked for, sent, or refused with a reason."""
 
     host: Literal["reaper"] = "reaper"
     state: Literal["wanted", "sent", "failed"] = "wanted"
@@ -120,7 +120,7 @@ class Job:
         seq: order of arrival.
         source: absolute path of the edit or video.
         name: what people call it: the file's stem, later the timeline's name.
-        crashes: how often its process died under it; interruptions: how often the daemon did.
+        crashes: how often its process died while it ran; interruptions: how often the daemon did.
         created_s, started_s, finished_s: Unix time.
     """
 

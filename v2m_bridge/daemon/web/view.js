@@ -15,7 +15,6 @@ const FILES = {
   "score.json": "JSON",
   "cuesheet.html": "Cue sheet",
   "cuesheet.csv": "Cue list",
-  "hits.csv": "Hit list",
   "preview.wav": "Preview",
 };
 const ORDER = Object.keys(FILES);

@@ -1,1 +1,1 @@
-"""The process that owns the networks, and the dispatcher that watches over it. Door: :mod:`.dispatch`."""
+"""The process that owns the networks, and the dispatcher that starts it and restarts it. Door: :mod:`.dispatch`."""

@@ -1,4 +1,4 @@
-"""The process that owns the networks. It does what it is told over its pipes and dies with the daemon.
+"""The process that owns the networks. It takes orders over its pipes and ends when the daemon ends.
 
 A process of its own, because a decoder or a network can hang or crash in native code: then the process is ended and
 started again, and the daemon goes on. Orders of several jobs may overlap in threads ("lanes"): decoding and networks
@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import logging
 import os
+import shutil
 import sys
 import threading
 import time
@@ -152,7 +153,7 @@ class Worker:
             listener("files", 1.0)
             return commit(work, out, summary)
         finally:
-            _clear(work)
+            shutil.rmtree(work, ignore_errors=True)
 
     def _listener(self, job_id: str) -> Progress:
         cancelled = self._cancelled[job_id]
@@ -168,12 +169,6 @@ class Worker:
                 self._send(Progressed(id=job_id, stage=stage, fraction=min(max(fraction, 0.0), 1.0)))
 
         return listen
-
-
-def _clear(work: Path) -> None:
-    import shutil
-
-    shutil.rmtree(work, ignore_errors=True)
 
 
 def _sender(stream: BinaryIO) -> Callable[[BaseModel], None]:
@@ -218,7 +213,7 @@ def _follow(source: BinaryIO, worker: Worker) -> None:
             worker.take(message)
         elif isinstance(message, CancelOrder):
             worker.cancel(message.id)
-    os._exit(0)  # the lanes may be deep in native code: nothing of theirs is in place yet, and nothing may follow
+    os._exit(0)  # the lanes may be deep in native code; what they have not renamed into place does not count
 
 
 def main() -> None:
