@@ -134,8 +134,8 @@ FIGURES: tuple[FigureRow, ...] = (
     FigureRow("bass drive", 5, 2, 0.5, "0! 0 0 0", "0 0 1 0"),
     FigureRow("bass drive", 5, 3, 0.5, "0! 0 0 0 1 0"),
 )
-"""Every figure. Figure families have a row for each level and for cells of 2 and 3 beats. A bass family may skip levels:
-below its first level the bass is held, and a level that it skips plays the next lower one."""
+"""Every figure. Figure families have a row for each level and for cells of 2 and 3 beats. A bass family may skip
+levels: below its first level the bass is held, and a level that it skips plays the next lower one."""
 
 
 def read_pattern(tones: str, unit: float, beats: float) -> tuple[PatternStep, ...]:

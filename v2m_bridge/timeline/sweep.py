@@ -1,8 +1,8 @@
 """What is on screen at every frame: an occlusion sweep over all layers of an edit.
 
-Readers flatten an edit, however nested, into pieces on layers. For every frame the sweep keeps the topmost opaque piece,
-else the topmost overlay, else black. Then it joins through edits and lists the cuts. Apart from the sorting, the work is
-linear in the number of pieces.
+Readers flatten an edit, however nested, into pieces on layers. For every frame the sweep keeps the topmost opaque
+piece, else the topmost overlay, else black. Then it joins through edits and lists the cuts. Apart from the sorting, the
+work is linear in the number of pieces.
 """
 
 from __future__ import annotations
