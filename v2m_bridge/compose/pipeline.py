@@ -40,7 +40,6 @@ from v2m_bridge.timing.rates import exact_rate
 if TYPE_CHECKING:
     from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
-    from v2m_bridge.footage.model import FootageFeatures
     from v2m_bridge.timeline.model import Timeline
 
 PREVIEW = "preview.wav"
