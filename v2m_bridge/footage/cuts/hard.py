@@ -41,8 +41,8 @@ SAME_PICTURE = 0.95
 RETURN_SHARE = 0.4
 """A picture is the same shot again when its difference is below this share of the jump."""
 BLINK_FRAMES, FLASH_S = 3, 0.3
-"""It is no cut when the old picture returns within this many frames, or, after a flash that makes everything brighter or
-everything darker, within this many seconds."""
+"""It is no cut when the old picture returns within this many frames, or, after a flash that makes everything brighter
+or everything darker, within this many seconds."""
 
 
 def load_detector() -> Any:
