@@ -37,7 +37,7 @@ def read_video(path: Path, progress: Progress = silent, *, cache: FeatureCache |
 def _has_clip() -> bool:
     try:
         return find_weights() is not None
-    except CheckpointError:  # whoever loads the weights reports this
+    except CheckpointError:  # reported where the weights are loaded
         return False
 
 

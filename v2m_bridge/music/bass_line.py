@@ -15,7 +15,7 @@ _LEAP_COST = (0.3, 0.2, 0.3, 1.0, 1.0, 0.9, 3.5, 1.0, 2.6, 2.6, 4.0, 4.5, 1.6)
 """Cost of a move by 0..12 semitones: steps are cheapest, fourths and fifths usual in a bass, tritones not."""
 
 _HELD_BEATS = 4.0
-"""The cost of an inversion grows by its own size with every so many beats beyond two; a long one sounds wrong."""
+"""The cost of an inversion doubles when it lasts this many beats beyond two, because a long one sounds wrong."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 12.0, 4.0, 3.0
 """Velocity added on a strong hit, on any other landed hit, and on an accented step of a pattern."""
 
 LONGEST_TIE_BEATS = 16.0
-"""Common tones are tied into notes of at most so many beats."""
+"""Common tones are tied into notes of at most this many beats."""
 _CONTROL_STEP_BEATS = 0.5
 _EXPRESSION, _MODULATION = 11, 1
 _CRESCENDO_BEATS = 4.0

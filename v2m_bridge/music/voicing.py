@@ -24,7 +24,7 @@ _Floats = npt.NDArray[np.float64]
 
 _SPAN_OF_SPREAD = {Spread.CLOSE: 10, Spread.DROP2: 15, Spread.OPEN: 20}
 _SMALLEST_GAP = ((48, 7), (53, 4), (57, 3))
-"""If the lower of two neighbours is below the first number, they are at least so many semitones apart."""
+"""If the lower of two neighbours is below the first number, they are at least this many semitones apart."""
 
 COST_PER_SEMITONE = 1.0
 COST_LEAP = 0.6

@@ -20,7 +20,7 @@ from v2m_bridge.timeline.hits import Hit
 CANDIDATE_RATIO = 1.06
 """Ratio of neighbouring candidates; each may vary its tempo by 10 %, so that together they cover every tempo."""
 EXCERPT_HITS, EXCERPTS = 50, 3
-"""A longer piece is judged by so many excerpts of so many hits, spread from its start to its end."""
+"""A longer piece is judged by three excerpts of 50 hits, spread from its start to its end."""
 COARSE = Effort(slack_levels=3, step_bins=8)
 """The candidates are compared with a coarse search."""
 PACE_BPM, PACE_SHOT_S, PACE_EXPONENT = 112.0, 2.0, -0.2

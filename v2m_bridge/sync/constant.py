@@ -10,7 +10,7 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 MAX_INTERVALS = 600_000
-"""With more intervals than this, a grid of tempi replaces the exact sweep; so many hits land by chance anyway."""
+"""With more intervals than this, a grid of tempi replaces the exact sweep; this many hits land by chance anyway."""
 GRID_TEMPI = 1500
 """Number of tempi in that grid."""
 

@@ -30,7 +30,7 @@ from v2m_bridge.timing.rates import frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap
 
 STEADY_HITS, STEADY_RANGE = 8, 0.03
-"""With at most so many hits, a constant tempo within this share of the request is tried first."""
+"""With at most this many hits, a constant tempo within this share of the request is tried first."""
 SHORTEST_BAR_BEATS = 2
 """Shortest bar, in quarter notes."""
 MUST_PULL, HIT_PULL = 20.0, 0.3

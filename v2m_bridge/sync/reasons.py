@@ -104,7 +104,7 @@ def _pace(limits: TempoLimits) -> str:
 
 
 def _within_limits(eighths: int, gap_s: float, limits: TempoLimits) -> bool:
-    """Whether so many eighths can fill the gap at an allowed tempo when both ends move within their tolerance."""
+    """Whether this many eighths can fill the gap at an allowed tempo when both ends move within their tolerance."""
     slack_s = 2 * limits.tolerance_s
     return (gap_s - slack_s) / eighths <= limits.high_s and (gap_s + slack_s) / eighths >= limits.low_s
 

@@ -9,7 +9,7 @@ from v2m_bridge.sync.model import Fit, Lands, Slot
 from v2m_bridge.timeline.hits import HitKind
 
 LONGEST = 2.5
-"""A slot is at most so many times as long as asked for, or one beat."""
+"""A slot is at most this many times as long as asked for, or one beat."""
 HIT_REWARD = 1.6
 DOWNBEAT_REWARD = 0.12
 """Reward of a slot that starts on a hit or on a downbeat; a slot half or twice as long as asked for costs 1."""

@@ -74,7 +74,7 @@ DEFAULT_WEIGHTS: Mapping[HitKind, float] = MappingProxyType(
 DEFAULT_MUST_NAME = "HIT"
 
 MUST_FACTOR = 2.0
-"""A must-hit weighs so many times as much as another marker; it counts when two must-hits exclude each other."""
+"""A must-hit weighs this many times as much as another marker; it counts when two must-hits exclude each other."""
 
 _MOOD_MARKER = re.compile(r"\s*mood\s*:", re.I)
 

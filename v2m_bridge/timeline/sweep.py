@@ -20,7 +20,7 @@ THROUGH_TOLERANCE_FRAMES = Fraction(1, 2)
 
 FLATTENED_MIN_JOINS = 5
 FLATTENED_SHARE = Fraction(2, 3)
-"""With at least so many through edits, and at least this share of all changes, the edit is a finished film that was
+"""With at least this many through edits, and at least this share of all changes, the edit is a finished film that was
 cut up at its scene changes ("detect scene cuts"). Its through edits then count as cuts."""
 
 

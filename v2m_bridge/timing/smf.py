@@ -16,7 +16,7 @@ MAX_MICROSECONDS = 0xFFFFFF
 LARGEST_ERROR_S = 50e-6
 """A stretch of one tempo is divided if rounding to whole microseconds would shift its end by more than this."""
 PART_BEATS = 400
-"""It is divided into parts of at most so many beats; half a microsecond a beat is then at most 0.2 ms."""
+"""It is divided into parts of at most this many beats; half a microsecond a beat is then at most 0.2 ms."""
 RAMP_STEP_BEATS = 0.25
 """A MIDI file has no glides, so a glide becomes one step per sixteenth."""
 

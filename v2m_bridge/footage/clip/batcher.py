@@ -17,7 +17,7 @@ from v2m_bridge.footage.video.trace import UInt8Array
 from v2m_bridge.music.emotions import EMOTIONS
 
 FLUSH = 2 * BATCH
-"""The batcher encodes as soon as so many stills wait."""
+"""The batcher encodes as soon as this many stills wait."""
 
 
 @dataclass(frozen=True)

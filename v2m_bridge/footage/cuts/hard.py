@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scenedetect import AdaptiveDetector
 
 NEIGHBOURS = 2
-"""A jump must stand out from so many pictures on either side."""
+"""A jump must stand out from this many pictures on either side."""
 
 PROPOSED_JUMP, PROPOSED_RATIO = 4.0, 2.2
 """Least mean thumbnail difference (0..255), and its least multiple of the neighbours', to confirm a proposal."""
@@ -41,8 +41,8 @@ SAME_PICTURE = 0.95
 RETURN_SHARE = 0.4
 """A picture is the same shot again when its difference is below this share of the jump."""
 BLINK_FRAMES, FLASH_S = 3, 0.3
-"""It is no cut when the old picture returns within so many frames, or within so many seconds after a flash that makes
-everything brighter or everything darker."""
+"""It is no cut when the old picture returns within this many frames, or, after a flash that makes everything brighter
+or everything darker, within this many seconds."""
 
 
 def load_detector() -> Any:

@@ -26,7 +26,7 @@ STEEPEST = 0.65
 LONGEST_FADE_S = 4.0
 """A slope is followed for at most so long, in seconds."""
 HELD_FRAMES = 4
-"""Black of so many frames is held on purpose, so the cut is where the picture comes back."""
+"""Black of this many frames is held on purpose, so the cut is where the picture comes back."""
 
 SHORTEST_SLOPE = 2
 """Least number of pictures of a slope; fewer are a hard cut to black."""

@@ -21,7 +21,7 @@ from v2m_bridge.footage.video.movement import AREA, CENTRE, CHANGE, JUMP
 Float64Array = npt.NDArray[np.float64]
 
 SIDE_S, LEAST_SIDE = 0.16, 4
-"""The curves reach this far to either side of a moment, in seconds, but at least so many pictures."""
+"""The curves reach this far to either side of a moment, in seconds, but at least this many pictures."""
 STEPS = np.linspace(-0.5, 0.5, 11)
 """Places of the angle that are tried, in pictures from the middle one."""
 LEAST_AREA, MOST_AREA = 0.03, 45.0
@@ -81,7 +81,7 @@ class StopRule:
     The last step is the last full way from one picture to the next before the rest.
 
     Attributes:
-        rest_pictures: so many pictures after the last step, the thing must be at rest.
+        rest_pictures: this many pictures after the last step, the thing must be at rest.
         rest_step: largest step at rest, as a share of the last step.
         fast: least length of the last step, as a share of the largest speed around.
         not_slowed: least length of the last step, as a share of the three steps before it; less is braking.

@@ -31,10 +31,10 @@ LEAST_RISE = 0.7
 """Least rise, as a natural logarithm: the change doubles."""
 
 ABRUPT_FRAMES = 2
-"""The rise takes at most so many frames; a falling thing gathers speed for longer."""
+"""The rise takes at most this many frames; a falling thing gathers speed for longer."""
 
 HOLD_FRAMES = 3
-"""The change stays high for so many frames; a key frame of the compression raises it for one."""
+"""The change stays high for this many frames; a key frame of the compression raises it for one."""
 
 LATER_RISE = 0.7
 """Afterwards the change rises by no more than this (natural logarithm); that of a falling thing goes on rising."""
@@ -49,7 +49,7 @@ HELD_SHARE = 0.1
 """A single picture whose change is at most this share of the median repeats the picture before."""
 
 CUT_FRAMES = 2
-"""So many frames on either side of a cut are left out, because their change is that of the cut."""
+"""This many frames on either side of a cut are left out, because their change is that of the cut."""
 
 
 def find_onsets(

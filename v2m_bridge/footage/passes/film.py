@@ -131,7 +131,7 @@ def scan_film(
 
 
 STILLS_TOGETHER = 64
-"""One cache entry holds so many stills: about a minute."""
+"""One cache entry holds this many stills: about a minute."""
 STILLS_KEPT_S = 1200
 """The stills of films up to this length are kept by the pass that finds the cuts, so that CLIP needs no second pass."""
 

@@ -21,19 +21,19 @@ ROW_SIZE = 6
 CHANGE, CENTRE, RADIUS, AREA, JUMP = 0, slice(1, 3), 3, 4, 5
 
 ROWS = 80
-"""Pictures are reduced to about so many rows, because that averages out the noise of single pixels."""
+"""Pictures are reduced to about this many rows, because that averages out the noise of single pixels."""
 BOX = 3
-"""Differences are averaged over so many pixels on a side."""
+"""Differences are averaged over this many pixels on a side."""
 NOISE_SPREADS, LEAST_DIFFERENCE = 6.0, 6.0
 """A difference counts above median + first number * (median - lower quartile) + second number, in grey levels."""
 PEAK_SHARE = 0.25
 """It must also be this share of the largest difference: compression leaves traces around a thing."""
 JUMP_LEVELS, JUMP_RATIO = 12.0, 3.0
-"""A new stretch begins where a picture changes by so many grey levels, and so many times more than the ones before."""
+"""A new stretch begins where a picture changes by this many grey levels and this many times more than before."""
 STRETCH, SEEN_AGAIN = 300, 150
-"""A stretch is measured in parts of so many pictures; so many of one part are used again in the next."""
+"""A stretch is measured in parts of this many pictures; this many of one part are used again in the next."""
 SAMPLES = 31
-"""The background is the median of so many pictures."""
+"""The background is the median of this many pictures."""
 SPREAD_NOISE = 4.0
 """Noise makes max - min over the window this many times the two-frame difference."""
 MOST_MOVING = 0.9
@@ -41,15 +41,15 @@ MOST_MOVING = 0.9
 RIM = 3
 """Width in pixels of the rim of the moving area, where the colour of the thing is taken: it passes there seldom."""
 NEIGHBOURHOOD, STRANGE = 15, 0.5
-"""The colour beside a place is the mean over so many pixels on a side. Where the rest of the pictures is nearer to it
+"""The colour beside a place is the mean over this many pixels on a side. Where the rest of the pictures is nearer to it
 than most pictures are by this factor, most pictures show the thing."""
 FREE = 2
-"""So many pictures, those that look least like the thing, are taken to show the background if any do."""
+"""This many pictures, those that look least like the thing, are taken to show the background if any do."""
 LEAST_SHARE, BESIDE = 0.15, 0.5
 """Most pictures show the thing at a place if its share of their colour, on the line from background to thing, is at
 least the first number, and the residual off the line from thing to background is below the second times that share."""
 OTHER_COLOUR, NEXT_SHARE = 50.0, 0.12
-"""A thing has a further colour (three at most) if this share of its rim is further than so many levels from the known
+"""A thing has a further colour (three at most) if this share of its rim is further than this many levels from the known
 ones."""
 LEAST_STRETCH = 6
 """Fewer pictures than this are not measured."""

@@ -24,9 +24,9 @@ DEVIATION = 1.0
 TURN = 12.0
 """Cost of a tempo change between two hits; above that of the largest step, so that it only serves to land a hit."""
 TURN_UP_TO = 24
-"""Hits further apart than so many eighths need no such change: one tempo reaches every time."""
+"""Hits further apart than this many eighths need no such change: one tempo reaches every time."""
 LEAD_COUNT = 8
-"""The tempo of a lead-in costs as much as that of so many eighths."""
+"""The tempo of a lead-in costs as much as that of this many eighths."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Lattice:
         return np.minimum(np.maximum(bins, 0), self.bins - 1)
 
     def _deviation_cost(self, tempo: FloatArray, count: IntArray | int) -> FloatArray:
-        """Cost of so many eighths at a distance from the requested tempo."""
+        """Cost of this many eighths at a distance from the requested tempo."""
         cost: FloatArray = DEVIATION / 32 * np.minimum(count, 64) * (tempo / self.edge) ** 2
         return cost
 

@@ -22,7 +22,7 @@ SHORTEST_LEAD = 40
 BAR_BEATS = 4
 """Beats of a bar of the lead-in."""
 RELAY_BARS = 4
-"""An audible tempo step into the first hit is spread over so many bar lines before it."""
+"""An audible tempo step into the first hit is spread over this many bar lines before it."""
 ODD_BAR_STEP = 0.01
 """An odd first bar costs as much as a tempo step of this share."""
 REQUEST_PULL = 0.5

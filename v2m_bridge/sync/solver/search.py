@@ -25,13 +25,13 @@ from v2m_bridge.sync.solver.limits import TempoLimits
 SHORTEST_BAR = 4
 """Shortest bar, in eighths."""
 CONTESTED = 16
-"""Must-hits closer than so many longest eighths may exclude each other."""
+"""Must-hits closer than this many longest eighths may exclude each other."""
 LOOK_BACK = 12
-"""Predecessors of a hit: all within so many longest eighths, ..."""
+"""Predecessors of a hit: all within this many longest eighths, ..."""
 FAR_BACK = 12
-"""... the nearest one before these, and all within so many longest eighths before that one."""
+"""... the nearest one before these, and all within this many longest eighths before that one."""
 ALWAYS_REACHED = 20
-"""If none of these works, a predecessor at least so many longest eighths away: from it, every time is reached."""
+"""If none of these works, a predecessor at least this many longest eighths away: from it, every time is reached."""
 
 MUST_VALUE = 1e9
 """Extra value of a must-hit on a downbeat, above that of all other hits together."""

@@ -17,7 +17,7 @@ from v2m_bridge.sync.solver.limits import TempoLimits
 FloatArray = npt.NDArray[np.float64]
 
 SWEEPS = 200
-"""The descent ends after so many sweeps, ..."""
+"""The descent ends after this many sweeps, ..."""
 ENOUGH_S = 1e-6
 """... or after a sweep that moves no beat further than this, in seconds."""
 OVERSHOOT = 1.6
