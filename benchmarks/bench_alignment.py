@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from v2m_bridge.amt.alignment import DENSE_COLUMNS, DENSE_RATE, AlignmentNetwork, Dense
-from v2m_bridge.amt.heard import MusicHeard, seconds_of_film
-from v2m_bridge.amt.network import as_film
+from v2m_bridge.amt.by_second import MusicBySecond, seconds_of_film
+from v2m_bridge.amt.film import as_film
 from v2m_bridge.amt.ranking import dense_of, film_alignment
 from v2m_bridge.footage.model import SEMANTIC_SIZE, FootageFeatures
 
@@ -72,7 +72,7 @@ def main() -> None:
         ratio = taken[place] / taken[place - 1]
         print(f"four times the frames, {lengths[place - 1]} -> {lengths[place]} s: {ratio:.2f} times the time")
     film = made_film(600)
-    piece = MusicHeard(np.ones(600, np.int64), np.full(600, 10, np.float32), np.full(600, 0.2, np.float32), False)
+    piece = MusicBySecond(np.ones(600, np.int64), np.full(600, 10, np.float32), np.full(600, 0.2, np.float32), False)
     (ranking,) = best_of([lambda: film_alignment(network, film, [piece] * 8)], 3)
     print(f"ranking 8 candidates of 10 minutes: {ranking:.2f} s")
 

@@ -25,15 +25,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Track, join_tracks
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, WindowEmbedding, join_embeddings
+from v2m_bridge.amt.by_second import seconds_of_slots
 from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
 from v2m_bridge.amt.dynamics import CUE_MARGIN, VARIATION, Dynamics, predict_dynamics, vary_dynamics
-from v2m_bridge.amt.heard import heard_in_slots
-from v2m_bridge.amt.network import as_film
+from v2m_bridge.amt.film import as_film
 from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
 from v2m_bridge.training.fitting.alignment import ALIGNMENT_RECIPE, train_alignment
-from v2m_bridge.training.fitting.loop import keep_freed_memory
+from v2m_bridge.training.fitting.loop import TrainingRun, keep_freed_memory
 from v2m_bridge.training.songs.dataset import Song, load_dataset
 
 FILMS_AT_ONCE = 5
@@ -48,7 +48,7 @@ def halves(songs: Sequence[Song]) -> tuple[list[Song], list[Song]]:
 def aligner_of(songs: Sequence[Song], watched: Sequence[Song], seed: int) -> AlignmentNetwork:
     """An aligner trained by the shipped recipe, with batches as large as half the songs."""
     recipe = dataclasses.replace(ALIGNMENT_RECIPE, seed=seed, batch=150, epochs=50)
-    return train_alignment(songs, watched, AlignmentShape(), recipe)[0]
+    return train_alignment(songs, watched, AlignmentShape(), TrainingRun(recipe))[0]
 
 
 def film_windows(songs: Sequence[Song], second: int) -> list[tuple[int, int]]:
@@ -78,29 +78,29 @@ def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[
 
 
 @torch.inference_mode()
-def tracks_of_films(aligner: AlignmentNetwork, songs: Sequence[Song], second: int) -> Track:
+def tracks_of_films(aligner: AlignmentNetwork, songs: Sequence[Song], second: int) -> WindowEmbedding:
     """Every film's window."""
     tracks = []
     for song, span in zip(songs, film_windows(songs, second), strict=True):
         film = as_film([dataclasses.replace(song.film.window(*span), minor=False)])
-        tracks.append(aligner.film_track(dataclasses.replace(film, semantic=film.semantic.float())))
-    return join_tracks(tracks)
+        tracks.append(aligner.embed_film(dataclasses.replace(film, semantic=film.semantic.float())))
+    return join_embeddings(tracks)
 
 
 @torch.inference_mode()
 def music_of(
     aligner: AlignmentNetwork, song: Song, drawn: Sequence[ChordSequence], courses: Sequence[Dynamics], bare: bool
-) -> Track:
+) -> WindowEmbedding:
     """Tracks of one film's candidates; ``bare`` hides the dynamics."""
     starts = list(range(len(drawn[0].ids)))
     pieces = [
-        heard_in_slots(item.ids, starts, course.note_density, course.loudness, song.minor, len(starts))
+        seconds_of_slots(item.ids, starts, course.note_density, course.loudness, song.minor, len(starts))
         for item, course in zip(drawn, courses, strict=True)
     ]
     music = as_music(pieces)
     if bare:
         music = dataclasses.replace(music, dynamics_present=torch.zeros_like(music.dynamics_present))
-    return aligner.music_track(music)
+    return aligner.embed_music(music)
 
 
 def courses_of(dynamics: Dynamics, drawn: Sequence[ChordSequence], strength: float) -> list[Dynamics]:
@@ -147,7 +147,7 @@ def judge(data: Path, n_films: int, count: int, second: int) -> None:
             heard = courses_of(courses[own], sequences, strength)
             ours, theirs = (music_of(net, films[own], sequences, heard, bare) for net in (chooser, judging))
             with torch.inference_mode():
-                alignment = chooser.peculiar_scores(seen[0], ours)[own].double().numpy()
+                alignment = chooser.relative_scores(seen[0], ours)[own].double().numpy()
                 found = percentiles(judging.scores(seen[1], theirs), own)
             likelihood = np.array([item.log_likelihood for item in sequences])
             total = standardised(alignment) + LIKELIHOOD_WEIGHT * standardised(likelihood)

@@ -16,7 +16,7 @@ import torch
 from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import empty_conditioning
-from v2m_bridge.amt.decoding import DecodeOptions, decode, decode_batch
+from v2m_bridge.amt.decoding import DecodeOptions, decode_batch
 from v2m_bridge.amt.original import OriginalNetwork
 
 STEPS = 300
@@ -43,7 +43,7 @@ def stepped(network: ChordNetwork, chords: torch.Tensor) -> None:
 
 
 def recomputed(network: OriginalNetwork, chords: torch.Tensor, every: int) -> float:
-    """Seconds to run every prefix anew (the film encoded once), measured on each ``every``-th prefix and scaled."""
+    """Seconds to run every prefix without the cache; each ``every``-th is timed. The film is encoded once."""
     cache, _ = network.start([empty_conditioning(STEPS)])
     total = 0.0
     for length in range(every // 2 + 1, chords.shape[1] + 1, every):
@@ -78,8 +78,8 @@ def main() -> None:
 
     network = load_chord_network()
     options = DecodeOptions()
-    decode(network, empty_conditioning(20), options)
-    single = seconds(lambda: decode(network, empty_conditioning(STEPS), options), 2)
+    decode_batch(network, [empty_conditioning(20)], [options])
+    single = seconds(lambda: decode_batch(network, [empty_conditioning(STEPS)], [options]), 2)
     print(f"default network, {STEPS} chords: {single:.2f} s, {1000 * single / STEPS:.1f} ms a chord")
 
     films = [empty_conditioning(STEPS)] * BATCH
@@ -88,7 +88,7 @@ def main() -> None:
     apart = seconds(lambda: [decode_batch(network, films[:1], [item]) for item in own])
     show(f"{BATCH} singles against a batch of {BATCH}", apart / together, "at least 3", f"{together:.2f} s the batch")
 
-    long = seconds(lambda: decode(network, empty_conditioning(LONG), options), 2)
+    long = seconds(lambda: decode_batch(network, [empty_conditioning(LONG)], [options]), 2)
     show(f"{LONG} chords against {STEPS}", long / single, "at most 11", f"{long:.2f} s the long one")
 
 

@@ -11,18 +11,19 @@ import pytest
 import torch
 from amt_fixtures import SMALL, film, small_network, small_original
 
+from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import Conditioning, empty_conditioning
-from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode, decode_batch, sample
+from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch, sample
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,
+    DecodeStep,
     Ending,
     InKey,
     Locked,
     LongestAlternation,
     LongestRun,
     OnlyChords,
-    Step,
     emotion_weights,
 )
 from v2m_bridge.amt.network import BridgeNetwork
@@ -30,6 +31,7 @@ from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
 from v2m_bridge.errors import InputError
 from v2m_bridge.music.chords import QUALITIES, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTION_QUALITIES, EMOTIONS
+from v2m_bridge.progress import Progress, silent
 
 FREE = DecodeOptions(
     top_p=1.0,
@@ -47,9 +49,9 @@ NETWORK = small_network()
 C, AM, G7 = (parse_label(label).id for label in ("C", "A:min", "G:7"))
 
 
-def step(chords: list[list[int]], run: list[int]) -> Step:
+def step(chords: list[list[int]], run: list[int]) -> DecodeStep:
     rows = torch.tensor(chords)
-    return Step(rows.shape[1], rows, torch.tensor(run))
+    return DecodeStep(rows.shape[1], rows, torch.tensor(run))
 
 
 def zeros(batch: int = 1) -> torch.Tensor:
@@ -58,6 +60,13 @@ def zeros(batch: int = 1) -> torch.Tensor:
 
 def with_moods(item: Conditioning, mood: str | None) -> Conditioning:
     return dataclasses.replace(item, moods=(mood,) * item.length)
+
+
+def decode(
+    network: ChordNetwork, item: Conditioning, options: DecodeOptions, progress: Progress = silent
+) -> ChordSequence:
+    """One film in a batch of its own."""
+    return decode_batch(network, [item], [options], progress)[0]
 
 
 def labels(sequence: ChordSequence) -> list[str]:
@@ -87,7 +96,7 @@ def test_two_chords_take_turns_only_so_often() -> None:
     rule = LongestAlternation(4)
     seesaw, three, slow = [C, AM, AM, C, C, AM, AM], [C, AM, G7, C, AM, G7, AM], [AM, C, C, AM, AM, AM, AM]
     rows = torch.tensor([seesaw, three, slow])
-    banned = torch.isinf(rule(torch.zeros(3, N_TOKENS), Step(7, rows, torch.tensor([2, 1, 4]))))
+    banned = torch.isinf(rule(torch.zeros(3, N_TOKENS), DecodeStep(7, rows, torch.tensor([2, 1, 4]))))
     assert torch.nonzero(banned).tolist() == [[0, C]]  # it may stay, or move to a third chord
     with pytest.raises(InputError, match="at least 2"):
         LongestAlternation(1)
@@ -215,16 +224,6 @@ def test_seeds_repeat_and_differ() -> None:
     assert first.ids.tolist() != other.ids.tolist()
 
 
-def test_the_likeliest_candidate_is_kept() -> None:
-    options = DecodeOptions(seed=3, candidates=5)
-    best = decode(NETWORK, film(20), options)
-    singles = [decode(NETWORK, film(20), DecodeOptions(seed=3 + index)) for index in range(5)]
-    likelihoods = [item.log_likelihood for item in singles]
-    assert best.candidate_log_likelihoods == pytest.approx(likelihoods, rel=1e-4)
-    assert best.ids.tolist() == singles[int(np.argmax(likelihoods))].ids.tolist()
-    assert best.options.seed == 3 + int(np.argmax(likelihoods))
-
-
 def test_affect_zero_gives_the_same_chords_whatever_the_mood() -> None:
     options = DecodeOptions(affect=0.0)
     plain = decode(NETWORK, film(40), options).ids.tolist()
@@ -303,7 +302,6 @@ def test_the_chords_are_the_networks() -> None:
         ({"top_p": 0.0}, "top-p"),
         ({"affect": -0.1}, "affect"),
         ({"locked": {40: C}}, "slot 40"),
-        ({"candidates": 0}, "at least 1"),
     ],
 )
 def test_options_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
