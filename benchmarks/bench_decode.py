@@ -1,8 +1,9 @@
-"""How fast chords are decoded: ratios within one run, so that the machine does not matter.
+"""How fast chords are decoded, as ratios within one run.
 
-python benchmarks/bench_decode.py [--threads N]
+    python benchmarks/bench_decode.py [--threads 1] [--every 10]
 
-One thread unless told otherwise, as the decoder itself runs; processor time then, wall time with more threads.
+The decoder itself runs on one thread, so the default is 1. Times are processor time with one thread, and wall time with
+more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BATCH = 16
 
 
 def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """The best time of ``repeats``."""
+    """The shortest time of ``repeats`` runs."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     best = float("inf")
     for _ in range(repeats):
@@ -36,7 +37,7 @@ def seconds(work: Callable[[], object], repeats: int = 1) -> float:
 
 
 def stepped(network: ChordNetwork, chords: torch.Tensor) -> None:
-    """One film, chord by chord, with the cache."""
+    """Run the network over one film chord by chord, with the cache."""
     cache, _ = network.start([empty_conditioning(STEPS)])
     for index in range(chords.shape[1]):
         network.extend(cache, chords[:, index : index + 1])
@@ -55,13 +56,15 @@ def recomputed(network: OriginalNetwork, chords: torch.Tensor, every: int) -> fl
 
 
 def show(name: str, ratio: float, wanted: str, detail: str) -> None:
+    """Print one ratio beside the wanted one."""
     print(f"{name:<52} {ratio:7.1f} x   wanted {wanted:<14} {detail}")
 
 
 def main() -> None:
+    """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--every", type=int, default=10, help="measure every so many prefixes of the uncached run")
+    parser.add_argument("--every", type=int, default=10, help="time one of this many prefixes of the run without cache")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.threads} threads")

@@ -1,4 +1,4 @@
-"""Alignment of music with the picture: what is heard, how it is compared, trained, judged and used to choose."""
+"""Alignment of music with the picture: its input, its network, training, figures, and the choice by it."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def films(*seeds: int, seconds: int = WINDOW_S) -> Film:
     return as_film([film(seconds, seed) for seed in seeds])
 
 
-# what is heard
+# what the network is given
 
 
-def test_an_arrangement_is_heard_as_the_data_set_counts() -> None:
+def test_an_arrangement_is_counted_as_the_data_set_counts() -> None:
     """120 bpm: two beats a second. Notes count in every second they touch; loudness is that of their velocities."""
     chords = [ChordEvent(parse_label("D:maj"), 0, 4), ChordEvent(parse_label("B:min"), 4, 8)]
     held = Part("Strings", "chords", 0, 48, tuple(Note(0, 4, pitch, velocity(0.2)) for pitch in (62, 66, 69)))
@@ -124,7 +124,7 @@ def test_an_arrangement_is_heard_as_the_data_set_counts() -> None:
     assert not music.minor
 
 
-def test_slots_and_songs_are_heard_alike(songs: MuviSync) -> None:
+def test_slots_and_songs_give_the_same_seconds(songs: MuviSync) -> None:
     song = songs.songs[0]
     seconds = len(song.chords)
     slots = seconds_of_slots(song.chords, list(range(seconds)), song.note_density, song.loudness, song.minor, seconds)
@@ -239,7 +239,7 @@ def test_dense_input_can_be_learned() -> None:
     assert float(loss.detach()) < 0.5 * math.log(8)
 
 
-def test_short_and_long_films_have_tracks_of_one_size() -> None:
+def test_short_and_long_films_have_embeddings_of_one_size() -> None:
     network = tiny()
     with torch.inference_mode():
         sizes = {network.embed_film(films(1, seconds=n)).local.shape for n in (1, 7, 96, 131)}

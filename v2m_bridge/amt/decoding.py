@@ -200,8 +200,8 @@ def _filters(films: Sequence[Conditioning], options: DecodeOptions, locked: Mapp
 def sample(scores: Tensor, uniforms: Tensor, temperature: float, top_p: float) -> Tensor:
     """Draw one token per row of scores [B, V] by inverting its cumulative distribution at ``uniforms`` [B].
 
-    ``temperature`` 0 takes the likeliest token. Only the nucleus is drawn from: the smallest set of likeliest tokens that
-    holds the probability ``top_p`` (Holtzman et al. 2020).
+    ``temperature`` 0 takes the likeliest token. Tokens outside the nucleus are not drawn: that is the smallest set of
+    likeliest tokens that holds the probability ``top_p`` (Holtzman et al. 2020).
     """
     if temperature == 0:
         return scores.argmax(dim=-1)

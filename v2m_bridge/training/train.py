@@ -55,6 +55,9 @@ CALIBRATION_SONGS = 100
 PARTS = ("chords", "joint", "dynamics", "alignment")
 """Networks with a curve and a state to resume from, in the order of the curves."""
 
+RECORDED = ("chords", "dynamics", "joint", "alignment")
+"""The same, in the order of ``training.json``."""
+
 Report = Callable[[str, Epoch], None]
 """``report(part, epoch)``, called after every epoch of a part."""
 
@@ -298,12 +301,11 @@ def _write_statistics(path: Path, chords: BridgeNetwork, songs: Sequence[Song]) 
 
 
 def _write_record(out: Path, record: str, result: Trained) -> None:
-    curves = {part: getattr(result, part) for part in PARTS}
     content = {
         "recipe": json.loads(record),
         "seconds": round(result.seconds, 1),
         "parameters": result.parameters,
-        **{part: [dataclasses.asdict(epoch) for epoch in curve] for part, curve in curves.items()},
+        **{part: [dataclasses.asdict(epoch) for epoch in getattr(result, part)] for part in RECORDED},
     }
     (out / "training.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    write_curves(out / "curves.svg", curves)
+    write_curves(out / "curves.svg", {part: getattr(result, part) for part in PARTS})

@@ -92,7 +92,7 @@ def train_joint(
 def train_joint_phase(
     chords: BridgeNetwork, songs: SongTensors, watched: Sequence[Song], out: Path, run: TrainingRun
 ) -> tuple[BridgeNetwork, list[Epoch]]:
-    """Run :func:`train_joint`, write ``alignment.safetensors`` into ``out``; returns the chord network and the curve."""
+    """Run :func:`train_joint`, write ``alignment.safetensors`` into ``out``, return the chord network and curve."""
     shape = AlignmentShape(video_width=chords.shape.video_width)
     chords, aligner, curve = train_joint(chords, songs, watched, shape, run)
     recipe = dataclasses.asdict(run.recipe)

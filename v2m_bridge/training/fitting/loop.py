@@ -241,7 +241,7 @@ class _State:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep freed blocks for reuse, which halves the time of a step on Linux; no effect on other systems."""
+    """Ask glibc to keep freed blocks for reuse, which halves the time of a step on Linux; elsewhere do nothing."""
     if not sys.platform.startswith("linux"):
         return
     try:

@@ -122,7 +122,7 @@ ABLATIONS: dict[str, Hide] = {
     "film: motion and cuts only": only_motion,
     "film: nothing": without_film,
 }
-"""Inputs that are taken away from a trained network, by name; its learned vectors for absent inputs take their place."""
+"""Inputs that are taken away from a trained network, by name; learned vectors for absent inputs replace them."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ SLOWEST, FASTEST = 0.75, 1.33
 """Seconds of the original per second of the variation."""
 
 LATE_SHARE = 0.3
-"""Share of songs that begin later in an epoch, at most by ``LATEST_START_S``; what is left lasts ``SHORTEST_S`` or more."""
+"""Share of songs that begin later in an epoch: by at most ``LATEST_START_S``, if ``SHORTEST_S`` remain."""
 
 LATEST_START_S = 60
 SHORTEST_S = 60
