@@ -30,7 +30,8 @@ from torch import Tensor
 from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, WindowEmbedding, join_embeddings
 from v2m_bridge.amt.by_second import seconds_of_slots
 from v2m_bridge.amt.checkpoints import load_chord_network
-from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import ChordSequence, decode_batch
 from v2m_bridge.amt.dynamics import CUE_MARGIN, VARIATION, Dynamics, predict_dynamics, vary_dynamics
 from v2m_bridge.amt.film import as_film
 from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
@@ -64,7 +65,7 @@ def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[
     network = load_chord_network()
     found = []
     seeds = candidate_seeds(0, count)
-    options = [DecodeOptions(seed=seed, temperature=1.0, top_p=0.97) for seed in seeds]
+    options = [DecodeOptions(seed=seed) for seed in seeds]
     for first in range(0, len(songs), FILMS_AT_ONCE):
         some = songs[first : first + FILMS_AT_ONCE]
         films = [

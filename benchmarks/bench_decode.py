@@ -17,7 +17,8 @@ import torch
 from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import empty_conditioning
-from v2m_bridge.amt.decoding import DecodeOptions, decode_batch
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import decode_batch
 from v2m_bridge.amt.original import OriginalNetwork
 
 STEPS = 300

@@ -20,7 +20,7 @@ from v2m_bridge.amt.checkpoints import (
     shipped_models,
 )
 from v2m_bridge.amt.conditioning import empty_conditioning
-from v2m_bridge.amt.decoding import DecodeOptions
+from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.dynamics import predict_dynamics
 from v2m_bridge.amt.network import BridgeNetwork
 from v2m_bridge.amt.original import OriginalRegression, RegressionShape

@@ -12,7 +12,8 @@ import torch
 from amt_fixtures import SMALL, decode_one, film, small_network, small_original
 
 from v2m_bridge.amt.conditioning import Conditioning, empty_conditioning
-from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch, sample
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import ChordSequence, decode_batch, sample
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,

@@ -9,7 +9,8 @@ import torch
 
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import Conditioning
-from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import ChordSequence, decode_batch
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.amt.original import OriginalNetwork, OriginalShape
 from v2m_bridge.music.chords import N_CHORDS, Chord
