@@ -1,9 +1,9 @@
-"""The cost of the temporal video encoder by length, and what a ten-minute film adds.
+"""Cost of the temporal video encoder by length of film, and of ranking candidates of a ten-minute film.
 
     python benchmarks/bench_alignment.py [--threads 1]
 
-Prints the ratio of the times for four times the frames, at 8 frames a second, and the seconds that ranking eight
-candidates of a ten-minute film takes.
+Prints how many times longer four times the frames take, at 8 frames a second, and how many seconds it takes to rank
+eight candidates of a ten-minute film.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from v2m_bridge.amt.alignment import DENSE_COLUMNS, DENSE_RATE, AlignmentNetwork, Dense
-from v2m_bridge.amt.heard import MusicHeard, seconds_of_film
-from v2m_bridge.amt.network import as_film
+from v2m_bridge.amt.by_second import MusicBySecond, seconds_of_film
+from v2m_bridge.amt.film import as_film
 from v2m_bridge.amt.ranking import dense_of, film_alignment
 from v2m_bridge.footage.model import SEMANTIC_SIZE, FootageFeatures
 
@@ -41,7 +41,7 @@ def made_film(seconds: int) -> FootageFeatures:
 
 
 def best_of(actions: Sequence[Callable[[], object]], times: int = 31) -> list[float]:
-    """Shortest time of several runs each, in turns, after one that does not count: others may be using the machine."""
+    """Shortest time of several runs of each action, alternating, after a first run that does not count."""
     taken: list[list[float]] = [[] for _ in actions]
     for _ in range(times + 1):
         for action, mine in zip(actions, taken, strict=True):
@@ -52,6 +52,7 @@ def best_of(actions: Sequence[Callable[[], object]], times: int = 31) -> list[fl
 
 
 def encoding(network: AlignmentNetwork, seconds: int) -> Callable[[], object]:
+    """An action that encodes a film of that many seconds."""
     film = made_film(seconds)
     rows, dense = as_film([seconds_of_film(film)]), dense_of(film)
     assert isinstance(dense, Dense)
@@ -59,6 +60,7 @@ def encoding(network: AlignmentNetwork, seconds: int) -> Callable[[], object]:
 
 
 def main() -> None:
+    """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
@@ -72,7 +74,7 @@ def main() -> None:
         ratio = taken[place] / taken[place - 1]
         print(f"four times the frames, {lengths[place - 1]} -> {lengths[place]} s: {ratio:.2f} times the time")
     film = made_film(600)
-    piece = MusicHeard(np.ones(600, np.int64), np.full(600, 10, np.float32), np.full(600, 0.2, np.float32), False)
+    piece = MusicBySecond(np.ones(600, np.int64), np.full(600, 10, np.float32), np.full(600, 0.2, np.float32), False)
     (ranking,) = best_of([lambda: film_alignment(network, film, [piece] * 8)], 3)
     print(f"ranking 8 candidates of 10 minutes: {ranking:.2f} s")
 

@@ -2,10 +2,10 @@
 
     python benchmarks/bench_beats.py [--films 6] [--family 2000] [--kinds metronome,room] [--seconds 8]
 
-Every film is drawn, encoded with h264, decoded and measured like any other. Families 0 and 1000 are those that the
-detector was made with; take another one for figures. ``found`` is the share of contacts with an onset within a frame,
-``false`` the number of onsets that belong to none, relative to the number of contacts; a film without contacts counts
-with its false ones in the sum. Cost is processor time relative to bare decoding of a 1080p film.
+Every film is drawn, encoded with h264, decoded and measured like any other. The detector was developed with families 0
+and 1000, so figures need another one. ``found`` is the share of contacts that have an onset within a frame of them.
+``false`` is the number of onsets without a contact; the last line relates it to the number of contacts, films without
+contacts included. Cost is processor time relative to bare decoding of a 1080p film.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FILM_S = 600
 
 
 def find_contacts(kind: str, films: int, family: int, folder: Path) -> tuple[int, list[float], int, int]:
-    """Contacts, errors of those found, false ones, and wrong or missing hard cuts, of films of one kind."""
+    """Films of one kind: number of contacts, errors in frames of those found, false onsets, wrong or missing cuts."""
     total, errors, false, cuts = 0, [], 0, 0
     for seed in range(films):
         film = scene_film(kind, seed, family)
@@ -51,6 +51,7 @@ def find_contacts(kind: str, films: int, family: int, folder: Path) -> tuple[int
 
 
 def show_contacts(kinds: list[str], films: int, family: int, folder: Path) -> None:
+    """Print a line for each kind of film, and the sums."""
     os.environ["V2M_HOME"] = str(folder)
     print(f"{'kind':<16} contacts    found    false   error in frames (mean, 95 %)   cuts wrong")
     sums = np.zeros(3)
@@ -68,24 +69,28 @@ def show_contacts(kinds: list[str], films: int, family: int, folder: Path) -> No
 
 
 def spent(work: Callable[[], object]) -> float:
+    """Processor seconds of ``work``."""
     start = time.process_time()
     work()
     return time.process_time() - start
 
 
 def small_pictures(path: Path) -> list[UInt8Array]:
+    """All pictures of a film, reduced as the decode pass reduces them."""
     reducer = Reducer()
     with VideoSource(path, 1) as source:
         return [reducer.reduce(picture.frame)[0] for picture in source.pictures()]
 
 
 def bare(path: Path) -> None:
+    """Decode a film on one thread and do nothing with it."""
     with VideoSource(path, 1) as source:
         for _ in source.pictures():
             pass
 
 
 def follow(pictures: list[UInt8Array]) -> None:
+    """Measure the movement in pictures."""
     meter = MovementMeter()
     for picture in pictures:
         meter.add(picture)
@@ -93,7 +98,7 @@ def follow(pictures: list[UInt8Array]) -> None:
 
 
 def ten_minutes() -> None:
-    """Dense features and contacts from the series of a film of ten minutes."""
+    """Compute dense features and contacts from the per-frame measurements of a film of ten minutes."""
     rng, frames = np.random.default_rng(0), FILM_S * int(RATE)
     trace = PictureTrace(
         np.arange(frames) / float(RATE),
@@ -110,6 +115,7 @@ def ten_minutes() -> None:
 
 
 def show_cost(seconds: int, folder: Path) -> None:
+    """Print the cost per picture and for a film of ten minutes."""
     path = folder / "film.mp4"
     make_film(path, seconds)
     decoding = min(spent(lambda: bare(path)) for _ in range(2))
@@ -122,9 +128,10 @@ def show_cost(seconds: int, folder: Path) -> None:
 
 
 def main() -> None:
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--films", type=int, default=6, help="films of each kind; 0: cost only")
-    parser.add_argument("--family", type=int, default=2000, help="where the films' chance numbers begin")
+    parser.add_argument("--family", type=int, default=2000, help="first seed of the films")
     parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated")
     parser.add_argument("--seconds", type=int, default=8, help="length of the 1080p film that is decoded; 0: no cost")
     options = parser.parse_args()

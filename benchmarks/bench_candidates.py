@@ -1,16 +1,18 @@
-"""Does choosing among candidates make the music follow its film? One aligner chooses, another one judges.
+"""Whether choosing among candidates makes the music follow its film: one aligner chooses, another one judges.
 
     python benchmarks/bench_candidates.py train_val.npz [--films 75] [--candidates 16] [--second 40]
 
-The choosing aligner is trained on one half of the train songs, the judge with another seed on the other half; films
+The choosing aligner is trained on one half of the train songs, the judge with another seed on the other half. The films
 are those of val, which neither has seen. For every film the chord network draws candidates for a window of 96 s, each
-with a course of dynamics of its own, as ``score --candidates`` does. The judge compares each with the windows of all
-val films: the percentile is the share of other films that it follows less than its own; by chance it is 50. Printed is
-the mean over films of: one candidate as drawn, the chosen one, the likeliest one, the first (dynamics as predicted);
+with its own variation of the dynamics, as ``score --candidates`` does. The judge compares each candidate with the
+windows of all val films: the percentile is the share of other films that it follows less than its own; chance is 50.
 
-* as the product varies the dynamics,
-* with dynamics drawn as freely as songs stray from the prediction (strength 1),
-* with the dynamics predicted for another film: what a score is worth that does not know its film,
+Four percentiles are printed, means over films: of one candidate as drawn, of the chosen one, of the likeliest one, and
+of the first one, whose dynamics are as predicted. They are printed four times:
+
+* with dynamics varied as the product varies them,
+* with dynamics that vary as much as songs do about the prediction (strength 1),
+* with the dynamics predicted for another film, to show what a score is worth that does not know its film,
 * with chords alone, the dynamics hidden from both aligners.
 """
 
@@ -25,22 +27,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Track, join_tracks
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, WindowEmbedding, join_embeddings
+from v2m_bridge.amt.by_second import seconds_of_slots
 from v2m_bridge.amt.checkpoints import load_chord_network
-from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode_batch
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import ChordSequence, decode_batch
 from v2m_bridge.amt.dynamics import CUE_MARGIN, VARIATION, Dynamics, predict_dynamics, vary_dynamics
-from v2m_bridge.amt.heard import heard_in_slots
-from v2m_bridge.amt.network import as_film
+from v2m_bridge.amt.film import as_film
 from v2m_bridge.amt.ranking import LIKELIHOOD_WEIGHT, as_music, candidate_seeds, standardised
 from v2m_bridge.training.fitting.alignment import ALIGNMENT_RECIPE, train_alignment
-from v2m_bridge.training.fitting.loop import keep_freed_memory
+from v2m_bridge.training.fitting.loop import TrainingRun, keep_freed_memory
 from v2m_bridge.training.songs.dataset import Song, load_dataset
 
 FILMS_AT_ONCE = 5
 
 
 def halves(songs: Sequence[Song]) -> tuple[list[Song], list[Song]]:
-    """Two disjoint halves, drawn once."""
+    """Two disjoint random halves, always the same ones."""
     order = np.random.default_rng(11).permutation(len(songs)).tolist()
     return [songs[k] for k in order[::2]], [songs[k] for k in order[1::2]]
 
@@ -48,7 +51,7 @@ def halves(songs: Sequence[Song]) -> tuple[list[Song], list[Song]]:
 def aligner_of(songs: Sequence[Song], watched: Sequence[Song], seed: int) -> AlignmentNetwork:
     """An aligner trained by the shipped recipe, with batches as large as half the songs."""
     recipe = dataclasses.replace(ALIGNMENT_RECIPE, seed=seed, batch=150, epochs=50)
-    return train_alignment(songs, watched, AlignmentShape(), recipe)[0]
+    return train_alignment(songs, watched, AlignmentShape(), TrainingRun(recipe))[0]
 
 
 def film_windows(songs: Sequence[Song], second: int) -> list[tuple[int, int]]:
@@ -62,7 +65,7 @@ def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[
     network = load_chord_network()
     found = []
     seeds = candidate_seeds(0, count)
-    options = [DecodeOptions(seed=seed, temperature=1.0, top_p=0.97) for seed in seeds]
+    options = [DecodeOptions(seed=seed) for seed in seeds]
     for first in range(0, len(songs), FILMS_AT_ONCE):
         some = songs[first : first + FILMS_AT_ONCE]
         films = [
@@ -78,33 +81,33 @@ def candidates_of(songs: Sequence[Song], second: int, count: int) -> list[tuple[
 
 
 @torch.inference_mode()
-def tracks_of_films(aligner: AlignmentNetwork, songs: Sequence[Song], second: int) -> Track:
-    """Every film's window."""
-    tracks = []
+def film_embeddings(aligner: AlignmentNetwork, songs: Sequence[Song], second: int) -> WindowEmbedding:
+    """Embeddings of every film's window."""
+    parts = []
     for song, span in zip(songs, film_windows(songs, second), strict=True):
         film = as_film([dataclasses.replace(song.film.window(*span), minor=False)])
-        tracks.append(aligner.film_track(dataclasses.replace(film, semantic=film.semantic.float())))
-    return join_tracks(tracks)
+        parts.append(aligner.embed_film(dataclasses.replace(film, semantic=film.semantic.float())))
+    return join_embeddings(parts)
 
 
 @torch.inference_mode()
 def music_of(
     aligner: AlignmentNetwork, song: Song, drawn: Sequence[ChordSequence], courses: Sequence[Dynamics], bare: bool
-) -> Track:
-    """Tracks of one film's candidates; ``bare`` hides the dynamics."""
+) -> WindowEmbedding:
+    """Embeddings of one film's candidates; ``bare`` hides the dynamics."""
     starts = list(range(len(drawn[0].ids)))
     pieces = [
-        heard_in_slots(item.ids, starts, course.note_density, course.loudness, song.minor, len(starts))
+        seconds_of_slots(item.ids, starts, course.note_density, course.loudness, song.minor, len(starts))
         for item, course in zip(drawn, courses, strict=True)
     ]
     music = as_music(pieces)
     if bare:
         music = dataclasses.replace(music, dynamics_present=torch.zeros_like(music.dynamics_present))
-    return aligner.music_track(music)
+    return aligner.embed_music(music)
 
 
 def courses_of(dynamics: Dynamics, drawn: Sequence[ChordSequence], strength: float) -> list[Dynamics]:
-    """Dynamics of every candidate, the first as predicted."""
+    """Dynamics of every candidate: the first as predicted, the others varied."""
     starts = [float(second) for second in range(len(dynamics.loudness))]
     return [dynamics, *(vary_dynamics(dynamics, starts, item.options.seed, strength) for item in drawn[1:])]
 
@@ -126,14 +129,14 @@ def percentiles(scores: Tensor, own: int) -> np.ndarray:
 
 
 def judge(data: Path, n_films: int, count: int, second: int) -> None:
-    """Train both, draw, choose, judge, print."""
+    """Train both aligners, draw the candidates, and print the percentiles."""
     dataset = load_dataset(data)
     films = dataset.split("val")
     half, other = halves(dataset.split("train"))
     chooser, judging = aligner_of(half, films, 0), aligner_of(other, films, 1)
     print(f"aligners trained on {len(half)} and {len(other)} songs", flush=True)
     drawn = candidates_of(films[:n_films], second, count)
-    seen = tracks_of_films(chooser, films, second), tracks_of_films(judging, films, second)
+    shown = film_embeddings(chooser, films, second), film_embeddings(judging, films, second)
     another = [fitted(drawn[k - 1][1], len(drawn[k][1].loudness)) for k in range(len(drawn))]
     predicted = [dynamics for _, dynamics in drawn]
     for what, courses, strength, bare in (
@@ -144,11 +147,11 @@ def judge(data: Path, n_films: int, count: int, second: int) -> None:
     ):
         rows = []
         for own, (sequences, _) in enumerate(drawn):
-            heard = courses_of(courses[own], sequences, strength)
-            ours, theirs = (music_of(net, films[own], sequences, heard, bare) for net in (chooser, judging))
+            varied = courses_of(courses[own], sequences, strength)
+            ours, theirs = (music_of(net, films[own], sequences, varied, bare) for net in (chooser, judging))
             with torch.inference_mode():
-                alignment = chooser.peculiar_scores(seen[0], ours)[own].double().numpy()
-                found = percentiles(judging.scores(seen[1], theirs), own)
+                alignment = chooser.relative_scores(shown[0], ours)[own].double().numpy()
+                found = percentiles(judging.scores(shown[1], theirs), own)
             likelihood = np.array([item.log_likelihood for item in sequences])
             total = standardised(alignment) + LIKELIHOOD_WEIGHT * standardised(likelihood)
             rows.append((found[1:].mean(), found[total.argmax()], found[likelihood.argmax()], found[0]))

@@ -1,7 +1,13 @@
-"""What the daemon saves and what it stands: prints ratios. Run: python benchmarks/bench_daemon.py [part ...]
+"""How much time the daemon saves, and how it behaves under load; prints ratios.
 
-Parts: warm (warm score of a one-minute edit against the cold command), batch (16 at once against 16 in a row),
-listeners (200 event streams beside a score), memory (2,000 small scores). Default: all but memory.
+    python benchmarks/bench_daemon.py [warm] [batch] [listeners] [memory] [--jobs 2000]
+
+* warm: a score of a one-minute edit from the running daemon, against the command started anew
+* batch: 16 scores at once, against 16 one after the other
+* listeners: a score while 200 event streams are open, against a score without them
+* memory: memory of both processes over 2,000 small scores
+
+Without a part, all but memory are run.
 """
 
 from __future__ import annotations
@@ -52,6 +58,7 @@ def daemon(folder: Path, *options: str) -> Iterator[DaemonClient]:
 
 
 def _ready(client: DaemonClient) -> bool:
+    """Whether the worker has loaded its models."""
     try:
         return bool(client.health()["worker"] == "ready")
     except Exception:
@@ -71,13 +78,14 @@ def one_minute_edit(folder: Path) -> Path:
 
 
 def timed(client: DaemonClient, edit: Path, seed: int) -> float:
+    """Seconds from the request of a score until it is done."""
     started = time.perf_counter()
     client.wait(client.submit_file(edit, ScoreOptions(seed=seed)))
     return time.perf_counter() - started
 
 
 def bench_warm(folder: Path) -> None:
-    """Warm daemon against the cold command, both with and without the footage measured before."""
+    """The running daemon against the command started anew, with the footage new and with it measured before."""
     edit = one_minute_edit(folder)
 
     def cold(home: Path) -> float:
@@ -97,7 +105,7 @@ def bench_warm(folder: Path) -> None:
 
 
 def bench_batch(folder: Path, count: int = 16) -> None:
-    """The same scores one after the other and all at once, with the lanes the daemon has by default."""
+    """Scores one after the other, and as many all at once, with the daemon's default number of workers."""
     edit = one_minute_edit(folder)
     with daemon(folder) as client:
         timed(client, edit, 0)
@@ -114,6 +122,7 @@ def bench_batch(folder: Path, count: int = 16) -> None:
 
 
 async def _listen(url: str, token: str, ready: asyncio.Semaphore) -> int:
+    """Read the event stream until it ends, and release ``ready`` at its first bytes; returns the number of bytes."""
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(f"GET /v1/events HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
@@ -153,7 +162,7 @@ def _cpu_s(pid: int) -> float:
 
 
 def bench_listeners(folder: Path, rounds: int = 15) -> None:
-    """A score alone and with 200 event streams open, in turns so that the machine's mood affects both."""
+    """A score alone and with 200 event streams open, alternating so that other load on the machine affects both."""
     edit = one_minute_edit(folder)
     with daemon(folder) as client:
         timed(client, edit, 0)
@@ -181,7 +190,7 @@ def bench_listeners(folder: Path, rounds: int = 15) -> None:
 
 
 def bench_memory(folder: Path, count: int) -> None:
-    """Small scores for a day; memory of both processes after every tenth of them."""
+    """Memory of daemon and worker over many small scores, after every tenth of them."""
     make_demo(folder)
     edit = folder / "small.otio"
     write_edit(edit, [0] * 8, 1)
@@ -207,6 +216,7 @@ def bench_memory(folder: Path, count: int) -> None:
 
 
 def _memory(client: DaemonClient) -> tuple[float, float]:
+    """Resident memory of the daemon and of its worker, in MiB."""
     text = client.metrics()
     names = ("process_resident_memory_bytes", "v2m_worker_resident_bytes")
     found = dict(line.split() for line in text.splitlines() if line.startswith(names))
@@ -214,6 +224,7 @@ def _memory(client: DaemonClient) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Run the parts that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="*", choices=["warm", "batch", "listeners", "memory"])
     parser.add_argument("--jobs", type=int, default=2000, help="scores of the memory part")

@@ -1,10 +1,14 @@
-"""How fast footage is measured, as ratios taken in one run on a film that this script makes.
+"""How fast footage is measured, as ratios within one run, on a film that this script makes.
 
     python benchmarks/bench_footage.py [--seconds 180] [--clip-stills 16] [--long] [--film FILE]
 
-Prints: our pass (cuts and motion) against bare decoding with the same threads; against the three passes of the released
-scripts; CLIP in bfloat16 batches against float32 one by one, twice; a second run from the cache against the first; and
-with ``--long`` the peak memory on a film of two hours.
+Prints these comparisons:
+
+* our pass (cuts and motion) against bare decoding with the same threads, and against the three passes of the published
+  scripts
+* a second run, which reads the cache, against the first
+* CLIP in batches with bfloat16, against each picture alone and twice with float32, as published
+* with ``--long``, the peak memory on a film of two hours
 """
 
 from __future__ import annotations
@@ -26,11 +30,11 @@ import numpy as np
 SIZE, RATE = (1920, 1080), Fraction(25)
 SHOT_FRAMES = 83
 BITRATE = "8M"
-"""What a 1080p file for review usually has."""
+"""Usual bit rate of a 1080p file for review."""
 
 
 def pictures(seconds: int) -> Iterator[np.ndarray]:
-    """Pans over textured pictures with film grain, a cut every 3.3 seconds."""
+    """Pans over textured pictures with film grain, and a cut every 3.3 seconds."""
     from v2m_bridge.demo.synthesis import Scene, ShotPlan, draw_film
 
     width, height = SIZE
@@ -48,24 +52,27 @@ def pictures(seconds: int) -> Iterator[np.ndarray]:
 
 
 def make_film(path: Path, seconds: int) -> None:
+    """Encode the pictures as 1080p h264."""
     from v2m_bridge.demo.synthesis import encode_film
 
     encode_film(path, pictures(seconds), size=SIZE, rate=RATE, options={"preset": "veryfast", "b": BITRATE})
 
 
 def timed(work: Callable[[], object]) -> float:
+    """Wall seconds of ``work``."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def best_of(count: int, *works: Callable[[], object]) -> list[float]:
-    """The least time of each, taken in turns so that a busy machine is unfair to all alike."""
+    """Shortest time of ``count`` runs of each work, alternating so that other load affects all of them."""
     times = [[timed(work) for work in works] for _ in range(count)]
     return [min(column) for column in zip(*times, strict=True)]
 
 
 def bare_decode(path: Path) -> None:
+    """Decode a film and do nothing with it."""
     import av
 
     with av.open(str(path)) as container:
@@ -77,13 +84,14 @@ def bare_decode(path: Path) -> None:
 
 
 def our_pass(path: Path) -> None:
+    """Decode a film and find its cuts and motion."""
     from v2m_bridge.footage.passes.film import scan_film
 
     scan_film(path)
 
 
 def published_passes(path: Path, folder: Path) -> None:
-    """One picture a second as JPEG, scenes, motion: each reads the film by itself, as the released scripts do."""
+    """Write one picture a second as JPEG, find scenes, measure motion; each reads the film anew, as published."""
     import av
     import cv2
     from scenedetect import AdaptiveDetector, SceneManager, open_video
@@ -113,6 +121,7 @@ def published_passes(path: Path, folder: Path) -> None:
 
 
 def bench_decoding(path: Path, seconds: int) -> None:
+    """Our pass against bare decoding and against the published passes."""
     with tempfile.TemporaryDirectory() as folder:
         repeats = 3 if seconds <= 60 else 2
         bare, ours, published = best_of(
@@ -124,6 +133,7 @@ def bench_decoding(path: Path, seconds: int) -> None:
 
 
 def bench_cache(path: Path) -> None:
+    """A second run, from the cache, against the first."""
     from v2m_bridge.footage.bare_video import read_video
     from v2m_bridge.footage.measure import MeasureOptions, measure
 
@@ -139,7 +149,7 @@ def bench_cache(path: Path) -> None:
 
 
 def bench_clip(count: int) -> None:
-    """Random weights in the real network."""
+    """CLIP as we run it against CLIP as published; the real network with random weights."""
     import logging
 
     import torch
@@ -185,7 +195,7 @@ print(scan.duration_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def bench_memory(folder: Path) -> None:
-    """Two hours at 24 frames a second; small pictures, because what grows with a film's length is per frame."""
+    """Peak memory of a film of two hours; its pictures are small, because memory grows with their number only."""
     from v2m_bridge.demo.synthesis import encode_film
 
     path, size = folder / "long.mp4", (256, 144)
@@ -199,6 +209,7 @@ def bench_memory(folder: Path) -> None:
 
 
 def main() -> None:
+    """Print all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=180)
     parser.add_argument("--clip-stills", type=int, default=16, help="0: leave CLIP out")

@@ -1,8 +1,8 @@
-"""How reading and sweeping an edit grow with its size: 10 tracks of up to 5,000 clips.
-
-Prints seconds of processor time and the ratio to the run of half the size (2.0 is linear):
+"""How the time to read and to sweep an edit grows with its size: 10 tracks of up to 5,000 clips.
 
     python benchmarks/bench_sweep.py [--clips 5000] [--tracks 10]
+
+Prints seconds of processor time, and the ratio to the run of half the size; 2.0 is linear.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RATE = Fraction(24000, 1001)
 
 
 def random_pieces(tracks: int, clips: int) -> list[Piece]:
-    """Tracks of clips of 1 to 60 frames with holes between them, so that the layers interleave."""
+    """Clips of 1 to 60 frames with gaps between them, so that every track is visible somewhere."""
     rng = random.Random(1)
     found = []
     for layer in range(tracks):
@@ -40,7 +40,7 @@ def random_pieces(tracks: int, clips: int) -> list[Piece]:
 
 
 def as_otio(pieces: list[Piece]) -> dict[str, Any]:
-    """The same edit as a file would have it."""
+    """The same edit as an OpenTimelineIO document."""
     rate = float(RATE)
 
     def span(start: float, length: float) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def measured(tracks: int, clips: int) -> tuple[float, float, int]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=5000)
     parser.add_argument("--tracks", type=int, default=10)
     options = parser.parse_args()

@@ -1,11 +1,12 @@
-"""How well the tempo fit lands the cuts of real films and of made ones, against constant tempi.
+"""How many cuts of real films and of random edits the tempo fit lands, compared with constant tempi.
 
     python benchmarks/bench_sync.py FOLDER_OF_TIMELINES [--seeds N] [--additions N]
 
-Prints, per film: cuts landed by a fixed 120 bpm and by the best constant tempo (60 to 160 bpm), on beats and on
-eighths, and by the fit at 72, 96, 120 and auto; tempi, steps, places, odd bars, run time. Then the same fit on random
-edits (log-normal shot lengths, five rates), what the smoothing gains at equal hits, and the time of long inputs.
-``--additions`` adds one hit to each of so many random edits and counts how often less lands than before.
+Prints, per film, the share of cuts that land: on beats and on eighths with a fixed 120 bpm and with the best constant
+tempo (60 to 160 bpm), and with the fit at 72, 96, 120 bpm and auto; then the fit's tempi, tempo steps, shares on
+downbeats, beats and eighths, odd bars and run time. The same fit follows on random edits (log-normal shot lengths, five
+rates), with what the smoothing gains at equal hits, and the run time on long inputs. ``--additions N`` adds one hit to
+each of N random edits and counts how often less lands than before.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ HEAD = "".join(
 
 
 def row(name: str, fit: Fit, seconds: float) -> str:
+    """One line of the table."""
     s = fit.summary
     return (
         f"{name:26}{s.hits:5}{s.landed_share:8.3f}{s.min_bpm:7.1f}-{s.max_bpm:6.1f}{s.max_step:9.2%}{s.mean_step:7.2%}"
@@ -47,12 +49,14 @@ def row(name: str, fit: Fit, seconds: float) -> str:
 
 
 def timed(hits: Sequence[Hit], frames: int, rate: Fraction, options: FitOptions) -> tuple[Fit, float]:
+    """The fit, and the processor seconds that it took."""
     start = time.process_time()
     fit = fit_tempo(hits, frames, rate, options)
     return fit, time.process_time() - start
 
 
 def constants(hits: Sequence[Hit], rate: Fraction) -> str:
+    """The share of hits that constant tempi land, in words."""
     times = [float(hit.seconds) for hit in hits]
     half = float(1 / rate) / 2
     parts = []
@@ -64,6 +68,7 @@ def constants(hits: Sequence[Hit], rate: Fraction) -> str:
 
 
 def films(folder: Path) -> None:
+    """Print a table for every film of the folder."""
     shares: dict[float | None, list[float]] = {bpm: [] for bpm in TEMPI}
     for path in sorted(folder.glob("*.otio")):
         edit = read_edit(path)
@@ -79,6 +84,7 @@ def films(folder: Path) -> None:
 
 
 def random_edit(seed: int, rate: Fraction, median_s: float, count: int) -> tuple[list[Hit], int]:
+    """Hits on the cuts of ``count`` shots of that median length, and the edit's length in frames."""
     rng = np.random.default_rng(seed)
     lengths = np.maximum(1, np.round(rng.lognormal(np.log(median_s), 0.8, count) * float(rate))).astype(int)
     frames = [int(f) for f in np.unique(np.cumsum(lengths))]
@@ -86,6 +92,7 @@ def random_edit(seed: int, rate: Fraction, median_s: float, count: int) -> tuple
 
 
 def random_edits(seeds: int) -> None:
+    """Print the means over random edits."""
     print(f"\nrandom edits, {seeds} seeds x {len(RATES)} rates x 60 shots; means")
     print(" median shot   bpm  landed constant mean step   worst steps^2 exact smoothed")
     for median_s in (1.2, 2.0, 3.0, 4.5, 8.0):
@@ -105,9 +112,9 @@ def random_edits(seeds: int) -> None:
 
 
 def roughness(fit: Fit) -> tuple[float, float]:
-    """Mean squared log tempo step from hit to hit: with every beat exactly on its picture, and as fitted.
+    """Mean squared logarithm of the tempo step from hit to hit: with every hit exactly on its frame, and as fitted.
 
-    Both with the same hits landed on the same beats, so what is gained is not bought by losing hits.
+    Both have the same hits on the same beats, so the smoothing does not gain by losing hits.
     """
     landed = [x for x in fit.landings if x.lands is not Lands.MISS and x.beat > 0]
     beats = np.array([0.0, *(x.beat for x in landed)])
@@ -123,6 +130,7 @@ def roughness(fit: Fit) -> tuple[float, float]:
 
 
 def long_inputs() -> None:
+    """Print the run time on long inputs."""
     print(f"\nlong inputs (processor time; ratio: to the input half as long)\n{HEAD}   ratio")
     rate = Fraction(24)
     for musts in (0, 10):
@@ -146,7 +154,7 @@ def long_inputs() -> None:
 
 
 def additions(edits: int) -> None:
-    """One hit more, anywhere: how often less lands than before; errors and steps on the way."""
+    """Print how often less lands after one more hit, and the mean errors."""
     worse, gained, errors = [], 0, {True: [0.0], False: [0.0]}
     for seed in range(edits):
         rng = np.random.default_rng(seed)
@@ -179,6 +187,7 @@ def landed_weights(fit: Fit) -> tuple[float, float]:
 
 
 def main() -> None:
+    """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="folder of .otio films")
     parser.add_argument("--seeds", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Alignment of music with the picture: what is heard, how it is compared, trained, judged and used to choose."""
+"""Alignment of music with the picture: its input, its network, training, figures, and the choice by it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from v2m_bridge.amt.alignment import (
     AlignmentNetwork,
     AlignmentShape,
     Dense,
-    Track,
+    WindowEmbedding,
 )
+from v2m_bridge.amt.by_second import MusicBySecond, seconds_of_arrangement, seconds_of_slots
 from v2m_bridge.amt.checkpoints import load_chord_network, save_weights, shipped_models
-from v2m_bridge.amt.heard import MusicHeard, heard_in_arrangement, heard_in_slots
-from v2m_bridge.amt.network import Film, as_film
+from v2m_bridge.amt.film import Film, as_film
 from v2m_bridge.amt.ranking import (
     ALIGNMENT_FORMAT,
     as_music,
@@ -41,8 +41,8 @@ from v2m_bridge.music.chords import ChordEvent, parse_label
 from v2m_bridge.music.dynamics import velocity
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.timing.tempo import TempoMap
-from v2m_bridge.training.fitting.alignment import Windows, contrastive_loss, heard_in_song, train_alignment, window_loss
-from v2m_bridge.training.fitting.loop import Recipe
+from v2m_bridge.training.fitting.alignment import contrastive_loss, train_alignment, window_loss
+from v2m_bridge.training.fitting.loop import Recipe, TrainingRun
 from v2m_bridge.training.judging.alignment_metrics import (
     OFFSETS_S,
     alignment_figures,
@@ -50,6 +50,7 @@ from v2m_bridge.training.judging.alignment_metrics import (
     window_scores,
 )
 from v2m_bridge.training.songs.dataset import MuviSync, Song, load_dataset
+from v2m_bridge.training.songs.windows import Windows, seconds_of_song
 from v2m_bridge.training.train import TrainOptions, train_all
 
 TINY = AlignmentShape(video_width=16, music_width=16, members=2, size=12, local_size=6, cells=24, dropout=0.1)
@@ -70,7 +71,7 @@ def songs(songs_file: Path) -> MuviSync:
 
 @pytest.fixture(scope="module")
 def aligner(songs: MuviSync) -> AlignmentNetwork:
-    return train_alignment(songs.split("train"), songs.split("val"), TINY, RECIPE)[0]
+    return train_alignment(songs.split("train"), songs.split("val"), TINY, TrainingRun(RECIPE))[0]
 
 
 def tiny(seed: int = 0) -> AlignmentNetwork:
@@ -78,9 +79,9 @@ def tiny(seed: int = 0) -> AlignmentNetwork:
     return AlignmentNetwork(TINY).eval()
 
 
-def heard(seconds: int, seed: int = 0) -> MusicHeard:
+def music_of(seconds: int, seed: int = 0) -> MusicBySecond:
     random = np.random.default_rng(seed)
-    return MusicHeard(
+    return MusicBySecond(
         chords=np.repeat(random.integers(0, 157, seconds), 2)[:seconds],
         note_density=random.gamma(4.0, 2.5, seconds).astype(np.float32),
         loudness=random.uniform(0.05, 0.4, seconds).astype(np.float32),
@@ -106,15 +107,15 @@ def films(*seeds: int, seconds: int = WINDOW_S) -> Film:
     return as_film([film(seconds, seed) for seed in seeds])
 
 
-# what is heard
+# what the network is given
 
 
-def test_an_arrangement_is_heard_as_the_data_set_counts() -> None:
+def test_an_arrangement_is_counted_as_the_data_set_counts() -> None:
     """120 bpm: two beats a second. Notes count in every second they touch; loudness is that of their velocities."""
     chords = [ChordEvent(parse_label("D:maj"), 0, 4), ChordEvent(parse_label("B:min"), 4, 8)]
     held = Part("Strings", "chords", 0, 48, tuple(Note(0, 4, pitch, velocity(0.2)) for pitch in (62, 66, 69)))
     bass = Part("Bass", "bass", 1, 32, (Note(0, 1, 38, velocity(0.2)), Note(2, 3, 38, velocity(0.2))))
-    music = heard_in_arrangement(
+    music = seconds_of_arrangement(
         chords, [held, bass], parse_key("D major"), TempoMap.constant(120), 4, [DynamicsPoint(0, 10, 0.05)]
     )
     assert music.note_density.tolist() == [4, 4, 1, 0]
@@ -123,21 +124,21 @@ def test_an_arrangement_is_heard_as_the_data_set_counts() -> None:
     assert not music.minor
 
 
-def test_slots_and_songs_are_heard_alike(songs: MuviSync) -> None:
+def test_slots_and_songs_give_the_same_seconds(songs: MuviSync) -> None:
     song = songs.songs[0]
     seconds = len(song.chords)
-    slots = heard_in_slots(song.chords, list(range(seconds)), song.note_density, song.loudness, song.minor, seconds)
-    whole = heard_in_song(song)
+    slots = seconds_of_slots(song.chords, list(range(seconds)), song.note_density, song.loudness, song.minor, seconds)
+    whole = seconds_of_song(song)
     for name in ("chords", "note_density", "loudness"):
         assert np.array_equal(getattr(slots, name), getattr(whole, name))
     assert slots.minor == whole.minor
 
 
 def test_a_second_takes_the_slot_in_its_middle() -> None:
-    music = heard_in_slots([1, 2, 3], [0.0, 0.4, 2.6], [1, 2, 3], [0.1, 0.2, 0.3], False, 4)
+    music = seconds_of_slots([1, 2, 3], [0.0, 0.4, 2.6], [1, 2, 3], [0.1, 0.2, 0.3], False, 4)
     assert music.chords.tolist() == [2, 2, 2, 3]
     with pytest.raises(InputError, match="no slots"):
-        heard_in_slots([], [], [], [], False, 4)
+        seconds_of_slots([], [], [], [], False, 4)
 
 
 def test_the_film_does_not_tell_the_mode_of_its_music(songs: MuviSync) -> None:
@@ -226,22 +227,22 @@ def test_dense_input_can_be_learned() -> None:
         dense = Dense(rows, torch.ones(rows.shape[:2], dtype=torch.bool))
         music = as_music(
             [
-                dataclasses.replace(heard(WINDOW_S), loudness=(0.05 + 0.4 * row.numpy()).astype(np.float32))
+                dataclasses.replace(music_of(WINDOW_S), loudness=(0.05 + 0.4 * row.numpy()).astype(np.float32))
                 for row in level
             ]
         )
         shown = films(*[3] * 8)
-        loss = contrastive_loss(network.member_scores(network.film_track(shown, dense), network.music_track(music)))
+        loss = contrastive_loss(network.member_scores(network.embed_film(shown, dense), network.embed_music(music)))
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
     assert float(loss.detach()) < 0.5 * math.log(8)
 
 
-def test_short_and_long_films_have_tracks_of_one_size() -> None:
+def test_short_and_long_films_have_embeddings_of_one_size() -> None:
     network = tiny()
     with torch.inference_mode():
-        sizes = {network.film_track(films(1, seconds=n)).local.shape for n in (1, 7, 96, 131)}
+        sizes = {network.embed_film(films(1, seconds=n)).local.shape for n in (1, 7, 96, 131)}
     assert sizes == {torch.Size([1, 2, 24 * 6])}
 
 
@@ -270,7 +271,7 @@ def test_judged_windows_end_with_the_song(songs: MuviSync) -> None:
     assert max(ends) < OFFSETS_S[-1] + WINDOW_S
     shown, music = Windows(some).cut(range(6), [end - WINDOW_S for end in ends])
     with torch.inference_mode():
-        by_hand = network.scores(network.film_track(shown), network.music_track(music))
+        by_hand = network.scores(network.embed_film(shown), network.embed_music(music))
     assert torch.allclose(window_scores(network, some, OFFSETS_S[-1]), by_hand, atol=1e-4)
 
 
@@ -280,7 +281,7 @@ def test_songs_shorter_than_a_window_are_judged_whole(songs: MuviSync) -> None:
     assert scores.shape == (5, 5)
     shown, music = Windows(some).cut([3], [0], 50)
     with torch.inference_mode():
-        own = network.scores(network.film_track(shown), network.music_track(music))
+        own = network.scores(network.embed_film(shown), network.embed_music(music))
     assert float(scores[3, 3]) == pytest.approx(float(own), abs=1e-4)
 
 
@@ -303,7 +304,9 @@ def test_training_finds_what_songs_have_in_common_with_their_films(aligner: Alig
 
 def test_training_is_reproducible_and_drops_modalities(songs: MuviSync) -> None:
     recipe = dataclasses.replace(RECIPE, epochs=1, seed=7)
-    first, second = (train_alignment(songs.songs[:20], songs.songs[20:30], TINY, recipe)[0] for _ in range(2))
+    first, second = (
+        train_alignment(songs.songs[:20], songs.songs[20:30], TINY, TrainingRun(recipe))[0] for _ in range(2)
+    )
     for name, tensor in first.state_dict().items():
         assert torch.equal(tensor, second.state_dict()[name]), name
     torch.manual_seed(0)
@@ -339,7 +342,7 @@ def test_joint_training_shares_the_encoder_and_keeps_the_decoder(songs_file: Pat
 
 def test_the_whole_film_counts_and_its_length_must_agree(aligner: AlignmentNetwork) -> None:
     shown = footage(250)
-    pieces = [heard(250, seed) for seed in range(3)]
+    pieces = [music_of(250, seed) for seed in range(3)]
     once = film_alignment(aligner, shown, pieces)
     assert np.allclose(once, film_alignment(aligner, shown, pieces[::-1])[::-1], atol=1e-5)
     changed = dataclasses.replace(
@@ -347,7 +350,7 @@ def test_the_whole_film_counts_and_its_length_must_agree(aligner: AlignmentNetwo
     )
     assert film_alignment(aligner, shown, [changed])[0] != pytest.approx(once[0], abs=1e-4)
     with pytest.raises(InputError, match=r"250 s cannot be compared with music of \[249\] s"):
-        film_alignment(aligner, shown, [heard(249)])
+        film_alignment(aligner, shown, [music_of(249)])
 
 
 def test_music_that_moves_with_the_picture_is_chosen(aligner: AlignmentNetwork) -> None:
@@ -357,7 +360,7 @@ def test_music_that_moves_with_the_picture_is_chosen(aligner: AlignmentNetwork) 
     random = np.random.default_rng(0)
     orders = [np.arange(180), *(random.permutation(180) for _ in range(8))]
     pieces = [
-        dataclasses.replace(heard(180, 2), loudness=like[order], note_density=5 + shown.motion[order] / 4)
+        dataclasses.replace(music_of(180, 2), loudness=like[order], note_density=5 + shown.motion[order] / 4)
         for order in orders
     ]
     found = rank(aligner, shown, pieces, [-1.0] * 9, list(range(9)))
@@ -366,7 +369,7 @@ def test_music_that_moves_with_the_picture_is_chosen(aligner: AlignmentNetwork) 
 
 
 def test_likelihood_decides_between_pieces_that_follow_alike(aligner: AlignmentNetwork) -> None:
-    found = rank(aligner, footage(60), [heard(60)] * 4, [-1.5, -1.2, -1.9, -1.3], [10, 11, 12, 13])
+    found = rank(aligner, footage(60), [music_of(60)] * 4, [-1.5, -1.2, -1.9, -1.3], [10, 11, 12, 13])
     assert found.chosen == 1
     assert found.likelihood_rank == 1
     assert [item.seed for item in found.candidates] == [10, 11, 12, 13]
@@ -374,12 +377,12 @@ def test_likelihood_decides_between_pieces_that_follow_alike(aligner: AlignmentN
 
 def test_music_that_agrees_with_every_film_is_no_films_own(aligner: AlignmentNetwork) -> None:
     """The score is what is left when the agreement with the remembered films is taken off, in their spread."""
-    pieces = as_music([heard(WINDOW_S, seed) for seed in range(5)])
+    pieces = as_music([music_of(WINDOW_S, seed) for seed in range(5)])
     with torch.inference_mode():
-        shown, music = aligner.film_track(films(1, 2)), aligner.music_track(pieces)
-        found = aligner.peculiar_scores(shown, music)
+        shown, music = aligner.embed_film(films(1, 2)), aligner.embed_music(pieces)
+        found = aligner.relative_scores(shown, music)
         plain = aligner.scores(shown, music)
-        others = aligner.scores(Track(aligner.reference_whole, aligner.reference_local), music)
+        others = aligner.scores(WindowEmbedding(aligner.reference_whole, aligner.reference_local), music)
     assert others.shape == (aligner.shape.references, 5)
     assert float(others.std(dim=0).min()) > 0
     for piece in range(5):
@@ -390,10 +393,10 @@ def test_music_that_agrees_with_every_film_is_no_films_own(aligner: AlignmentNet
 
 def test_without_remembered_films_the_plain_score_counts() -> None:
     network = tiny()
-    pieces = as_music([heard(WINDOW_S, seed) for seed in range(3)])
+    pieces = as_music([music_of(WINDOW_S, seed) for seed in range(3)])
     with torch.inference_mode():
-        shown, music = network.film_track(films(1)), network.music_track(pieces)
-        assert torch.equal(network.peculiar_scores(shown, music), network.scores(shown, music))
+        shown, music = network.embed_film(films(1)), network.embed_music(pieces)
+        assert torch.equal(network.relative_scores(shown, music), network.scores(shown, music))
 
 
 def test_neighbouring_seeds_share_no_candidates() -> None:

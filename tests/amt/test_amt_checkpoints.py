@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from amt_fixtures import SMALL, film, small_network, small_original
+from amt_fixtures import SMALL, decode_one, film, small_network, small_original
 from safetensors.torch import load_file, save_file
 
 from v2m_bridge.amt.checkpoints import (
@@ -20,7 +20,7 @@ from v2m_bridge.amt.checkpoints import (
     shipped_models,
 )
 from v2m_bridge.amt.conditioning import empty_conditioning
-from v2m_bridge.amt.decoding import DecodeOptions, decode
+from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.dynamics import predict_dynamics
 from v2m_bridge.amt.network import BridgeNetwork
 from v2m_bridge.amt.original import OriginalRegression, RegressionShape
@@ -135,7 +135,7 @@ def test_a_published_chord_network_is_imported_and_used(tmp_path: Path) -> None:
     network = load_chord_network(imported.path)
     assert network.identity.startswith("best_acc-")
     options = DecodeOptions(seed=4)
-    assert decode(network, film(30), options).ids.tolist() == decode(original, film(30), options).ids.tolist()
+    assert decode_one(network, film(30), options).ids.tolist() == decode_one(original, film(30), options).ids.tolist()
 
 
 def test_a_published_dynamics_network_is_imported_and_used(tmp_path: Path) -> None:
@@ -233,10 +233,10 @@ def test_the_shipped_network_writes_music() -> None:
         white = {0, 2, 4, 5, 7, 9, 11}
         return float(np.mean([set(Chord.from_id(int(index)).pitch_classes) <= white for index in ids]))
 
-    alive = decode(network, film(120), plain)
+    alive = decode_one(network, film(120), plain)
     for parameter in network.parameters():
         parameter.data.zero_()
-    dead = decode(network, film(120), plain)
+    dead = decode_one(network, film(120), plain)
     assert in_key(alive.ids) > 0.8
     assert in_key(dead.ids) < 0.5
     assert float(np.median(alive.probabilities)) > 0.2

@@ -9,20 +9,21 @@ import math
 import numpy as np
 import pytest
 import torch
-from amt_fixtures import SMALL, film, small_network, small_original
+from amt_fixtures import SMALL, decode_one, film, small_network, small_original
 
 from v2m_bridge.amt.conditioning import Conditioning, empty_conditioning
-from v2m_bridge.amt.decoding import ChordSequence, DecodeOptions, decode, decode_batch, sample
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import ChordSequence, decode_batch, sample
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,
+    DecodeStep,
     Ending,
     InKey,
     Locked,
     LongestAlternation,
     LongestRun,
     OnlyChords,
-    Step,
     emotion_weights,
 )
 from v2m_bridge.amt.network import BridgeNetwork
@@ -47,9 +48,9 @@ NETWORK = small_network()
 C, AM, G7 = (parse_label(label).id for label in ("C", "A:min", "G:7"))
 
 
-def step(chords: list[list[int]], run: list[int]) -> Step:
+def step(chords: list[list[int]], run: list[int]) -> DecodeStep:
     rows = torch.tensor(chords)
-    return Step(rows.shape[1], rows, torch.tensor(run))
+    return DecodeStep(rows.shape[1], rows, torch.tensor(run))
 
 
 def zeros(batch: int = 1) -> torch.Tensor:
@@ -87,7 +88,7 @@ def test_two_chords_take_turns_only_so_often() -> None:
     rule = LongestAlternation(4)
     seesaw, three, slow = [C, AM, AM, C, C, AM, AM], [C, AM, G7, C, AM, G7, AM], [AM, C, C, AM, AM, AM, AM]
     rows = torch.tensor([seesaw, three, slow])
-    banned = torch.isinf(rule(torch.zeros(3, N_TOKENS), Step(7, rows, torch.tensor([2, 1, 4]))))
+    banned = torch.isinf(rule(torch.zeros(3, N_TOKENS), DecodeStep(7, rows, torch.tensor([2, 1, 4]))))
     assert torch.nonzero(banned).tolist() == [[0, C]]  # it may stay, or move to a third chord
     with pytest.raises(InputError, match="at least 2"):
         LongestAlternation(1)
@@ -185,7 +186,7 @@ def test_draws_follow_the_distribution() -> None:
 def test_the_loop_draws_from_the_network_alone_when_no_rule_is_on() -> None:
     """Greedy decoding by hand, one call per chord, agrees."""
     given = film(30)
-    found = decode(NETWORK, given, dataclasses.replace(FREE, temperature=0.0))
+    found = decode_one(NETWORK, given, dataclasses.replace(FREE, temperature=0.0))
     cache, scores = NETWORK.start([given])
     total = 0.0
     for index in range(30):
@@ -204,39 +205,29 @@ def test_an_item_of_a_batch_is_what_it_is_alone() -> None:
     options = [DecodeOptions(seed=seed) for seed in (5, 6, 7, 8)]
     together = decode_batch(NETWORK, films, options)
     for item, own, found in zip(films, options, together, strict=True):
-        alone = decode(NETWORK, item, own)
+        alone = decode_one(NETWORK, item, own)
         assert alone.ids.tolist() == found.ids.tolist()
         assert alone.options == own
 
 
 def test_seeds_repeat_and_differ() -> None:
-    first, again, other = (decode(NETWORK, film(40), DecodeOptions(seed=seed)) for seed in (1, 1, 2))
+    first, again, other = (decode_one(NETWORK, film(40), DecodeOptions(seed=seed)) for seed in (1, 1, 2))
     assert first.ids.tolist() == again.ids.tolist()
     assert first.ids.tolist() != other.ids.tolist()
 
 
-def test_the_likeliest_candidate_is_kept() -> None:
-    options = DecodeOptions(seed=3, candidates=5)
-    best = decode(NETWORK, film(20), options)
-    singles = [decode(NETWORK, film(20), DecodeOptions(seed=3 + index)) for index in range(5)]
-    likelihoods = [item.log_likelihood for item in singles]
-    assert best.candidate_log_likelihoods == pytest.approx(likelihoods, rel=1e-4)
-    assert best.ids.tolist() == singles[int(np.argmax(likelihoods))].ids.tolist()
-    assert best.options.seed == 3 + int(np.argmax(likelihoods))
-
-
 def test_affect_zero_gives_the_same_chords_whatever_the_mood() -> None:
     options = DecodeOptions(affect=0.0)
-    plain = decode(NETWORK, film(40), options).ids.tolist()
+    plain = decode_one(NETWORK, film(40), options).ids.tolist()
     for mood in EMOTIONS:
-        assert decode(NETWORK, film(40, mood=mood), options).ids.tolist() == plain
-    assert decode(NETWORK, film(40, mood="sad"), DecodeOptions()).ids.tolist() != plain
+        assert decode_one(NETWORK, film(40, mood=mood), options).ids.tolist() == plain
+    assert decode_one(NETWORK, film(40, mood="sad"), DecodeOptions()).ids.tolist() != plain
 
 
 def test_rules_hold_in_the_result() -> None:
     given = film(60)
     options = DecodeOptions(longest_run=2, locked={7: G7, 8: G7, 9: G7}, primer=(C, AM), temperature=1.3, top_p=1.0)
-    found = decode(NETWORK, given, options)
+    found = decode_one(NETWORK, given, options)
     assert labels(found)[:2] == ["C:maj", "A:min"]
     assert found.ids[7:10].tolist() == [G7] * 3
     assert np.flatnonzero(found.locked).tolist() == [0, 1, 7, 8, 9]
@@ -250,7 +241,7 @@ def test_stronger_cuts_bring_more_changes_on_cuts() -> None:
     given = film(200)
 
     def share(strength: float) -> float:
-        ids = decode(NETWORK, given, dataclasses.replace(FREE, change_at_cut=strength)).ids
+        ids = decode_one(NETWORK, given, dataclasses.replace(FREE, change_at_cut=strength)).ids
         cuts = [index for index in np.flatnonzero(given.on_cut) if index > 0]
         return float(np.mean([ids[index] != ids[index - 1] for index in cuts]))
 
@@ -263,9 +254,9 @@ def test_films_longer_than_the_view_are_windowed_with_context() -> None:
     network = small_network(shape=dataclasses.replace(SMALL, context=30))
     given = film(100)
     options = dataclasses.replace(FREE, temperature=0.0)
-    found = decode(network, given, options)
+    found = decode_one(network, given, options)
     first = dataclasses.replace(given.window(0, 30))
-    assert found.ids[:30].tolist() == decode(network, first, options).ids.tolist()
+    assert found.ids[:30].tolist() == decode_one(network, first, options).ids.tolist()
     cache, _ = network.start([given.window(20, 50)])
     scores = network.extend(cache, torch.from_numpy(found.ids[None, 20:30]))[0, -1]
     assert int(found.ids[30]) == int(scores[:157].argmax())
@@ -274,11 +265,11 @@ def test_films_longer_than_the_view_are_windowed_with_context() -> None:
 
 @pytest.mark.parametrize("n_slots", [1, 2, 299, 300, 301])
 def test_every_length_is_filled(n_slots: int) -> None:
-    assert len(decode(NETWORK, empty_conditioning(n_slots), DecodeOptions()).ids) == n_slots
+    assert len(decode_one(NETWORK, empty_conditioning(n_slots), DecodeOptions()).ids) == n_slots
 
 
 def test_the_published_network_goes_through_the_same_loop() -> None:
-    found = decode(small_original(), film(320, minor=True), DecodeOptions(seed=2))
+    found = decode_one(small_original(), film(320, minor=True), DecodeOptions(seed=2))
     assert labels(found)[0] == "A:min"
     assert len(found.ids) == 320
     assert found.checkpoint == "original-0"
@@ -290,7 +281,7 @@ def test_the_chords_are_the_networks() -> None:
     with torch.no_grad():
         for parameter in dead.parameters():
             parameter.zero_()
-    alive, silent = (decode(network, film(50), FREE) for network in (NETWORK, dead))
+    alive, silent = (decode_one(network, film(50), FREE) for network in (NETWORK, dead))
     assert alive.ids.tolist() != silent.ids.tolist()
     assert len(set(silent.ids.tolist())) > 3
     assert np.std(np.log(alive.probabilities[1:])) > 0.1
@@ -303,12 +294,11 @@ def test_the_chords_are_the_networks() -> None:
         ({"top_p": 0.0}, "top-p"),
         ({"affect": -0.1}, "affect"),
         ({"locked": {40: C}}, "slot 40"),
-        ({"candidates": 0}, "at least 1"),
     ],
 )
 def test_options_out_of_range_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        decode(NETWORK, film(10), dataclasses.replace(DecodeOptions(), **change))
+        decode_one(NETWORK, film(10), dataclasses.replace(DecodeOptions(), **change))
 
 
 def test_a_batch_must_agree() -> None:
@@ -325,4 +315,4 @@ def test_progress_can_cancel() -> None:
         raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        decode(NETWORK, film(5), DecodeOptions(), stop)
+        decode_one(NETWORK, film(5), DecodeOptions(), stop)

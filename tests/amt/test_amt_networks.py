@@ -13,8 +13,9 @@ from amt_fixtures import film, small_network, small_original
 from safetensors.torch import load_file
 
 from v2m_bridge.amt.chord_network import ChordNetwork
+from v2m_bridge.amt.film import left_kinds
 from v2m_bridge.amt.history import ALIKE_KEPT, DRIFT_KEPT, DRIFT_PRICE, RHYTHM_KEPT, History
-from v2m_bridge.amt.network import BridgeNetwork, NetworkShape, lag_kinds, left_kinds
+from v2m_bridge.amt.network import BridgeNetwork, NetworkShape, lag_kinds
 from v2m_bridge.amt.original import (
     OriginalNetwork,
     OriginalRegression,
@@ -168,12 +169,12 @@ def naive_history(tokens: list[int]) -> tuple[list[list[int]], list[list[int]]]:
 
 def test_match_lengths_are_those_of_the_definition() -> None:
     tokens = [PAD_ID, *songs(1, 60, seed=4, kinds=3)[0].tolist()]
-    trace = History(1, len(tokens)).push(torch.tensor([tokens]))
+    features = History(1, len(tokens)).push(torch.tensor([tokens]))
     exact, loose = naive_history(tokens)
     for now in range(len(tokens)):
-        assert trace.exact[0, now, : now + 1].tolist() == exact[now]
-        assert trace.loose[0, now, : now + 1].tolist() == loose[now]
-        assert not trace.exact[0, now, now + 1 :].any()
+        assert features.exact[0, now, : now + 1].tolist() == exact[now]
+        assert features.loose[0, now, : now + 1].tolist() == loose[now]
+        assert not features.exact[0, now, now + 1 :].any()
 
 
 def agreement(tokens: list[int], here: int, there: int) -> float:
@@ -212,13 +213,13 @@ def drifting(tokens: tuple[int, ...], now: int, key: int) -> float:
 
 def test_likeness_forgives_single_differences() -> None:
     tokens = [PAD_ID, *songs(1, 50, seed=5, kinds=4)[0].tolist()]
-    trace = History(1, len(tokens)).push(torch.tensor([tokens]))
-    assert trace.alike.shape[-1] == len(ALIKE_KEPT) + 2
+    features = History(1, len(tokens)).push(torch.tensor([tokens]))
+    assert features.alike.shape[-1] == len(ALIKE_KEPT) + 2
     for now in range(len(tokens)):
-        wanted = [[0.0] * trace.alike.shape[-1]] + [naive_likeness(tokens, now, key) for key in range(1, now + 1)]
-        found = trace.alike[0, now, : now + 1].float() / 255
+        wanted = [[0.0] * features.alike.shape[-1]] + [naive_likeness(tokens, now, key) for key in range(1, now + 1)]
+        found = features.alike[0, now, : now + 1].float() / 255
         assert torch.allclose(found, torch.tensor(wanted), atol=0.51 / 255), now
-        assert not trace.alike[0, now, now + 1 :].any()
+        assert not features.alike[0, now, now + 1 :].any()
 
 
 def test_the_pulse_points_at_the_next_change() -> None:
@@ -226,11 +227,11 @@ def test_the_pulse_points_at_the_next_change() -> None:
     from v2m_bridge.amt.history import PULSE_FREQUENCIES
 
     tokens = torch.arange(80)[None] // 4 % 7 + 1
-    trace = History(1, 80).push(tokens)
+    features = History(1, 80).push(tokens)
     every_fourth = PULSE_FREQUENCIES.index(min(PULSE_FREQUENCIES, key=lambda f: abs(f - 0.25)))
-    assert float(trace.pulse[0, 75, every_fourth]) > 0.9
-    assert float(trace.pulse[0, 73, every_fourth]) < -0.9
-    assert trace.runs[0, 73].tolist()[:2] == [2, 4]
+    assert float(features.pulse[0, 75, every_fourth]) > 0.9
+    assert float(features.pulse[0, 73, every_fourth]) < -0.9
+    assert features.runs[0, 73].tolist()[:2] == [2, 4]
 
 
 def test_classes_of_lags_and_of_slots_left_are_ordered_and_in_range() -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import Conditioning
+from v2m_bridge.amt.decode_options import DecodeOptions
+from v2m_bridge.amt.decoding import ChordSequence, decode_batch
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.amt.original import OriginalNetwork, OriginalShape
 from v2m_bridge.music.chords import N_CHORDS, Chord
+from v2m_bridge.progress import Progress, silent
 
 torch.set_num_threads(1)  # toy networks gain nothing from more, and lose much beside other work
 
@@ -32,6 +36,13 @@ def small_original(seed: int = 0) -> OriginalNetwork:
     """The published network at toy size."""
     torch.manual_seed(seed)
     return OriginalNetwork(SMALL_ORIGINAL, f"original-{seed}").eval()
+
+
+def decode_one(
+    network: ChordNetwork, conditioning: Conditioning, options: DecodeOptions, progress: Progress = silent
+) -> ChordSequence:
+    """The chords of one film, decoded in a batch of its own."""
+    return decode_batch(network, [conditioning], [options], progress)[0]
 
 
 def film(n_slots: int, seed: int = 0, mood: str | None = None, minor: bool = False) -> Conditioning:

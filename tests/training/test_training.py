@@ -18,8 +18,9 @@ from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
 from v2m_bridge.errors import CheckpointError, InputError, SetupError, V2MError
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.training.evaluate import evaluate
-from v2m_bridge.training.fitting.chords import Machine, predict, train_chords, train_steering, transposition_tables
-from v2m_bridge.training.fitting.loop import Epoch, Recipe
+from v2m_bridge.training.fitting.augmentation import transposition_tables
+from v2m_bridge.training.fitting.chords import predict, train_chords, train_steering
+from v2m_bridge.training.fitting.loop import Epoch, Recipe, TrainingRun
 from v2m_bridge.training.judging.baselines import AdaptiveNgram, bigram_scores, gather_statistics
 from v2m_bridge.training.judging.metrics import (
     affective_bce,
@@ -32,10 +33,10 @@ from v2m_bridge.training.judging.metrics import (
 from v2m_bridge.training.songs.batches import SongTensors
 from v2m_bridge.training.songs.dataset import load_dataset, padded_film
 from v2m_bridge.training.songs.variation import paced, varied_songs
-from v2m_bridge.training.train import TrainOptions, choose_machine, train_all
+from v2m_bridge.training.train import TrainOptions, choose_device, train_all
 
-CPU = Machine()
 RECIPE = Recipe(epochs=2, batch=4, learning_rate=5e-3, weight_decay=0.01, average=0.8, warm_up=2)
+RUN = TrainingRun(RECIPE)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +237,7 @@ def test_transposed_songs_move_as_a_whole() -> None:
 
 def test_training_lowers_the_loss_and_repeats_itself(songs_file: Path) -> None:
     songs = tensors(songs_file)
-    runs = [train_chords(songs, tensors(songs_file, "val"), SMALL, RECIPE, CPU) for _ in range(2)]
+    runs = [train_chords(songs, tensors(songs_file, "val"), SMALL, RUN) for _ in range(2)]
     curves = [curve for _, curve in runs]
     assert [epoch.loss for epoch in curves[0]] == [epoch.loss for epoch in curves[1]]
     assert curves[0][-1].loss < curves[0][0].loss
@@ -246,7 +247,7 @@ def test_training_lowers_the_loss_and_repeats_itself(songs_file: Path) -> None:
 
 def test_a_resumed_training_ends_where_an_unbroken_one_does(songs_file: Path, tmp_path: Path) -> None:
     songs, watched = tensors(songs_file), tensors(songs_file, "val")
-    whole, _ = train_chords(songs, watched, SMALL, RECIPE, CPU)
+    whole, _ = train_chords(songs, watched, SMALL, RUN)
 
     class Broken(Exception):
         pass
@@ -256,28 +257,31 @@ def test_a_resumed_training_ends_where_an_unbroken_one_does(songs_file: Path, tm
             raise Broken
 
     state = tmp_path / "chords.state"
+    kept = dataclasses.replace(RUN, state_path=state)
     with pytest.raises(Broken):
-        train_chords(songs, watched, SMALL, RECIPE, CPU, state, report=break_off)
-    resumed, curve = train_chords(songs, watched, SMALL, RECIPE, CPU, state)
+        train_chords(songs, watched, SMALL, dataclasses.replace(kept, report=break_off))
+    resumed, curve = train_chords(songs, watched, SMALL, kept)
     assert [epoch.number for epoch in curve] == [1, 2]
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name])
     other = dataclasses.replace(RECIPE, learning_rate=1.0)
     with pytest.raises(CheckpointError, match="another recipe"):
-        train_chords(songs, watched, SMALL, other, CPU, state)
+        train_chords(songs, watched, SMALL, dataclasses.replace(kept, recipe=other))
     state.write_bytes(b"rubbish")
     with pytest.raises(CheckpointError, match=r"chords\.state"):
-        train_chords(songs, watched, SMALL, RECIPE, CPU, state)
+        train_chords(songs, watched, SMALL, kept)
 
 
 def test_steering_leaves_the_plain_network_as_it_was_and_turns_it_with_a_mood(songs_file: Path) -> None:
     songs = tensors(songs_file)
-    network, _ = train_chords(songs, tensors(songs_file, "val"), SMALL, RECIPE, CPU)
+    network, _ = train_chords(songs, tensors(songs_file, "val"), SMALL, RUN)
     rows = torch.arange(4)
     batch = songs.batch(rows)
     with torch.no_grad():
         before = predict(network, batch)
-    steered = train_steering(network, songs, dataclasses.replace(RECIPE, epochs=20, learning_rate=0.1), CPU).eval()
+    steered = train_steering(
+        network, songs, TrainingRun(dataclasses.replace(RECIPE, epochs=20, learning_rate=0.1))
+    ).eval()
     with torch.no_grad():
         after = predict(steered, batch)
         sad = torch.full_like(batch.film.mood, EMOTIONS.index("sad"))
@@ -320,7 +324,7 @@ def test_no_val_song_is_learned_from(songs_file: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", **arrays)
     states = []
     for path in (songs_file, tmp_path / "other.npz"):
-        network, _ = train_chords(tensors(path), tensors(path, "val"), SMALL, RECIPE, CPU)
+        network, _ = train_chords(tensors(path), tensors(path, "val"), SMALL, RUN)
         states.append(network.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
@@ -366,13 +370,13 @@ def test_the_command_prints_the_pinned_keys(trained: Path, songs_file: Path, tmp
     assert len(run.stderr.strip().splitlines()) == 1
 
 
-def test_wrong_wishes_are_refused(songs_file: Path, tmp_path: Path) -> None:
+def test_wrong_options_are_refused(songs_file: Path, tmp_path: Path) -> None:
     options = TrainOptions(songs_file, tmp_path / "out")
     wrong: list[tuple[dict[str, object], type[V2MError]]] = [({"device": "tpu"}, InputError)]
     if not torch.cuda.is_available():
         wrong.append(({"device": "cuda"}, SetupError))
     for change, kind in wrong:
         with pytest.raises(kind):
-            choose_machine(dataclasses.replace(options, **change))
+            choose_device(dataclasses.replace(options, **change))
     with pytest.raises(InputError, match="nothing to resume"):
         train_all(dataclasses.replace(options, resume=True), shape=SMALL)

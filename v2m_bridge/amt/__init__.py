@@ -1,1 +1,1 @@
-"""The Affective Multimodal Transformer: networks, decoding, checkpoints."""
+"""The networks that write music and choose among it. Doors: :mod:`.decoding`, :mod:`.dynamics`, :mod:`.ranking`."""

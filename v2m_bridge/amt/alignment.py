@@ -1,9 +1,9 @@
-"""How well music follows a picture: two encoders that meet in one space, after VMAs (arXiv 2409.07450); our reading.
+"""How well music follows a picture: two encoders with one embedding space, after VMAs (arXiv 2409.07450); our reading.
 
-A window of film and a window of music each become a global track (what it is like as a whole) and a local track (how
-each stretch of a few seconds differs from the whole). The alignment of the two is the sum of the scaled inner products
-of both tracks, so that music is right when it is of the film's kind *and* moves when the film moves. What is our
-reading and what is published: ``docs/alignment.md``.
+A window of film and a window of music each get a global embedding (what the window is like as a whole) and a local
+one (how each stretch of a few seconds differs from the whole). The alignment is the sum of the scaled inner products of
+both pairs: music scores high when it is of the film's kind *and* changes when the film changes. ``docs/alignment.md``
+says what is published and what is our reading.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from v2m_bridge.amt.network import Film, SharedDropout, VideoEncoder
+from v2m_bridge.amt.film import Film, SharedDropout, VideoEncoder
 from v2m_bridge.amt.vocabulary import token_qualities, token_roots
 from v2m_bridge.music.chords import N_CHORDS, QUALITIES, ROOTS
 
@@ -31,10 +31,10 @@ WINDOW_S = 96
 """Seconds of a window: what the encoders are trained and judged on."""
 
 BLOCK_S = 128
-"""Seconds of film that are encoded at once: what a long film needs beside its rows stays small."""
+"""Seconds of film that are encoded at once, so that the memory for a long film stays small."""
 
 REACH_S = 10
-"""How far a second of the encoded film hears to each side."""
+"""How many seconds to each side an encoded second depends on."""
 
 _CHORD_FEATURES = len(ROOTS) + 1 + len(QUALITIES) + 1 + 1
 _DYNAMICS_FEATURES = 5
@@ -47,11 +47,12 @@ class AlignmentShape:
     Attributes:
         video_width: of the video encoder; joint training needs that of the chord network.
         music_width: of each music encoder.
-        members: pairs of encoders whose scores are averaged; they share the video encoder where it is shared.
-        size: of the global track.
-        local_size: of the local track, per cell.
-        cells: stretches of a window that the local track tells apart, of 4 s in 96.
+        members: pairs of music encoder and embedding heads whose scores are averaged; the video encoder is one for all.
+        size: of the global embedding.
+        local_size: of the local embedding, per cell.
+        cells: stretches of a window that the local embedding tells apart; 4 s each of 96 s.
         references: windows of other films that come with the weights, to compare with.
+        dropout: share that is dropped in training.
     """
 
     video_width: int = 64
@@ -91,10 +92,10 @@ class Music:
 
 
 @dataclass(frozen=True)
-class Track:
-    """Where B windows lie in the shared space: ``whole`` [B, M, size], ``local`` [B, M, cells * local_size].
+class WindowEmbedding:
+    """Embeddings of B windows by M members: ``whole`` [B, M, size], ``local`` [B, M, cells * local_size].
 
-    Every vector has length 1, or 0 where there is nothing to tell cells apart by.
+    Every vector has length 1; a local one has length 0 where all cells of the window are alike.
     """
 
     whole: Tensor
@@ -102,10 +103,10 @@ class Track:
 
 
 class TemporalVideoEncoder(nn.Module):
-    """Film to one vector a second: per-second modalities by the chord network's encoder, and the dense input beside it.
+    """Film to one vector a second: the chord network's encoder for what is known per second, plus the dense input.
 
-    Convolutions only, so the cost is linear in frames. The dense branch starts at zero and is added where it was
-    measured; elsewhere its learned vector stands.
+    All is convolution, so the cost is linear in frames. The weights of the dense branch start at zero. Its output is
+    added to the seconds whose dense rows were measured.
     """
 
     def __init__(self, encoder: VideoEncoder, width: int) -> None:
@@ -119,7 +120,7 @@ class TemporalVideoEncoder(nn.Module):
         nn.init.zeros_(self.seconds.bias)
 
     def forward(self, film: Film, dense: Dense | None = None) -> Tensor:
-        """[B, N, width]; out of training a long film is worked through in blocks, which changes no number."""
+        """[B, N, width]; outside training a long film is encoded block by block, with the same result."""
         length = film.motion.shape[1]
         if self.training or length <= BLOCK_S:
             return self._encode(film, dense)
@@ -139,15 +140,15 @@ class TemporalVideoEncoder(nn.Module):
         if dense is None:
             return rows
         present = dense.present[..., None].to(rows.dtype)
-        heard = F.gelu(self.frames((dense_features(dense.rows) * present).transpose(1, 2)))
-        seconds = self.seconds(heard * present.transpose(1, 2)).transpose(1, 2)
+        frames = F.gelu(self.frames((dense_features(dense.rows) * present).transpose(1, 2)))
+        seconds = self.seconds(frames * present.transpose(1, 2)).transpose(1, 2)
         share = present.view(present.shape[0], -1, DENSE_RATE).mean(dim=2)[..., None]
         result: Tensor = rows + share * seconds
         return result
 
 
 def _film_between(film: Film, start: int, stop: int) -> Film:
-    """The seconds from ``start`` to ``stop``; what is told once per film stays."""
+    """Seconds ``[start, stop)``; fields with one entry per film stay as they are."""
     return Film(
         **{
             field.name: value[:, start:stop] if value.dim() > 1 else value
@@ -158,13 +159,13 @@ def _film_between(film: Film, start: int, stop: int) -> Film:
 
 
 def dense_features(rows: Tensor) -> Tensor:
-    """Motion 0..255 on a logarithmic scale about 0; the other columns are 0..1 and centred."""
+    """[..., 4] network inputs of dense rows [..., 4]: motion (0..255) as a logarithm, the others (0..1) as -1..1."""
     motion = torch.log1p(rows[..., :1].clamp(min=0)) - 1.0
     return torch.cat((motion, rows[..., 1:].clamp(0, 1) * 2 - 1), dim=-1)
 
 
-class Tracker(nn.Module):
-    """From one vector a second to the two tracks of one member."""
+class EmbeddingHead(nn.Module):
+    """One vector a second to the global and the local embedding of one member."""
 
     def __init__(self, width: int, shape: AlignmentShape) -> None:
         super().__init__()
@@ -178,7 +179,7 @@ class Tracker(nn.Module):
         self.shared_dropout = SharedDropout(shape.dropout)
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, size] and [B, cells * local_size] of rows [B, N, width]."""
+        """Global [B, size] and local [B, cells * local_size] embedding of rows [B, N, width]."""
         mixed = F.gelu(self.mixer(self.norm(rows).transpose(1, 2)).transpose(1, 2))
         rows = rows + self.shared_dropout(mixed)
         spread = torch.sqrt(rows.var(dim=1, correction=0) + 1e-5)
@@ -206,7 +207,7 @@ class MusicEncoder(nn.Module):
         self.dropout = SharedDropout(dropout)
 
     def forward(self, music: Music) -> Tensor:
-        """[B, N, width]."""
+        """[B, N, width], one vector a second."""
         chords = self.chords(self.dropout(self.chord_features(music.chords))) + self.mode[music.minor][:, None]
         dynamics = self.dynamics(self.dropout(dynamics_features(music.dynamics)))
         rows = torch.where(music.chords_present[..., None], chords, self.absent[0])
@@ -214,7 +215,7 @@ class MusicEncoder(nn.Module):
         return F.gelu(rows)
 
     def chord_features(self, chords: Tensor) -> Tensor:
-        """[B, N, 28] root and quality, one of each, and whether the chord is new."""
+        """[B, N, 28] of chord ids [B, N]: root and quality one-hot, and 1 where the chord is a new one."""
         root = F.one_hot(self.roots[chords], len(ROOTS) + 1).float()
         quality = F.one_hot(self.qualities[chords], len(QUALITIES) + 1).float()
         new = torch.zeros_like(chords, dtype=torch.float32)
@@ -223,7 +224,10 @@ class MusicEncoder(nn.Module):
 
 
 def dynamics_features(dynamics: Tensor) -> Tensor:
-    """[B, N, 5] density and loudness on the scale of MuVi-Sync, loudness in logarithms, and their steps."""
+    """[B, N, 5] of dynamics [B, N, 2].
+
+    Density and loudness standardised by MuVi-Sync, log loudness, and how much the first two changed in a second.
+    """
     density, loudness = (dynamics[..., 0] - 10.34) / 5.68, (dynamics[..., 1] - 0.175) / 0.099
     level = (torch.log(dynamics[..., 1].clamp(min=1e-3)) + 1.9) / 0.7
     steps = torch.stack((density, loudness), dim=-1).diff(dim=1, prepend=torch.stack((density, loudness), -1)[:, :1])
@@ -231,7 +235,10 @@ def dynamics_features(dynamics: Tensor) -> Tensor:
 
 
 class AlignmentNetwork(nn.Module):
-    """Both encoders and the scale of their agreement; see the module."""
+    """Both encoders, their embedding heads and the scales of the inner products; see the module.
+
+    The weights are stored under the names of the attributes, so these stay: ``video_trackers``, ``music_trackers``.
+    """
 
     reference_whole: Tensor
     reference_local: Tensor
@@ -245,54 +252,54 @@ class AlignmentNetwork(nn.Module):
         self.register_buffer("reference_local", torch.zeros(*rows, shape.cells * shape.local_size))
         self.video = TemporalVideoEncoder(VideoEncoder(shape.video_width, shape.dropout), shape.video_width)
         members = range(shape.members)
-        self.video_trackers = nn.ModuleList(Tracker(shape.video_width, shape) for _ in members)
+        self.video_trackers = nn.ModuleList(EmbeddingHead(shape.video_width, shape) for _ in members)
         self.music = nn.ModuleList(MusicEncoder(shape.music_width, shape.dropout) for _ in members)
-        self.music_trackers = nn.ModuleList(Tracker(shape.music_width, shape) for _ in members)
+        self.music_trackers = nn.ModuleList(EmbeddingHead(shape.music_width, shape) for _ in members)
         self.log_scale = nn.Parameter(torch.full((2,), math.log(10.0)))
 
-    def film_track(self, film: Film, dense: Dense | None = None) -> Track:
-        """Tracks of B windows of film."""
+    def embed_film(self, film: Film, dense: Dense | None = None) -> WindowEmbedding:
+        """Embeddings of B windows of film."""
         rows = self.video(film, dense)
-        return _track([tracker(F.gelu(rows)) for tracker in self.video_trackers])
+        return _stacked([head(F.gelu(rows)) for head in self.video_trackers])
 
-    def music_track(self, music: Music) -> Track:
-        """Tracks of B windows of music."""
+    def embed_music(self, music: Music) -> WindowEmbedding:
+        """Embeddings of B windows of music."""
         pairs = zip(self.music, self.music_trackers, strict=True)
-        return _track([tracker(encoder(music)) for encoder, tracker in pairs])
+        return _stacked([head(encoder(music)) for encoder, head in pairs])
 
-    def member_scores(self, films: Track, music: Track) -> Tensor:
-        """[M, B, C] alignment of every film window with every music window, by member."""
+    def member_scores(self, films: WindowEmbedding, music: WindowEmbedding) -> Tensor:
+        """[M, B, C] alignment of each of B film windows with each of C music windows, by each of M members."""
         whole = torch.einsum("bme,cme->mbc", films.whole, music.whole)
         local = torch.einsum("bme,cme->mbc", films.local, music.local)
         scale = self.log_scale.exp()
         return scale[0] * whole + scale[1] * local
 
-    def scores(self, films: Track, music: Track) -> Tensor:
-        """[B, C] alignment, mean over members; 0 is indifferent."""
+    def scores(self, films: WindowEmbedding, music: WindowEmbedding) -> Tensor:
+        """[B, C] alignment, mean over members; 0 means neither agreement nor disagreement."""
         return self.member_scores(films, music).mean(dim=0)
 
-    def remember(self, films: Track) -> None:
-        """Keep windows of other films [references] for :meth:`peculiar_scores`."""
+    def remember(self, films: WindowEmbedding) -> None:
+        """Store windows of other films, as many as ``shape.references``, for :meth:`relative_scores`."""
         self.reference_whole.copy_(films.whole)
         self.reference_local.copy_(films.local)
 
-    def peculiar_scores(self, films: Track, music: Track) -> Tensor:
-        """[B, C] how much better music follows these films than others: standard deviations over the references.
+    def relative_scores(self, films: WindowEmbedding, music: WindowEmbedding) -> Tensor:
+        """[B, C] how much better music follows these films than the stored ones, in standard deviations over those.
 
-        Some music agrees a little with every film; that does not make it this film's. Without references (all zero),
-        plain :meth:`scores`.
+        Some music agrees a little with every film, which says nothing about this film. Without references (all zero)
+        these are the plain :meth:`scores`.
         """
         own = self.scores(films, music)
-        others = self.scores(Track(self.reference_whole, self.reference_local), music)
+        others = self.scores(WindowEmbedding(self.reference_whole, self.reference_local), music)
         spread = others.std(dim=0, correction=0)
         return torch.where(spread > 1e-6, (own - others.mean(dim=0)) / spread.clamp(min=1e-6), own)
 
 
-def _track(parts: Sequence[tuple[Tensor, Tensor]]) -> Track:
+def _stacked(parts: Sequence[tuple[Tensor, Tensor]]) -> WindowEmbedding:
     whole, local = zip(*parts, strict=True)
-    return Track(torch.stack(whole, dim=1), torch.stack(local, dim=1))
+    return WindowEmbedding(torch.stack(whole, dim=1), torch.stack(local, dim=1))
 
 
-def join_tracks(tracks: Sequence[Track]) -> Track:
-    """Batches of windows, one after the other."""
-    return Track(torch.cat([track.whole for track in tracks]), torch.cat([track.local for track in tracks]))
+def join_embeddings(parts: Sequence[WindowEmbedding]) -> WindowEmbedding:
+    """One batch of all windows, in the order given."""
+    return WindowEmbedding(torch.cat([part.whole for part in parts]), torch.cat([part.local for part in parts]))

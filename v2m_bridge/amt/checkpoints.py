@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the network's shape beside them. Nothing that is loaded can run code."""
+"""Weights on disk: safetensors, with the network's sizes as metadata. Nothing that is loaded can run code."""
 
 from __future__ import annotations
 
@@ -50,7 +50,15 @@ class Weights:
 def save_weights(
     path: Path, format_name: str, shape: object, tensors: Mapping[str, Tensor], recipe: str = "", half: bool = True
 ) -> None:
-    """Write tensors with the dataclass ``shape`` as metadata; ``half`` stores floats as float16.
+    """Write a safetensors file.
+
+    Args:
+        path: the file; its folder is made.
+        format_name: says what kind of network it is; checked when the file is read.
+        shape: a dataclass with the network's sizes, stored as metadata.
+        tensors: by name.
+        recipe: how the weights came about, as JSON.
+        half: store floats as float16.
 
     Raises:
         InputError: the file cannot be written.
@@ -90,7 +98,7 @@ def read_weights(path: Path) -> Weights:
 
 
 def fill(module: torch.nn.Module, weights: Weights) -> None:
-    """Copy weights into a module, float32.
+    """Copy weights into a module, in the module's precision.
 
     Raises:
         CheckpointError: a tensor is missing, unknown or of another shape; named in the message.

@@ -1,4 +1,4 @@
-"""What the decoder needs of a chord network; the published one and ours both offer it."""
+"""The interface between the decoder and a chord network; the published network and ours both implement it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from v2m_bridge.amt.conditioning import Conditioning
 
 @dataclass
 class Cache:
-    """What a network keeps between steps; every network adds its own fields."""
+    """What a network keeps between steps: how many chords it was given, and fields of its own."""
 
     length: int
 
 
 class ChordNetwork(Protocol):
-    """A causal network over chords that knows the film.
+    """A causal network over chords, conditioned on the film.
 
     Attributes:
         identity: name and content hash of the weights; goes into the score.
@@ -39,4 +39,4 @@ class ChordNetwork(Protocol):
 
     @abstractmethod
     def extend(self, cache: Cache, chords: Tensor) -> Tensor:
-        """Take the chords [B, L] of the next L slots; scores [B, L, 159] of the slot after each."""
+        """Append the chords [B, L] of the next L slots; returns scores [B, L, 159] of the slot after each."""

@@ -1,4 +1,4 @@
-"""What the networks hear about the film: one row of features per harmonic slot, with what is absent marked so."""
+"""What the networks are told about the film: one row of features per harmonic slot; absent ones are marked."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from v2m_bridge.sync.model import Slot
 
 IntArray = npt.NDArray[np.int64]
 
+ROUNDING_S = 0.02
+"""A cut or a mood up to this much after a slot's start counts as on it; about half a frame at 24 frames a second.
+
+Cuts and moods come from frames, slots from the beats of a fitted tempo map, so the same moment differs by rounding.
+"""
+
 
 @dataclass(frozen=True)
 class Conditioning:
@@ -30,6 +36,7 @@ class Conditioning:
         on_cut: [N] whether the slot starts on a hit.
         moods: [N] the mood the user asked for, or None; it overrules the measured emotion.
         minor: the mode; chords are in C major or A minor.
+        warnings: what could not be used.
     """
 
     semantic: FloatArray
@@ -86,7 +93,7 @@ class Conditioning:
 
 
 def empty_conditioning(n_slots: int, minor: bool = False, moods: Sequence[str | None] | None = None) -> Conditioning:
-    """``n_slots`` slots of which nothing is known but their number (and a mood each, if given)."""
+    """``n_slots`` slots without any measured feature; ``moods`` may give a mood for each."""
     absent = np.zeros(n_slots, dtype=np.bool_)
     return Conditioning(
         semantic=np.zeros((n_slots, SEMANTIC_SIZE), np.float32),
@@ -144,9 +151,10 @@ def condition(
 
 
 def _averaged(slots: Sequence[Slot], rows: FloatArray, present: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """Mean of rows [T, F] over each slot, weighted by time, of what was measured; zeros and False where nothing was.
+    """[N, F] time-weighted mean over each slot of the measured rows [T, F], and [N] whether any of it was measured.
 
-    Differences of running integrals, so that the cost grows with slots plus seconds.
+    Means are zero where nothing was measured. They are differences of running integrals, so the cost grows with slots
+    plus seconds.
     """
     measured = present.astype(np.float64)[:, None]
     totals = _integrals(slots, measured)
@@ -173,12 +181,9 @@ def _integrals(slots: Sequence[Slot], rows: npt.NDArray[np.float64]) -> npt.NDAr
 
 
 def _scene_offsets(starts_s: npt.NDArray[np.float64], cuts_s: Sequence[float]) -> FloatArray:
-    """[N] seconds from the last cut (or the start of the film) to each slot's start.
-
-    A slot that starts on a cut may start a rounding error before it; that counts as on it.
-    """
+    """[N] seconds from the last cut (or the start of the film) to each slot's start."""
     cuts = np.array([0.0, *sorted(cuts_s)])
-    last = np.searchsorted(cuts, starts_s + 0.02, side="right") - 1
+    last = np.searchsorted(cuts, starts_s + ROUNDING_S, side="right") - 1
     offsets: FloatArray = np.maximum(starts_s - cuts[np.maximum(last, 0)], 0.0).astype(np.float32)
     return offsets
 
@@ -187,6 +192,6 @@ def _moods_of(starts_s: npt.NDArray[np.float64], moods: Sequence[tuple[float, st
     entries = sorted((seconds, parse_emotion(mood)) for seconds, mood in moods)
     found: list[str | None] = []
     for start_s in starts_s:
-        before = [mood for seconds, mood in entries if seconds <= start_s + 0.02]
+        before = [mood for seconds, mood in entries if seconds <= start_s + ROUNDING_S]
         found.append(before[-1] if before else None)
     return tuple(found)

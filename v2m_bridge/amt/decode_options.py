@@ -1,4 +1,4 @@
-"""What a user may ask of the chords, and what the decoder takes. Apart from it, so that ``--help`` needs no torch."""
+"""What a user may ask of the chords, and what the decoder takes; without torch, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -44,16 +44,15 @@ class DecodeOptions:
     """How chords are chosen.
 
     Attributes:
-        seed: of the first candidate; candidate k draws with ``seed + k``.
-        affect: how far moods and measured emotions lean on the chords; at 0 a mood changes nothing.
+        seed: of the random draws.
+        affect: how strongly moods and measured emotions favour chords that suit them; at 0 a mood changes nothing.
         allow_no_chord: whether N (silence) may be chosen.
         longest_run: most slots a chord may last, or None for no limit.
-        longest_alternation: most chords in a row that only two may share by turns, or None for no limit.
+        longest_alternation: most chords in a row in which two alternate, or None for no limit.
         key_strength: cost (log odds) of every tone foreign to the key.
         locked: slot -> chord id (in C major / A minor) that must stand there.
         primer: chord ids of the first slots.
-        candidates: scores decoded in one batch, of which the likeliest is kept.
-        end: whether the last slot leans to the tonic.
+        end: whether the last slot favours the tonic.
 
     ``temperature`` may be 0 here: the likeliest chord is taken.
     """
@@ -84,5 +83,4 @@ class DecodeOptions:
     key_strength: float = 0.5
     locked: Mapping[int, int] = field(default_factory=dict)
     primer: tuple[int, ...] = ()
-    candidates: int = 1
     end: bool = True

@@ -1,4 +1,4 @@
-"""The one decoder loop: options, logit filters, a sampler, and windows for films longer than the network's view."""
+"""The one decoder loop: options, logit filters, a sampler, and windows for films longer than the network's context."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,
+    DecodeStep,
     Ending,
     Filter,
     InKey,
@@ -23,7 +24,6 @@ from v2m_bridge.amt.filters import (
     LongestAlternation,
     LongestRun,
     OnlyChords,
-    Step,
 )
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import BoolArray, FloatArray
@@ -42,9 +42,8 @@ class ChordSequence:
         probabilities: [N] what the network gave each chord before any filter.
         locked: [N] where the user, not the network, has chosen.
         log_likelihood: natural log of the probability of all chords the network has chosen, before any filter.
-        options: what was really used; ``seed`` is that of this sequence.
+        options: what was really used.
         checkpoint: identity of the network.
-        candidate_log_likelihoods: of every candidate, in the order of their seeds.
     """
 
     ids: IntArray
@@ -53,27 +52,6 @@ class ChordSequence:
     log_likelihood: float
     options: DecodeOptions
     checkpoint: str
-    candidate_log_likelihoods: tuple[float, ...] = ()
-
-
-def decode(
-    network: ChordNetwork, conditioning: Conditioning, options: DecodeOptions, progress: Progress = silent
-) -> ChordSequence:
-    """Choose a chord for every slot; of several candidates the likeliest is kept.
-
-    Raises:
-        InputError: options out of range, or locks outside the film.
-    """
-    if options.candidates < 1:
-        raise InputError(f"{options.candidates} candidates are too few", "ask for at least 1")
-    every = decode_batch(network, [conditioning] * options.candidates, _seeded(options), progress)
-    likelihoods = tuple(item.log_likelihood for item in every)
-    best = max(range(len(every)), key=lambda index: likelihoods[index])
-    return replace(every[best], candidate_log_likelihoods=likelihoods)
-
-
-def _seeded(options: DecodeOptions) -> list[DecodeOptions]:
-    return [replace(options, seed=options.seed + index) for index in range(options.candidates)]
 
 
 def decode_batch(
@@ -82,9 +60,16 @@ def decode_batch(
     options: Sequence[DecodeOptions],
     progress: Progress = silent,
 ) -> list[ChordSequence]:
-    """Decode B films of one length together, each with its own seed, none touched by its neighbours.
+    """Choose a chord for every slot of B films of one length; each gets the chords that it would get alone.
 
-    All options but the seeds must agree.
+    Args:
+        network: ours or the published one.
+        conditionings: the films.
+        options: one for each film; all but the seeds must agree.
+        progress: called after every slot; an exception that it raises ends the decoding.
+
+    Raises:
+        InputError: options out of range or not alike, films of several lengths, or locks outside the film.
     """
     shared = _checked(conditionings, options)
     films = [_without_moods(item) if shared.affect == 0 else item for item in conditionings]
@@ -115,9 +100,9 @@ def _choose_all(network: ChordNetwork, films: Sequence[Conditioning], chosen: _C
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """A step is hundreds of tiny operations: handing them out to threads costs more than it gains.
+    """Run torch on one thread: a step is hundreds of tiny operations, and sharing them out costs more than it gains.
 
-    Most of all where other programs, such as the host, want the cores too.
+    It costs most where other programs, such as the host, use the cores too.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -148,7 +133,7 @@ def _checked(conditionings: Sequence[Conditioning], options: Sequence[DecodeOpti
 
 
 class _Choosing:
-    """Chords chosen so far for B films, the filters they go through and one random generator each."""
+    """The chords chosen so far for B films, the filters for the next one, and a random generator per film."""
 
     def __init__(self, films: Sequence[Conditioning], options: DecodeOptions, seeds: Sequence[int]) -> None:
         self.options = options
@@ -161,10 +146,10 @@ class _Choosing:
         self.log_probabilities = np.zeros((len(films), n_slots), dtype=np.float64)
 
     def choose(self, scores: Tensor, slot: int) -> Tensor:
-        """Draw the chord [B] of ``slot`` from the network's scores [B, 159] and remember it."""
+        """Draw the chord [B] of ``slot`` from the network's scores [B, 159] and append it."""
         scores = scores.detach().float().cpu()
         plain = torch.log_softmax(scores, dim=-1)
-        step = Step(slot, self.chords[:, :slot], self.run)
+        step = DecodeStep(slot, self.chords[:, :slot], self.run)
         for rule in self.filters:
             scores = rule(scores, step)
         uniforms = torch.tensor([generator.random() for generator in self.generators])
@@ -176,6 +161,7 @@ class _Choosing:
         return chord
 
     def sequences(self, options: Sequence[DecodeOptions], checkpoint: str) -> list[ChordSequence]:
+        """The finished sequence of each film."""
         locked = np.zeros(self.chords.shape[1], dtype=np.bool_)
         locked[list(self.locked)] = True
         return [
@@ -214,8 +200,8 @@ def _filters(films: Sequence[Conditioning], options: DecodeOptions, locked: Mapp
 def sample(scores: Tensor, uniforms: Tensor, temperature: float, top_p: float) -> Tensor:
     """Draw one token per row of scores [B, V] by inverting its cumulative distribution at ``uniforms`` [B].
 
-    ``temperature`` 0 takes the best. The nucleus is the smallest set of likeliest tokens that holds ``top_p``
-    (Holtzman et al. 2020).
+    ``temperature`` 0 takes the likeliest token. Tokens outside the nucleus are not drawn: that is the smallest set of
+    likeliest tokens that holds the probability ``top_p`` (Holtzman et al. 2020).
     """
     if temperature == 0:
         return scores.argmax(dim=-1)

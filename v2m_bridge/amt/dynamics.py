@@ -1,8 +1,8 @@
 """Note density and loudness per slot from the film: a bidirectional GRU over the encoded modalities.
 
-It knows where in the film a slot lies, for music swells in and dies away; what is absent is replaced by learned
-vectors as in the chord network. Several such readers, trained side by side from different beginnings, are averaged:
-each errs in its own way.
+Each slot also gets its distance from the start and the end of the film, because music swells in and dies away. Absent
+modalities are replaced by learned vectors as in the chord network. Several such networks, trained side by side from
+different initial weights, are averaged, because their errors differ.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from v2m_bridge.amt.checkpoints import (
     shape_of,
 )
 from v2m_bridge.amt.conditioning import Conditioning
-from v2m_bridge.amt.network import Film, VideoEncoder, as_film
+from v2m_bridge.amt.film import Film, VideoEncoder, as_film
 from v2m_bridge.amt.original import OriginalRegression, RegressionShape, video_rows
 from v2m_bridge.footage.model import FloatArray
 
 POSITION_FEATURES = 8
+"""Columns of :func:`position_features`."""
 
 DENSITY_RANGE = (0.0, 41.0)
 """Notes a second in MuVi-Sync."""
@@ -37,15 +38,19 @@ LOUDNESS_RANGE = (0.0, 0.6)
 """Linear RMS in MuVi-Sync (largest 0.573)."""
 
 VARIATION = 0.3
-"""How far a variation strays, in standard deviations of what the prediction leaves open."""
+"""Default size of a variation, as a share of the spread that songs have about the prediction."""
 
 VARIATION_DENSITY = 5.0
+"""That spread of the note density, in notes a second."""
+
 VARIATION_LOG_LOUDNESS = 0.5
+"""That spread of the natural log of the loudness."""
+
 VARIATION_S = 15.0
-"""Seconds after which a variation has forgotten itself: the length of a phrase or two."""
+"""Seconds in which the correlation of a variation with itself falls to 1/e: a phrase or two."""
 
 CUE_MARGIN = 30
-"""Slots read before and after a cue, mirrored from it: songs swell in and die away over half a minute, cues do not."""
+"""Mirrored slots to put before and after a cue: songs swell in and die away over half a minute, cues do not."""
 
 WINDOW = 600
 """Slots that are read at once; longer films are read in windows that overlap by a third."""
@@ -56,9 +61,10 @@ class DynamicsShape:
     """Sizes of the network; they are stored with its weights.
 
     Attributes:
-        video_width: of a reader's video encoder.
+        video_width: of a member's video encoder.
         hidden: of its GRU, in each direction.
-        members: readers whose answers are averaged.
+        members: networks whose predictions are averaged.
+        dropout: share that is dropped in training.
     """
 
     video_width: int = 48
@@ -69,15 +75,18 @@ class DynamicsShape:
 
 @dataclass(frozen=True)
 class Dynamics:
-    """Per slot: ``note_density`` [N] in notes a second (0..41), ``loudness`` [N] as linear RMS (0..0.6)."""
+    """Per slot: ``note_density`` [N] in notes a second (0..41), ``loudness`` [N] as linear RMS (0..0.6).
+
+    ``checkpoint`` is the identity of the network.
+    """
 
     note_density: FloatArray
     loudness: FloatArray
     checkpoint: str = ""
 
 
-class _Reader(nn.Module):
-    """Film to [B, N, 2], standardised."""
+class _Member(nn.Module):
+    """One of the networks that are averaged: film to standardised density and loudness."""
 
     def __init__(self, shape: DynamicsShape) -> None:
         super().__init__()
@@ -89,16 +98,27 @@ class _Reader(nn.Module):
         self.out = nn.Linear(2 * shape.hidden + shape.video_width, 2)
 
     def forward(self, film: Film, places: Tensor, over: Tensor, lengths: Tensor) -> Tensor:
+        """[B, N, 2] standardised density and loudness.
+
+        Args:
+            film: B films padded to N slots.
+            places: [B, N, 8] position features.
+            over: [B, N] True beyond the film's end.
+            lengths: [B] slots before the end, on the CPU.
+        """
         rows = self.encoder(film, over) + self.position(places)
         rows = self.dropout(rows + self.mode[film.minor][:, None])
         packed = nn.utils.rnn.pack_padded_sequence(rows, lengths, batch_first=True, enforce_sorted=False)
-        heard, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=rows.shape[1])
-        result: Tensor = self.out(torch.cat((self.dropout(heard), rows), dim=-1))
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=rows.shape[1])
+        result: Tensor = self.out(torch.cat((self.dropout(states), rows), dim=-1))
         return result
 
 
 class DynamicsNetwork(nn.Module):
-    """Film to [B, N, 2] note density and loudness."""
+    """Film to note density and loudness; the mean of several members.
+
+    The weights are stored under the name ``readers``, so that attribute stays.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -106,31 +126,34 @@ class DynamicsNetwork(nn.Module):
     def __init__(self, shape: DynamicsShape | None = None) -> None:
         super().__init__()
         self.shape = shape = shape or DynamicsShape()
-        self.readers = nn.ModuleList(_Reader(shape) for _ in range(shape.members))
+        self.readers = nn.ModuleList(_Member(shape) for _ in range(shape.members))
         self.register_buffer("mean", torch.tensor([10.34, 0.175]))
         self.register_buffer("scale", torch.tensor([5.68, 0.099]))
 
     def standardise_semantics(self, mean: Tensor, deviation: Tensor) -> None:
-        """Tell every reader the mean and the deviation [768] of the semantics."""
-        for reader in self.readers:
-            assert isinstance(reader, _Reader)
-            reader.encoder.semantic_mean.copy_(mean)
-            reader.encoder.semantic_scale.copy_(1 / deviation.clamp(min=1e-6))
+        """Store the mean and the standard deviation [768] of the semantics in every member."""
+        for member in self.readers:
+            assert isinstance(member, _Member)
+            member.encoder.semantic_mean.copy_(mean)
+            member.encoder.semantic_scale.copy_(1 / deviation.clamp(min=1e-6))
 
     def members(self, film: Film, slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
-        """[M, B, N, 2] every reader's answer; what lies beyond a film's end (slots left below 0) is not read."""
+        """[M, B, N, 2] every member's prediction, in the units of the data.
+
+        Slots beyond a film's end (slots left below 0) have no influence on those before.
+        """
         over = slots_left < 0
         places = position_features(slots_from_start, slots_left)
         lengths = (~over).sum(dim=1).clamp(min=1).cpu()
-        return torch.stack([reader(film, places, over, lengths) for reader in self.readers]) * self.scale + self.mean
+        return torch.stack([member(film, places, over, lengths) for member in self.readers]) * self.scale + self.mean
 
     def forward(self, film: Film, slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
-        """[B, N, 2] in the units of the data, the mean over readers."""
+        """[B, N, 2] note density in notes a second and loudness as linear RMS, mean over members."""
         return self.members(film, slots_from_start, slots_left).mean(dim=0)
 
 
 def position_features(slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
-    """[B, N, 8] how near the start and the end are, at four scales each."""
+    """[B, N, 8] how near each slot is to the start and to the end, 0..1, at four scales each; arguments are [B, N]."""
     parts = [
         torch.exp(-distance.clamp(min=0).float() / scale)
         for distance in (slots_from_start, slots_left)
@@ -140,7 +163,10 @@ def position_features(slots_from_start: Tensor, slots_left: Tensor) -> Tensor:
 
 
 def load_dynamics_network(path: Path | None = None) -> tuple[DynamicsNetwork | OriginalRegression, str]:
-    """The network and its identity; None for the shipped one. An imported published one will do too.
+    """The network and its identity.
+
+    Args:
+        path: a file or folder of ours or of an imported published network; None for the shipped one.
 
     Raises:
         CheckpointError: missing, damaged or of another kind.
@@ -157,13 +183,13 @@ def load_dynamics_network(path: Path | None = None) -> tuple[DynamicsNetwork | O
 
 @torch.inference_mode()
 def predict_dynamics(conditioning: Conditioning, path: Path | None = None, margin: int = 0) -> Dynamics:
-    """Note density and loudness of every slot of a film; cost linear in its length.
+    """Note density and loudness of every slot of a film; the cost is linear in its length.
 
     Args:
         conditioning: the film.
         path: a checkpoint; None for the shipped one.
-        margin: read the film as the middle of one that is so many slots longer at both ends (``CUE_MARGIN``), so that
-            the music neither swells in nor dies away as whole songs do; 0 for a film as long as its song.
+        margin: slots that are added at both ends before the prediction and cut off after it. With ``CUE_MARGIN`` the
+            music neither swells in nor dies away as whole songs do; 0 for a film as long as its song.
 
     Raises:
         CheckpointError: the checkpoint at ``path`` cannot be used.
@@ -186,12 +212,12 @@ def predict_dynamics(conditioning: Conditioning, path: Path | None = None, margi
 
 
 def vary_dynamics(dynamics: Dynamics, starts_s: Sequence[float], seed: int, strength: float = VARIATION) -> Dynamics:
-    """Another course that the music could take: slow swells about the prediction, louder mostly where denser.
+    """Another possible course of the dynamics: slow swells about the prediction, mostly louder where denser.
 
     Args:
-        dynamics: N slots.
-        starts_s: [N] ascending.
-        seed: the same one gives the same variation.
+        dynamics: of N slots.
+        starts_s: [N] start of each slot in seconds, ascending.
+        seed: the same seed gives the same variation.
         strength: 0 changes nothing.
     """
     random = np.random.default_rng(seed)
@@ -210,7 +236,7 @@ def vary_dynamics(dynamics: Dynamics, starts_s: Sequence[float], seed: int, stre
 
 
 def _read(network: DynamicsNetwork | OriginalRegression, part: Conditioning, start: int) -> Tensor:
-    """[N, 2] for one window that begins at slot ``start``."""
+    """[N, 2] density and loudness of one window that begins at slot ``start``."""
     if isinstance(network, OriginalRegression):
         published: Tensor = network(torch.from_numpy(video_rows(part, part.length))[None])[0]
         return published

@@ -26,24 +26,33 @@ AFFECT_TILT = 3.0
 """Log odds that a quality of the wanted emotion gains at affect 1, times its lean."""
 
 QUALITY_LEANS: dict[str, float] = {"maj": 0.6, "min": 0.8, "min7": 0.7}
-"""Qualities that are common anyway or belong to several emotions lean less, so that the others are heard; else 1."""
+"""Share of ``AFFECT_TILT`` that a quality gains; 1 if not listed.
+
+Qualities that are common anyway or belong to several emotions gain less, so that the others stand out.
+"""
 
 EMOTION_SMOOTHING = 8
-"""Slots to either side over which a measured emotion is averaged before it leans on the chords."""
+"""Slots to either side over which a measured emotion is averaged before it weights the chords."""
 
 CUT_PENALTY = 2.0
-"""Log odds that staying loses on a cut (and changing loses just before one, by half) at strength 1."""
+"""Log odds that keeping the chord loses on a cut at strength 1; changing it one slot before a cut loses half."""
 
 ALTERNATION_SLOTS = 12
-"""Two chords that stand longer than so many slots each do not seesaw."""
+"""Chords in alternation are looked for this many slots back per change; slower alternation is allowed."""
 
 ENDING_BONUS = 6.0
 """Log odds that the tonic gains in the last slot."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """Slot ``index`` is to be chosen after ``chords`` [B, index], the last of which has lasted ``run`` [B] slots."""
+class DecodeStep:
+    """The state before a chord is chosen.
+
+    Attributes:
+        index: slot to be chosen.
+        chords: [B, index] chord ids of all slots before it.
+        run: [B] how many slots the last of these chords has lasted.
+    """
 
     index: int
     chords: Tensor
@@ -51,19 +60,19 @@ class Step:
 
 
 class Filter(Protocol):
-    """One rule; it returns new scores and leaves the given ones alone."""
+    """One rule; it returns new scores and does not change the given ones."""
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         """Scores [B, 159] of the chord of slot ``step.index`` after this rule."""
 
 
 class OnlyChords:
-    """The music ends when the film does: no END, no PAD, and no N (silence) unless it is allowed."""
+    """Forbids END and PAD, because the music lasts as long as the film, and N (silence) unless it is allowed."""
 
     def __init__(self, allow_no_chord: bool = False) -> None:
         self._banned = [END_ID, PAD_ID] + ([] if allow_no_chord else [0])
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         scores = scores.clone()
         scores[:, self._banned] = -math.inf
         return scores
@@ -77,7 +86,7 @@ class LongestRun:
             raise InputError(f"longest repetition is {slots} slots", "it must be at least 1")
         self._slots = slots
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         if step.index < self._slots:
             return scores
         over = step.run >= self._slots
@@ -88,14 +97,14 @@ class LongestRun:
 
 
 class LongestAlternation:
-    """Two chords may take turns for at most ``changes`` chords in a row; then a third one has to come."""
+    """Two chords may alternate for at most ``changes`` chords in a row; then a third one has to come."""
 
     def __init__(self, changes: int) -> None:
         if changes < 2:
             raise InputError(f"longest alternation is {changes} chords", "it must be at least 2")
         self._changes = changes
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         if step.index < self._changes:
             return scores
         scores = scores.clone()
@@ -112,18 +121,18 @@ class InKey:
     def __init__(self, minor: Sequence[bool], strength: float) -> None:
         self._cost = strength * torch.stack([foreign_tones(mode) for mode in minor])
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         return scores - self._cost.to(scores.device)
 
 
 class ChangeAtCut:
-    """On a cut staying is dearer; in the slot before one, when the last change is young, changing is."""
+    """Penalises keeping the chord on a cut, and changing it in the slot just before a cut."""
 
     def __init__(self, on_cut: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]], strength: float) -> None:
         self._on_cut = torch.from_numpy(np.stack(on_cut))
         self._penalty = CUT_PENALTY * strength
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         if step.index == 0:
             return scores
         here = self._on_cut[:, step.index].to(scores.device)
@@ -133,17 +142,17 @@ class ChangeAtCut:
 
 
 class Affect:
-    """Chord qualities lean towards the sets of the wanted emotion (Kang et al. 2023), ``strength`` 0 switches off."""
+    """Favours chord qualities in the set of the wanted emotion (Kang et al. 2023); ``strength`` 0 changes nothing."""
 
     def __init__(self, conditionings: Sequence[Conditioning], strength: float) -> None:
         self._tilt = affect_tilt(conditionings, strength)
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         return scores + self._tilt[:, step.index].to(scores.device)
 
 
 class Ending:
-    """The last slot leans to the tonic."""
+    """Favours the tonic in the last slot."""
 
     def __init__(self, minor: Sequence[bool], last_index: int) -> None:
         roots = torch.tensor([-1 if (root := Chord.from_id(i).root) is None else root for i in range(N_CHORDS)])
@@ -152,12 +161,12 @@ class Ending:
         self._bonus = ENDING_BONUS * (roots[None] == tonic[:, None]).float()
         self._last_index = last_index
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         return scores + self._bonus.to(scores.device) if step.index == self._last_index else scores
 
 
 class Locked:
-    """Slots whose chord the user has set; nothing overrules them."""
+    """Allows nothing but the user's chord in a slot that the user has set; it comes last of all filters."""
 
     def __init__(self, locked: Mapping[int, int]) -> None:
         for index, chord_id in locked.items():
@@ -165,7 +174,7 @@ class Locked:
                 raise InputError(f"locked chord {chord_id} of slot {index} is outside 0..{N_CHORDS - 1}")
         self._locked = dict(locked)
 
-    def __call__(self, scores: Tensor, step: Step) -> Tensor:
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         wanted = self._locked.get(step.index)
         if wanted is None:
             return scores
@@ -175,7 +184,7 @@ class Locked:
 
 
 def foreign_tones(minor: bool) -> Tensor:
-    """[159] how many tones of each chord lie outside the scale."""
+    """[159] how many tones of each chord lie outside C major; the leading tone counts half in A minor."""
     counts = torch.zeros(N_TOKENS)
     for chord_id in range(N_CHORDS):
         foreign = [tone for tone in Chord.from_id(chord_id).pitch_classes if tone not in _C_MAJOR]
@@ -184,7 +193,7 @@ def foreign_tones(minor: bool) -> Tensor:
 
 
 def emotion_weights(conditioning: Conditioning) -> FloatArray:
-    """[N, 6] how much each emotion is wanted per slot: 1 for the mood, else what was measured, smoothed."""
+    """[N, 6] how much each emotion is wanted per slot: 1 for the mood, else the smoothed measured probabilities."""
     weights = _smoothed(conditioning)
     for index, mood in enumerate(conditioning.moods):
         if mood is not None:
@@ -225,7 +234,7 @@ def emotion_sets() -> Tensor:
 
 
 def emotion_leans() -> Tensor:
-    """[6, 159] how far each chord leans to each emotion: 0 outside its set, else the lean of its quality."""
+    """[6, 159] share of ``AFFECT_TILT`` by emotion and chord: 0 outside the emotion's set, else ``QUALITY_LEANS``."""
     leans = torch.zeros(N_TOKENS)
     for chord_id in range(1, N_CHORDS):
         quality = Chord.from_id(chord_id).quality

@@ -1,18 +1,18 @@
-"""What the song so far says about its next chord: run lengths, the pulse of the changes, and where it was before.
+"""Features of the chords so far that help to guess the next one: run lengths, the pulse of the changes, repetitions.
 
-Every quantity at step i is a function of tokens 0..i alone and is kept up to date token by token, so that training,
-prefill and single steps share this one implementation.
+Every feature at step i depends on tokens 0..i alone and is updated token by token, so that training, prefill and single
+steps share this one implementation.
 
-* Runs: how many slots the present chord has lasted, and how long the two before it did.
-* Pulse: chord changes recur with the bar. For a fixed grid of frequencies the phasor sum of past changes is turned to
-  the next slot; its real part is large where the next slot lies on that pulse.
-* Follows: for every earlier slot j, how many slots before j agree with the last slots before now (``exact``), and how
-  many chords do when durations are ignored (``loose``). What stood at j is then a proposal for what comes next.
-* Likeness: the same comparison forgiving single differences (``alike``). A song's tempo does not fit the grid of slots,
-  so a repeated passage changes chords one slot earlier or later here and there, and a transcription takes one quality
-  for another. Every slot of agreement counts 1, half where only the root or only a neighbouring slot agrees, and fades
-  at four speeds; once more where the distance may drift by a slot, and once for the rhythm alone (both slots begin a
-  chord, or neither does).
+* Runs: how many slots the present chord has lasted, and how many the two chords before it lasted.
+* Pulse: chord changes recur with the bar. For a fixed grid of frequencies, the sum of the past changes as phasors is
+  rotated to the next slot; its real part is large where the next slot lies on that pulse.
+* Follows: for every earlier slot j, how many slots before j agree with the last slots up to now (``exact``), and how
+  many chords agree when durations are ignored (``loose``). The chord at j is then a proposal for the next one.
+* Likeness (``alike``): the same comparison, which forgives single differences. A song's tempo does not fit the grid of
+  slots, so a repeated passage changes chords one slot earlier or later here and there, and a transcription takes one
+  quality for another. A slot of agreement counts 1; it counts half where only the root or only a neighbouring slot
+  agrees. The sum fades at four speeds. A fifth sum lets the distance drift by a slot; a sixth compares the rhythm
+  alone (both slots begin a chord, or neither does).
 """
 
 from __future__ import annotations
@@ -33,30 +33,39 @@ PULSE_DECAY = 0.98
 """Share of the pulse kept per slot: a memory of about 50 slots."""
 
 LONGEST_RUN = 15
+"""Runs longer than this count as this long."""
+
 ALIKE_KEPT = (0.8, 0.9, 0.95, 0.98)
 """Share of the likeness kept per slot: memories of about 5, 10, 20 and 50 slots."""
 
 DRIFT_KEPT, RHYTHM_KEPT = 0.9, 0.95
+"""The same for the sum whose distance may drift, and for the rhythm alone."""
+
 LIKENESS_KEPT = (*ALIKE_KEPT, DRIFT_KEPT, RHYTHM_KEPT)
 DRIFT_PRICE = 0.9
-"""What is left of a likeness when its distance changes by a slot."""
+"""Share of a likeness that is kept when its distance changes by a slot."""
 
 ALIKE_HALF = 0.5
+"""What a slot of agreement counts where only the root or only a neighbouring slot agrees."""
+
 ALIKE_SCALE = 8.0
+"""Complete likeness as the attention sees it."""
+
 FOLLOW_FEATURES = 9 + len(LIKENESS_KEPT)
+"""15, features that :meth:`HistoryFeatures.follow_features` gives of every earlier slot."""
 
 
 @dataclass(frozen=True)
-class Trace:
+class HistoryFeatures:
     """History features of L consecutive tokens; ``keys`` counts all tokens up to the last of them.
 
     Attributes:
-        runs: [B, L, 3] present and two previous run lengths, 0..15.
+        runs: [B, L, 3] lengths in slots of the present run and of the two before it, 0..15.
         recent: [B, L, 4] the present token and the three before it.
         chords: [B, L, 3] the present chord and the two different ones before it, however long they were.
-        pulse: [B, L, 2 * frequencies + 1].
-        exact, loose: [B, L, keys] uint8, see the module; columns after the token's own are 0.
-        same_run: [B, L, keys] bool, whether slot j - 1 was as long into its run as this one.
+        pulse: [B, L, 2 * frequencies + 1] real parts, imaginary parts, and how many changes there were lately.
+        exact, loose: [B, L, keys] uint8, as the module says; columns after the token's own are 0.
+        same_run: [B, L, keys] bool, whether the run at slot j - 1 had lasted as long as the present one has.
         alike: [B, L, keys, 6] uint8, 255 for complete likeness, one for each of ``LIKENESS_KEPT``.
     """
 
@@ -70,7 +79,7 @@ class Trace:
     alike: Tensor
 
     def follow_features(self, kind: torch.dtype = torch.float32) -> Tensor:
-        """[B, 15, L, keys] what attention may weigh, from the match lengths, in the precision ``kind``."""
+        """[B, 15, L, keys] match lengths and likeness as inputs of the attention bias, in the precision ``kind``."""
         exact, loose = self.exact.to(kind), self.loose.to(kind)
         return torch.stack(
             (
@@ -90,7 +99,7 @@ class Trace:
 
 
 class History:
-    """The running state behind :class:`Trace` for B songs of at most ``capacity`` tokens."""
+    """Computes :class:`HistoryFeatures` token by token, for B songs of at most ``capacity`` tokens."""
 
     def __init__(self, batch: int, capacity: int, device: torch.device | str = "cpu") -> None:
         self.length = 0
@@ -113,14 +122,18 @@ class History:
         self._phasor = torch.zeros((batch, len(PULSE_FREQUENCIES)), dtype=torch.complex64, device=device)
         self._changes = torch.zeros((batch, 1), device=device)
 
-    def push(self, ids: Tensor) -> Trace:
-        """Take the next tokens [B, L] and return their features."""
+    def push(self, ids: Tensor) -> HistoryFeatures:
+        """Append the next tokens [B, L] and return their features.
+
+        Raises:
+            ValueError: there are more tokens than ``capacity``.
+        """
         steps = [self._push_one(ids[:, index]) for index in range(ids.shape[1])]
         keys = self.length
         stacked = [torch.stack([step[part] for step in steps], dim=1) for part in range(8)]
         runs, recent, chords, pulse, *square = stacked
         exact, loose, same, alike = (part[:, :, :keys] for part in square)
-        return Trace(runs, recent, chords, pulse, exact, loose, same, alike)
+        return HistoryFeatures(runs, recent, chords, pulse, exact, loose, same, alike)
 
     def _push_one(self, token: Tensor) -> tuple[Tensor, ...]:
         now = self.length
@@ -148,14 +161,14 @@ class History:
         self._start_at[:, now] = now + 1 - self._runs[:, 0]
 
     def _update_pulse(self, changed: Tensor) -> Tensor:
-        """Turn the sum of past changes by one slot, so that it always points at the next one."""
+        """[B, 2 * frequencies + 1]; rotates the sum of past changes by one slot, so that it refers to the next one."""
         self._phasor = (self._phasor * PULSE_DECAY + changed[:, None]) * self._turn
         self._changes = self._changes * PULSE_DECAY + changed[:, None]
         pulse = self._phasor / self._changes.clamp(min=1.0)
         return torch.cat((pulse.real, pulse.imag, self._changes / 20.0), dim=1)
 
     def _update_follows(self, now: int, token: Tensor, changed: Tensor) -> Tensor:
-        """Column j compares the history that ends now with the one that ends at j - 1."""
+        """Compare in column j the tokens up to now with those up to j - 1; returns ``same_run`` [B, capacity]."""
         before = self.ids[:, :now]
         equal = before == token[:, None]
         exact = torch.zeros_like(self._exact)
@@ -171,7 +184,7 @@ class History:
         return same
 
     def _update_alike(self, now: int, token: Tensor, changed: Tensor) -> None:
-        """Column j, as above, with a fading sum of agreements in place of an unbroken count."""
+        """The same comparison with a fading sum of agreements in place of an unbroken count."""
         self._changed[:, now] = changed
         before = self._alike
         self._alike = torch.zeros_like(before)
@@ -188,7 +201,7 @@ class History:
         self._alike[:, 1 : now + 1] = kept * self._kept + agreed
 
     def _agreement(self, now: int, token: Tensor) -> Tensor:
-        """[B, now] how far the present token is that of each earlier slot, 0..1; a neighbour's or the root is half."""
+        """[B, now] agreement of the present token with each earlier slot, 0..1; half for its root or its neighbour."""
         ids = self.ids[:, : now + 1]
         same_root = self._roots[ids] == self._roots[token][:, None]
         equal = (ids == token[:, None]).float().maximum(ALIKE_HALF * same_root)

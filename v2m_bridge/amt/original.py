@@ -1,8 +1,8 @@
 """The published networks (Kang, Poria, Herremans 2023) under their own parameter names.
 
 Published checkpoints load into :class:`OriginalNetwork` (the affective multimodal transformer) and
-:class:`OriginalRegression` (biGRU) and give the published numbers. The decoder is written for a key-value cache:
-cross-attention keys are computed once per film, self-attention keys once per chord.
+:class:`OriginalRegression` (biGRU). The decoder is written for a key-value cache: cross-attention keys are computed
+once per film, self-attention keys once per chord.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VIDEO_SIZE = 776
 """Semantics 768, scene offset 1, motion 1, emotion 6, in this order."""
 
 _TONIC_TRIADS = (Chord(0, 0).id, Chord(9, 4).id)
-"""C major and A minor: the first chord where no primer is given (upstream always asks for one)."""
+"""C major and A minor: the first chord where no primer is given (upstream requires one)."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,10 @@ class _RelativeAttention(_SelfAttention):
         self.Er = nn.Parameter(torch.rand(context, width // heads))
 
     def bias(self, query: Tensor, keys: int) -> Tensor:
-        """[B, heads, L, keys] what the distance adds, minus infinity for the future; queries are the last L of keys."""
+        """[B, heads, L, keys] what the distance adds to the scores; minus infinity for the future.
+
+        ``query`` [B, heads, L, size] belongs to the last L of the keys.
+        """
         length = query.shape[2]
         device = query.device
         lags = torch.arange(keys - length, keys, device=device)[:, None] - torch.arange(keys, device=device)[None]
@@ -91,6 +94,8 @@ def _scaled(query: Tensor) -> Tensor:
 
 
 class _EncoderLayer(nn.Module):
+    """Self-attention and feed-forward with a norm after each, named as in ``torch.nn.TransformerEncoderLayer``."""
+
     def __init__(self, shape: OriginalShape) -> None:
         super().__init__()
         self.self_attn = _SelfAttention(shape.width, shape.heads)
@@ -98,6 +103,7 @@ class _EncoderLayer(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, N, width] of x [B, N, width]."""
         query, key, value = (self.self_attn.project(x, part) for part in range(3))
         x = self.norm1(x + self.self_attn.mix(_scaled(query), key, value))
         result: Tensor = self.norm2(x + self.linear2(torch.relu(self.linear1(x))))
@@ -115,6 +121,8 @@ class _LayerCache:
 
 
 class _DecoderLayer(nn.Module):
+    """Self-attention, cross-attention and feed-forward, named as in ``torch.nn.TransformerDecoderLayer``."""
+
     def __init__(self, shape: OriginalShape) -> None:
         super().__init__()
         self.self_attn = _RelativeAttention(shape.width, shape.heads, shape.context)
@@ -124,12 +132,13 @@ class _DecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(shape.width)
 
     def film(self, memory: Tensor) -> _LayerCache:
-        """The cache before the first chord."""
+        """The cache before the first chord, from the encoded film [B, N, width]."""
         key, value = (self.multihead_attn.project(memory, part) for part in (1, 2))
         empty = key[:, :, :0]
         return _LayerCache(key, value, empty, empty)
 
     def forward(self, x: Tensor, cache: _LayerCache) -> Tensor:
+        """[B, L, width] of the next L chords x [B, L, width]; their keys and values are added to the cache."""
         query, key, value = (self.self_attn.project(x, part) for part in range(3))
         cache.key, cache.value = torch.cat((cache.key, key), dim=2), torch.cat((cache.value, value), dim=2)
         query = _scaled(query)
@@ -151,6 +160,8 @@ class _Stack(nn.Module):
 
 
 class _Transformer(nn.Module):
+    """Encoder and decoder, named as in ``torch.nn.Transformer``."""
+
     def __init__(self, shape: OriginalShape) -> None:
         super().__init__()
         self.encoder = _Stack([_EncoderLayer(shape) for _ in range(shape.encoder_layers)], shape.width)
@@ -177,14 +188,14 @@ class _Positions(nn.Module):
 
 @dataclass
 class OriginalCache(Cache):
-    """Per-layer caches and the key scalar of each film."""
+    """Per-layer caches, and the key [B] of each film: 0 major, 1 minor."""
 
     layers: list[_LayerCache]
     key: Tensor
 
 
 class OriginalNetwork(nn.Module):
-    """The published affective multimodal transformer; sampling it needs no start token but a first chord."""
+    """The published affective multimodal transformer; it starts from a first chord, not from a start token."""
 
     roots: Tensor
     qualities: Tensor
@@ -211,7 +222,7 @@ class OriginalNetwork(nn.Module):
         self.Wout_attr = nn.Linear(width, PAD_QUALITY + 1)
 
     def begin(self, video: Tensor, key: Tensor) -> OriginalCache:
-        """Encode films [B, <= 300, 776] in keys [B] (0 major, 1 minor)."""
+        """Encode films [B, N, 776], N up to 300, in keys [B] (0 major, 1 minor)."""
         x = self.Linear_vis(video) + self.positional_encoding_video(0, video.shape[1])
         encoder, decoder = self.transformer.encoder, self.transformer.decoder
         for layer in encoder.layers:
@@ -221,7 +232,11 @@ class OriginalNetwork(nn.Module):
         return OriginalCache(0, caches, key)
 
     def advance(self, cache: OriginalCache, roots: Tensor, qualities: Tensor) -> Tensor:
-        """Logits [B, L, 159] after each of the next L chords, given by root and quality id [B, L]."""
+        """Logits [B, L, 159] after each of the next L chords, given by root and quality id [B, L].
+
+        Raises:
+            ValueError: more chords than the network's context.
+        """
         batch, length = roots.shape
         if cache.length + length > self.context:
             raise ValueError(f"the published network sees at most {self.context} chords")
@@ -264,7 +279,7 @@ class RegressionShape:
 
 
 class OriginalRegression(nn.Module):
-    """The published biGRU: [B, 300, 776] to [B, 300, 2], note density and loudness."""
+    """The published biGRU for note density and loudness."""
 
     def __init__(self, shape: RegressionShape | None = None) -> None:
         super().__init__()
@@ -273,12 +288,13 @@ class OriginalRegression(nn.Module):
         self.bifc = nn.Linear(2 * shape.hidden, 2)
 
     def forward(self, video: Tensor) -> Tensor:
+        """[B, N, 2] note density and loudness of films [B, N, 776]."""
         result: Tensor = self.bifc(self.bigru(video)[0])
         return result
 
 
 def video_rows(conditioning: Conditioning, steps: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """[steps, 776] as upstream feeds it: the scene offset counts from 1, what is absent or beyond the film is 0."""
+    """[steps, 776] inputs as upstream builds them: the scene offset counts from 1; absent values are 0."""
     length = min(conditioning.length, steps)
     rows = np.zeros((steps, VIDEO_SIZE), np.float32)
     part = conditioning.window(0, length)
@@ -290,7 +306,7 @@ def video_rows(conditioning: Conditioning, steps: int) -> np.ndarray[tuple[int, 
 
 
 def shape_from_names(tensors: Mapping[str, Tensor]) -> OriginalShape:
-    """Sizes of a published transformer, read off its tensors.
+    """Sizes of a published transformer, derived from the shapes of its tensors.
 
     Raises:
         CheckpointError: these are not the tensors of one.
@@ -323,7 +339,7 @@ def _count_layers(tensors: Mapping[str, Tensor], part: str) -> int:
 
 
 def regression_shape_from_names(tensors: Mapping[str, Tensor]) -> RegressionShape:
-    """Sizes of a published biGRU, read off its tensors.
+    """Sizes of a published biGRU, derived from the shapes of its tensors.
 
     Raises:
         CheckpointError: these are not the tensors of one.

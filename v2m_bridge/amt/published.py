@@ -1,4 +1,4 @@
-"""Bringing published checkpoints in: pickles of weights are read without running them and kept as safetensors."""
+"""Import of published checkpoints: pickles of weights are read without running their code, and kept as safetensors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from v2m_bridge.settings import models_folder
 
 @dataclass(frozen=True)
 class Imported:
-    """What was imported: the new file, ``"chord network"`` or ``"dynamics network"``, and how many numbers it holds."""
+    """The new file, its kind (``"chord network"`` or ``"dynamics network"``), and how many parameters it holds."""
 
     path: Path
     kind: str
@@ -43,7 +43,7 @@ def import_published(path: Path, name: str | None = None, folder: Path | None = 
     Args:
         path: a PyTorch pickle of weights, or a safetensors file with the published names.
         name: of the new file, without suffix.
-        folder: where to; the state folder's ``models`` by default.
+        folder: where the new file goes; None for ``models`` in the state folder.
 
     Raises:
         CheckpointError: not plain weights, or not those of a published network.
@@ -78,7 +78,7 @@ def _count(network: nn.Module) -> int:
 
 
 def _plain_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors by name; nothing in the file is run."""
+    """Tensors by name; no code in the file is run."""
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path} {'is a folder' if path.is_dir() else 'does not exist'}")
     if not path.stat().st_size:

@@ -21,9 +21,9 @@ from v2m_bridge.amt.alignment import (
     Dense,
     Music,
 )
+from v2m_bridge.amt.by_second import MusicBySecond, seconds_of_film
 from v2m_bridge.amt.checkpoints import checked_weights, fill, shape_of
-from v2m_bridge.amt.heard import MusicHeard, seconds_of_film
-from v2m_bridge.amt.network import as_film
+from v2m_bridge.amt.film import as_film
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FloatArray, FootageFeatures
 
@@ -31,7 +31,10 @@ ALIGNMENT_FORMAT = "v2m.alignment/1"
 DEFAULT_ALIGNMENT = "alignment.safetensors"
 
 LIKELIHOOD_WEIGHT = 0.25
-"""Of the standardised likelihood beside the standardised alignment: it breaks ties and keeps out odd harmony."""
+"""Weight of the standardised likelihood against 1 for the standardised alignment.
+
+It decides between scores that follow the film alike, and keeps out unlikely harmony.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,9 @@ class Candidate:
     Attributes:
         seed: it was drawn with.
         alignment: with the film, mean over its windows, in standard deviations over other films: at 0 the music
-            follows this film as well as any other, at 1 better than five sixths of them.
+            follows this film as well as the average film, at 1 better than five sixths of them.
         log_likelihood: natural log of the probability per chord.
-        total: what the choice is made by: alignment and likelihood in standard deviations of the candidates.
+        total: the figure that decides: alignment, plus weighted likelihood, each standardised over the candidates.
     """
 
     seed: int
@@ -74,7 +77,10 @@ class Ranking:
 
 
 def load_aligner(path: Path | None = None) -> AlignmentNetwork:
-    """Read an alignment network: a file, a folder that holds ``alignment.safetensors``, None for the shipped one.
+    """Read an alignment network.
+
+    Args:
+        path: a file, or a folder that holds ``alignment.safetensors``; None for the shipped one.
 
     Raises:
         CheckpointError: it cannot be used.
@@ -86,22 +92,28 @@ def load_aligner(path: Path | None = None) -> AlignmentNetwork:
 
 
 def candidate_seeds(seed: int, count: int) -> list[int]:
-    """The seeds of ``count`` candidates: the first is ``seed`` itself, no neighbouring seed shares the others."""
+    """The seeds of ``count`` candidates: the first is ``seed``; the others differ from those of neighbouring seeds."""
     return [seed, *(int(np.random.SeedSequence((seed, k)).generate_state(1)[0]) for k in range(1, count))]
 
 
 def rank(
     aligner: AlignmentNetwork,
     film: FootageFeatures,
-    pieces: Sequence[MusicHeard],
+    pieces: Sequence[MusicBySecond],
     log_likelihoods: Sequence[float],
     seeds: Sequence[int],
 ) -> Ranking:
     """Choose among scores of one film.
 
     Args:
-        pieces: what each candidate sounds like, all of the film's length.
+        aligner: the network that judges.
+        film: the measured footage.
+        pieces: the music of each candidate, as long as the film.
         log_likelihoods: of each candidate, per chord.
+        seeds: of each candidate.
+
+    Raises:
+        InputError: a piece is not as long as the film, or there is nothing to compare.
     """
     alignments = film_alignment(aligner, film, pieces)
     totals = standardised(alignments.astype(np.float64)) + LIKELIHOOD_WEIGHT * standardised(
@@ -113,16 +125,16 @@ def rank(
 
 
 def standardised(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """In standard deviations about the mean; zeros where all are alike."""
+    """[C] values as standard deviations from their mean; zeros where all are equal."""
     spread = float(values.std())
     return (values - values.mean()) / spread if spread > 1e-9 else np.zeros_like(values)
 
 
 @torch.inference_mode()
-def film_alignment(aligner: AlignmentNetwork, film: FootageFeatures, pieces: Sequence[MusicHeard]) -> FloatArray:
-    """[C] alignment of each piece with the film, beyond that with other films (:class:`Candidate`).
+def film_alignment(aligner: AlignmentNetwork, film: FootageFeatures, pieces: Sequence[MusicBySecond]) -> FloatArray:
+    """[C] alignment of each piece with the film, relative to other films (:class:`Candidate`).
 
-    The mean over windows of about 96 s; cost linear in seconds.
+    It is the mean over windows of about 96 s; the cost is linear in seconds.
 
     Raises:
         InputError: a piece is not as long as the film, or there is nothing to compare.
@@ -134,25 +146,25 @@ def film_alignment(aligner: AlignmentNetwork, film: FootageFeatures, pieces: Seq
     edges = np.linspace(0, film.length, 1 + max(1, round(film.length / WINDOW_S))).round().astype(int).tolist()
     total = torch.zeros(len(pieces))
     for start, stop in itertools.pairwise(edges):
-        heard = None if dense is None else _dense_window(dense, start, stop)
-        track = aligner.film_track(as_film([conditioning.window(start, stop)]), heard)
-        music = aligner.music_track(as_music([piece.window(start, stop) for piece in pieces]))
-        total += aligner.peculiar_scores(track, music)[0] * (stop - start)
+        rows = None if dense is None else _dense_window(dense, start, stop)
+        shown = aligner.embed_film(as_film([conditioning.window(start, stop)]), rows)
+        music = aligner.embed_music(as_music([piece.window(start, stop) for piece in pieces]))
+        total += aligner.relative_scores(shown, music)[0] * (stop - start)
     result: FloatArray = (total / film.length).numpy().astype(np.float32)
     return result
 
 
-def as_music(heard: Sequence[MusicHeard]) -> Music:
-    """Stack pieces of one length, everything known."""
-    chords = torch.from_numpy(np.stack([item.chords for item in heard]))
-    dynamics = np.stack([np.stack((item.note_density, item.loudness), axis=-1) for item in heard])
+def as_music(pieces: Sequence[MusicBySecond]) -> Music:
+    """Stack pieces of one length as tensors, with chords and dynamics marked as present."""
+    chords = torch.from_numpy(np.stack([item.chords for item in pieces]))
+    dynamics = np.stack([np.stack((item.note_density, item.loudness), axis=-1) for item in pieces])
     known = torch.ones_like(chords, dtype=torch.bool)
-    minor = torch.tensor([int(item.minor) for item in heard])
+    minor = torch.tensor([int(item.minor) for item in pieces])
     return Music(chords, torch.from_numpy(dynamics.astype(np.float32)), known, known, minor)
 
 
 def dense_of(film: FootageFeatures) -> Dense | None:
-    """The film's dense rows in whole seconds, absent ones added or left over ones cut; None if it has none."""
+    """The film's dense rows, cut or padded with absent ones to whole seconds; None if it has none."""
     if not len(film.dense):
         return None
     wanted = film.length * DENSE_RATE

@@ -8,7 +8,7 @@ END_ID = N_CHORDS
 """157: the music is over."""
 
 PAD_ID = N_CHORDS + 1
-"""158: nothing here. Our network also starts every sequence with it."""
+"""158: padding. Our network also starts every sequence with it."""
 
 N_TOKENS = N_CHORDS + 2
 """159, the width of every network's output."""

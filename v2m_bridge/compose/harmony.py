@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 LONGEST_CHORD_S = 4.0
 """A chord that nobody locked moves on after about this long: the network likes to stay where it is."""
 
+LOCK_ROUNDING_S = 0.02
+"""A lock this little before a slot means that slot: people type seconds with a decimal or two and round down."""
+
 
 ENERGY_OF_MOOD = {
     "exciting": 1.35,
@@ -134,12 +137,12 @@ def _ranked(
     courses: Sequence[Dynamics],
     direction: Direction,
 ) -> Ranking:
-    from v2m_bridge.amt.heard import heard_in_slots
+    from v2m_bridge.amt.by_second import seconds_of_slots
     from v2m_bridge.amt.ranking import rank
 
     starts_s = [slot.start_s for slot in slots]
     pieces = [
-        heard_in_slots(item.ids, starts_s, course.note_density, course.loudness, direction.key.minor, features.length)
+        seconds_of_slots(item.ids, starts_s, course.note_density, course.loudness, direction.key.minor, features.length)
         for item, course in zip(sequences, courses, strict=True)
     ]
     per_chord = [item.log_likelihood / max(1, int((~item.locked).sum())) for item in sequences]
@@ -153,8 +156,7 @@ def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreO
     for lock in parse_locks(options.harmony.locks):
         if lock.seconds >= slots[-1].end_s:
             raise InputError(f"--lock at {lock.seconds:g} s lies after the end of the film, {slots[-1].end_s:g} s")
-        # A time rounded by hand may lie just before the slot that it means.
-        locked[max(0, bisect_right(starts, lock.seconds + 0.02) - 1)] = lock.chord.transposed(down).id
+        locked[max(0, bisect_right(starts, lock.seconds + LOCK_ROUNDING_S) - 1)] = lock.chord.transposed(down).id
     primer = parse_primer(options.harmony.primer) if options.harmony.primer else ()
     return replace(
         options.decoding,

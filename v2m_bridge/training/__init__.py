@@ -1,1 +1,4 @@
-"""Data set, training, evaluation and baselines."""
+"""Training and evaluation on MuVi-Sync. Doors: :mod:`.train` and :mod:`.evaluate`.
+
+``songs`` reads the data; ``judging`` measures networks on songs; ``fitting`` trains networks and uses both.
+"""

@@ -1,10 +1,10 @@
-"""The figures of a checkpoint on a split, beside baselines and published numbers (definitions: ``metrics``)."""
+"""The figures of a checkpoint on a split, beside baselines and published numbers; ``judging.metrics`` defines them."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from torch import Tensor
 
 from v2m_bridge.amt.checkpoints import load_chord_network
 from v2m_bridge.amt.chord_network import ChordNetwork
-from v2m_bridge.amt.conditioning import Conditioning
 from v2m_bridge.amt.dynamics import predict_dynamics
 from v2m_bridge.amt.filters import affect_tilt
 from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
@@ -23,24 +22,17 @@ from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.judging.affect import AffectTable, affect_table
 from v2m_bridge.training.judging.baselines import (
     AdaptiveNgram,
+    Counts,
     Statistics,
     bigram_scores,
     gather_statistics,
     repeat_scores,
 )
-from v2m_bridge.training.judging.metrics import (
-    affective_bce,
-    correspondence,
-    emotion_targets,
-    ranks_of,
-    song_hits,
-    song_rmse,
-)
+from v2m_bridge.training.judging.metrics import affective_bce, correspondence, song_rmse
+from v2m_bridge.training.judging.scored_songs import ScoredSong, song_emotion_targets, teacher_forced
 from v2m_bridge.training.judging.statistics import load_statistics
 from v2m_bridge.training.songs.batches import padded_dynamics
 from v2m_bridge.training.songs.dataset import STEPS, MuviSync, Song, chosen_songs, load_dataset, padded_film
-
-SONGS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -49,11 +41,12 @@ class Figures:
 
     Attributes:
         hits: at 1, 3, 5 over all positions that are not padding, END included (upstream).
-        hits_on_change: the same where the target differs from the chord before it.
+        hits_on_change: the same, only where the target differs from the chord before it.
         hits_without_end: the same without the END position, which a network that knows the film's length gets right.
         chord_nll: negative log-likelihood per position.
         affective_loss: upstream's binary cross-entropy against the chord qualities of the film's emotion.
         correspondence: share of counted seconds whose chord is in the set of the film's emotion.
+        rmse: root mean square errors of note density and loudness.
     """
 
     hits: tuple[float, ...] | None = None
@@ -67,7 +60,19 @@ class Figures:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything ``v2m-bridge evaluate`` prints."""
+    """Everything that ``v2m-bridge evaluate`` prints.
+
+    Attributes:
+        checkpoint: identity of the chord network.
+        split: name of the songs.
+        songs: how many there are.
+        figures: of the networks.
+        steered_affective_loss: affective loss after the affect filter at strength 1.
+        video: figures of the chord network with another song's video, and without video.
+        baselines: figures by name of the predictor.
+        affect: effect of each mood; None if it was not asked for.
+        ground_truth_correspondence: of the true chords; None if no second counts.
+    """
 
     checkpoint: str
     split: str
@@ -78,7 +83,6 @@ class Evaluation:
     baselines: dict[str, Figures]
     affect: AffectTable | None
     ground_truth_correspondence: float | None
-    notes: tuple[str, ...] = field(default=())
 
 
 PUBLISHED: dict[str, dict[str, object]] = {
@@ -100,9 +104,11 @@ def evaluate(
     """Score a checkpoint on one split of a MuVi-Sync file.
 
     Args:
+        data_path: the ``.npz``.
         checkpoint: a file or folder, None for the shipped one.
         split: None takes ``val`` where the file has train and val, else all songs of the file.
         seeds: decodings per mood in the affect table; 0 leaves the table out.
+        progress: told the stages.
 
     Raises:
         InputError, CheckpointError: the data or weights cannot be used.
@@ -111,7 +117,7 @@ def evaluate(
     name, songs = chosen_songs(data, split)
     network = load_chord_network(checkpoint)
     progress("likelihood", 0.0)
-    scored = [_Scored(song, scores) for song, scores in zip(songs, _teacher_forced(network, songs), strict=True)]
+    scored = [ScoredSong(song, scores) for song, scores in zip(songs, teacher_forced(network, songs), strict=True)]
     statistics, training = _background(data, name)
     calibration = statistics.calibration
     return Evaluation(
@@ -128,7 +134,10 @@ def evaluate(
 
 
 def _background(data: MuviSync, split: str) -> tuple[Statistics, tuple[Song, ...]]:
-    """Baselines' knowledge: from the file's training songs if it has them and they are not judged, else as shipped."""
+    """Statistics and songs for the baselines.
+
+    They are the file's training songs if it has any and they are not judged, else the shipped statistics and no songs.
+    """
     shipped = load_statistics()
     training = () if "train" in split.split("+") else tuple(song for song in data.songs if song.split == "train")
     if not training:
@@ -137,49 +146,7 @@ def _background(data: MuviSync, split: str) -> tuple[Statistics, tuple[Song, ...
     return dataclasses.replace(gather_statistics(training, wanted), calibration=shipped.calibration), training
 
 
-def song_emotion_targets(song: Song) -> Tensor:
-    """[300, 159] upstream's affective target of a song."""
-    return emotion_targets(torch.from_numpy(padded_film(song).emotion), torch.from_numpy(song.targets()))
-
-
-class _Scored:
-    """A song with a network's scores [300, 159] of its targets."""
-
-    def __init__(self, song: Song, scores: Tensor) -> None:
-        self.song = song
-        self.scores = torch.log_softmax(scores, dim=-1)
-        self.targets = torch.from_numpy(song.targets())
-        self.inputs = torch.from_numpy(song.inputs())
-        self.scored = self.targets != PAD_ID
-        self.scored[0] = False
-
-    def hits(self) -> tuple[Tensor, Tensor, Tensor]:
-        """At 1, 3, 5: over all positions, over changes, without END."""
-        ranks = ranks_of(self.scores, self.targets)
-        changes = self.scored & (self.inputs != self.targets)
-        inner = self.scored & (self.targets != END_ID)
-        return song_hits(ranks[self.scored]), song_hits(ranks[changes]), song_hits(ranks[inner])
-
-    def nll(self) -> float:
-        own = self.scores.gather(1, self.targets[:, None])[:, 0]
-        return float(-own[self.scored].mean())
-
-
-@torch.inference_mode()
-def _teacher_forced(network: ChordNetwork, songs: Sequence[Song], films: Sequence[Conditioning] = ()) -> list[Tensor]:
-    """[300, 159] scores of every song's targets, each from the true chords before it."""
-    films = films or [padded_film(song) for song in songs]
-    found: list[Tensor] = []
-    for start in range(0, len(songs), SONGS_AT_ONCE):
-        some = slice(start, start + SONGS_AT_ONCE)
-        cache, first = network.start(list(films[some]))
-        heard = torch.from_numpy(np.stack([song.targets()[:-1] for song in songs[some]]))
-        scores = torch.cat((first[:, None], network.extend(cache, heard)), dim=1)
-        found.extend(scores.float().cpu().unbind())
-    return found
-
-
-def _figures(scored: Sequence[_Scored], calibration: tuple[float, float]) -> Figures:
+def _figures(scored: Sequence[ScoredSong], calibration: tuple[float, float]) -> Figures:
     everywhere, on_change, inner = (
         torch.stack(parts).mean(dim=0).tolist() for parts in zip(*(item.hits() for item in scored), strict=True)
     )
@@ -198,7 +165,7 @@ def _figures(scored: Sequence[_Scored], calibration: tuple[float, float]) -> Fig
     )
 
 
-def _steered_loss(scored: Sequence[_Scored], calibration: tuple[float, float]) -> float:
+def _steered_loss(scored: Sequence[ScoredSong], calibration: tuple[float, float]) -> float:
     """Upstream's affective loss after the affect filter at strength 1, with the film's measured emotions."""
     slope, offset = calibration
     losses = []
@@ -225,7 +192,7 @@ def _ground_truth(songs: Sequence[Song]) -> float | None:
 
 
 def _network_rmse(songs: Sequence[Song], checkpoint: Path | None) -> tuple[float, float]:
-    """Error of the dynamics network beside the chord network, or of the shipped one."""
+    """Errors of the dynamics network in the checkpoint's folder, or of the shipped one."""
     path = checkpoint if checkpoint is not None and (checkpoint / "dynamics.safetensors").is_file() else None
     errors = []
     for song in songs:
@@ -241,7 +208,7 @@ def _network_rmse(songs: Sequence[Song], checkpoint: Path | None) -> tuple[float
 def _video_ablations(
     network: ChordNetwork, songs: Sequence[Song], calibration: tuple[float, float], progress: Progress
 ) -> dict[str, Figures]:
-    """The same with each song given the next song's video (its own length kept), and with none at all."""
+    """The figures with each song given the next song's video (its own length kept), and with no video at all."""
     progress("video ablations", 0.0)
     films = [padded_film(song) for song in songs]
     others = films[1:] + films[:1]
@@ -261,8 +228,8 @@ def _video_ablations(
     ]
     found = {}
     for name, given in (("shuffled", shuffled), ("absent", absent)):
-        scores = _teacher_forced(network, songs, given)
-        found[name] = _figures([_Scored(song, item) for song, item in zip(songs, scores, strict=True)], calibration)
+        scores = teacher_forced(network, songs, given)
+        found[name] = _figures([ScoredSong(song, item) for song, item in zip(songs, scores, strict=True)], calibration)
     return found
 
 
@@ -288,18 +255,18 @@ def _baselines(
     return found
 
 
-def _scored_by(songs: Sequence[Song], predictor: object) -> list[_Scored]:
-    assert callable(predictor)
-    return [_Scored(song, torch.from_numpy(np.log(predictor(song) + 1e-12)).float()) for song in songs]
+def _scored_by(songs: Sequence[Song], predictor: Callable[[Song], Counts]) -> list[ScoredSong]:
+    return [ScoredSong(song, torch.from_numpy(np.log(predictor(song) + 1e-12)).float()) for song in songs]
 
 
-def _probabilistic(songs: Sequence[Song], predictor: object) -> Figures:
+def _probabilistic(songs: Sequence[Song], predictor: Callable[[Song], Counts]) -> Figures:
+    """Figures of a predictor that gives probabilities; it is not calibrated, so it has no affective loss."""
     plain = _figures(_scored_by(songs, predictor), (1.0, 0.0))
     return dataclasses.replace(plain, affective_loss=None)
 
 
-def _only_first(scored: Sequence[_Scored]) -> Figures:
-    """Hits@1 alone: what is never ranked has no other figure."""
+def _only_first(scored: Sequence[ScoredSong]) -> Figures:
+    """Hits@1 and correspondence: a predictor that does not rank the chords has no other figure."""
     figures = _figures(scored, (1.0, 0.0))
     assert figures.hits and figures.hits_on_change and figures.hits_without_end
     return Figures(
@@ -311,7 +278,7 @@ def _only_first(scored: Sequence[_Scored]) -> Figures:
 
 
 def _constant_bce(songs: Sequence[Song], statistics: Statistics) -> float:
-    """Every sounding second gets the training rate of each chord; END and padding are known."""
+    """Affective loss if every sounding second gets the training rate of each chord; END and padding count as known."""
     rates = torch.from_numpy(statistics.emotion_rates).float().clamp(1e-6, 1 - 1e-6)
     losses = []
     for song in songs:
@@ -333,31 +300,3 @@ def _constant_rmse(songs: Sequence[Song], rows: np.ndarray, masked: bool) -> tup
         errors.append(song_rmse(guess, torch.from_numpy(padded_dynamics(song))))
     density, loudness = torch.stack(errors).mean(dim=0).tolist()
     return density, loudness
-
-
-def fit_calibration(network: ChordNetwork, songs: Sequence[Song]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """(slope, offset) of the affective logits, plain and after the affect filter, by logistic regression on songs."""
-    scored = [_Scored(song, scores) for song, scores in zip(songs, _teacher_forced(network, songs), strict=True)]
-    wanted = torch.cat([song_emotion_targets(item.song)[1:] for item in scored])
-    tilts = [affect_tilt([padded_film(item.song)], 1.0)[0] for item in scored]
-    steered = [torch.log_softmax(item.scores + tilt, dim=-1) for item, tilt in zip(scored, tilts, strict=True)]
-    return (
-        _logistic(torch.cat([item.scores[1:] for item in scored]), wanted),
-        _logistic(torch.cat([scores[1:] for scores in steered]), wanted),
-    )
-
-
-def _logistic(scores: Tensor, wanted: Tensor) -> tuple[float, float]:
-    line = torch.tensor([1.0, 0.0], requires_grad=True)
-    optimizer = torch.optim.LBFGS([line], max_iter=30)
-    scores = scores.clamp(min=-25.0)
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(scores * line[0] + line[1], wanted)
-        torch.autograd.backward(loss)
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    slope, offset = line.tolist()
-    return slope, offset

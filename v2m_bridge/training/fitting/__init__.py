@@ -1,1 +1,1 @@
-"""Training loops of each network. Door: :mod:`.loop`."""
+"""Training of each network, by what ``judging`` measures. Door: :mod:`.loop`, the loop that all of them share."""

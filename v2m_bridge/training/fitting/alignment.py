@@ -1,162 +1,99 @@
-"""Contrastive training of the alignment network on MuVi-Sync: the film of a song against the films of all others."""
+"""Contrastive training of the alignment network: each song's music against the films of all songs of the batch."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Music, join_tracks
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, AlignmentShape, Music, join_embeddings
 from v2m_bridge.amt.checkpoints import save_weights
-from v2m_bridge.amt.heard import MusicHeard
-from v2m_bridge.amt.network import Film, VideoEncoder, as_film
-from v2m_bridge.amt.ranking import ALIGNMENT_FORMAT, DEFAULT_ALIGNMENT, as_music
-from v2m_bridge.progress import Progress, silent
-from v2m_bridge.training.fitting.chords import Machine
-from v2m_bridge.training.fitting.loop import Epoch, Recipe, train
+from v2m_bridge.amt.film import Film, VideoEncoder
+from v2m_bridge.amt.ranking import ALIGNMENT_FORMAT, DEFAULT_ALIGNMENT
+from v2m_bridge.training.fitting.augmentation import hide_film, hide_music
+from v2m_bridge.training.fitting.loop import Epoch, Objective, Recipe, TrainingRun, train
 from v2m_bridge.training.judging.alignment_metrics import alignment_figures
 from v2m_bridge.training.songs.dataset import Song
+from v2m_bridge.training.songs.windows import Windows, on_device
 
 ALIGNMENT_RECIPE = Recipe(epochs=34, batch=200, learning_rate=3e-3, weight_decay=0.3, average=0.97, warm_up=20)
-"""About a hundred steps: the curves of held-out songs are flat from there on and the training loss is not."""
+"""About a hundred steps: from there on the training loss falls, but held-out songs gain nothing."""
 
-ALIGNMENT_STATE = "alignment.state"
-
-_Tensors = TypeVar("_Tensors", Film, Music)
-
-FILM_ABSENT_SHARE = 0.1
-MUSIC_ABSENT_SHARE = 0.1
 CURVE_OFFSETS_S = (40,)
-"""The curve looks at one window a song; the figures at the end look at all."""
+"""The curve is drawn from one window a song; the figures of ``evaluate`` use four."""
 
 PRINCIPAL_SECONDS = 4
-"""Every so many seconds of the training films count for the principal components."""
-
-
-class Windows:
-    """Windows of film and of the music that belongs to it, cut from songs as they are asked for."""
-
-    def __init__(self, songs: Sequence[Song]) -> None:
-        self.songs = tuple(songs)
-        self.seconds = np.array([min(len(song.chords), song.film.length) for song in songs])
-
-    def __len__(self) -> int:
-        return len(self.songs)
-
-    def cut(self, rows: Sequence[int], starts: Sequence[int], seconds: int = WINDOW_S) -> tuple[Film, Music]:
-        """Film and music of ``seconds`` seconds of the songs ``rows`` from ``starts`` on."""
-        films = [self.songs[row].film.window(start, start + seconds) for row, start in zip(rows, starts, strict=True)]
-        heard = [
-            heard_in_song(self.songs[row]).window(start, start + seconds)
-            for row, start in zip(rows, starts, strict=True)
-        ]
-        # The mode belongs to the music; the film must not tell it.
-        film = as_film([dataclasses.replace(item, minor=False) for item in films])
-        return dataclasses.replace(film, semantic=film.semantic.float()), as_music(heard)
-
-    def random(self, rows: Tensor, device: str = "cpu") -> tuple[Film, Music]:
-        """A window of each of the songs ``rows``, anywhere in it; short songs shorten all windows."""
-        chosen = rows.tolist()
-        seconds = min(WINDOW_S, int(self.seconds[chosen].min()))
-        places = torch.rand(len(chosen)).tolist()
-        starts = [int(place * (self.seconds[row] - seconds + 1)) for row, place in zip(chosen, places, strict=True)]
-        film, music = self.cut(chosen, starts, seconds)
-        return on_device(film, device), on_device(music, device)
-
-
-def on_device(part: _Tensors, device: str) -> _Tensors:
-    """A record of tensors on another device."""
-    return dataclasses.replace(
-        part, **{item.name: getattr(part, item.name).to(device) for item in dataclasses.fields(part)}
-    )
-
-
-def heard_in_song(song: Song) -> MusicHeard:
-    """The music of a song as the music encoder hears it."""
-    return MusicHeard(song.chords, song.note_density, song.loudness, song.minor)
+"""The principal components are computed from every fourth second of the training films."""
 
 
 def train_alignment(
-    songs: Sequence[Song],
-    validation: Sequence[Song],
-    shape: AlignmentShape,
-    recipe: Recipe,
-    device: str = "cpu",
-    state_path: Path | None = None,
-    progress: Progress = silent,
-    report: Callable[[Epoch], None] = lambda epoch: None,
+    songs: Sequence[Song], validation: Sequence[Song], shape: AlignmentShape, run: TrainingRun
 ) -> tuple[AlignmentNetwork, list[Epoch]]:
-    """A network trained on ``songs``; ``validation`` only draws the curve, nothing is chosen by it."""
-    torch.manual_seed(recipe.seed)
+    """Train a network on ``songs``; ``validation`` gives the curve, nothing is chosen by it.
+
+    Raises:
+        CheckpointError: the state to resume from cannot be used.
+    """
+    torch.manual_seed(run.recipe.seed)
     network = AlignmentNetwork(shape)
     start_from_components(network.video.encoder, songs)
-    network.to(device)
+    network.to(run.device.name)
     windows = Windows(songs)
 
     def loss(module: nn.Module, rows: Tensor) -> Tensor:
         assert isinstance(module, AlignmentNetwork)
-        return window_loss(module, *windows.random(rows, device))
+        return window_loss(module, *windows.random(rows, run.device.name))
 
     def validate(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, AlignmentNetwork)
         return alignment_figures(module, validation, offsets_s=CURVE_OFFSETS_S).as_curve()
 
-    # Songs of any length may meet in a batch: windows are of one length anyway.
-    best, curves = train(network, torch.zeros(len(songs)), loss, validate, recipe, state_path, progress, report)
+    # Lengths of 0: songs of any length may share a batch, because all windows are of one length.
+    best, curves = train(network, Objective(torch.zeros(len(songs)), loss, validate), run)
     assert isinstance(best, AlignmentNetwork)
     remember_films(best, songs)
     return best, curves
 
 
-def train_alignment_phase(
-    songs: Sequence[Song],
-    watched: Sequence[Song],
-    recipe: Recipe,
-    machine: Machine,
-    out: Path,
-    progress: Progress = silent,
-    report: Callable[[Epoch], None] = lambda epoch: None,
-) -> list[Epoch]:
-    """Run :func:`train_alignment`, write ``alignment.safetensors`` into ``out`` and hand back the curve."""
-    aligner, curve = train_alignment(
-        songs, watched, AlignmentShape(), recipe, machine.device, out / ALIGNMENT_STATE, progress, report
-    )
-    record = json.dumps({"seed": recipe.seed, "train_songs": len(songs), "recipe": dataclasses.asdict(recipe)})
+def train_alignment_phase(songs: Sequence[Song], watched: Sequence[Song], out: Path, run: TrainingRun) -> list[Epoch]:
+    """Run :func:`train_alignment`, write ``alignment.safetensors`` into ``out`` and return the curve."""
+    aligner, curve = train_alignment(songs, watched, AlignmentShape(), run)
+    recipe = dataclasses.asdict(run.recipe)
+    record = json.dumps({"seed": run.recipe.seed, "train_songs": len(songs), "recipe": recipe})
     save_weights(out / DEFAULT_ALIGNMENT, ALIGNMENT_FORMAT, aligner.shape, aligner.state_dict(), record)
     return curve
 
 
 @torch.inference_mode()
 def remember_films(network: AlignmentNetwork, songs: Sequence[Song]) -> None:
-    """Give the network windows of the films it learned from, spread over them, as references."""
+    """Store the middle windows of some training films, spread over all of them, as the network's references."""
     windows = Windows(songs)
-    tracks = []
+    references = []
     for index in range(network.shape.references):
         row = index * len(windows) // network.shape.references
         seconds = min(WINDOW_S, int(windows.seconds[row]))
         film, _ = windows.cut([row], [(int(windows.seconds[row]) - seconds) // 2], seconds)
-        tracks.append(network.film_track(on_device(film, str(network.log_scale.device))))
-    network.remember(join_tracks(tracks))
+        references.append(network.embed_film(on_device(film, str(network.log_scale.device))))
+    network.remember(join_embeddings(references))
 
 
 def window_loss(network: AlignmentNetwork, film: Film, music: Music) -> Tensor:
-    """Contrastive loss of one batch of windows with modalities dropped."""
-    films = network.film_track(hide_film(film))
-    pieces = network.music_track(hide_music(music))
+    """Contrastive loss of one batch of windows, after modalities are hidden at random."""
+    films = network.embed_film(hide_film(film))
+    pieces = network.embed_music(hide_music(music))
     return contrastive_loss(network.member_scores(films, pieces))
 
 
 def contrastive_loss(scores: Tensor) -> Tensor:
     """Symmetric InfoNCE (van den Oord et al. 2018) of scores [M, B, B], mean over members.
 
-    Row b of each is a film, column b its own music; every other song of the batch is a wrong answer.
+    Row b is a film and column b its own music; the music of every other song of the batch is a wrong answer.
     """
     own = torch.arange(scores.shape[-1], device=scores.device).expand(scores.shape[0], -1).flatten()
     by_film = F.cross_entropy(scores.flatten(0, 1), own)
@@ -164,36 +101,11 @@ def contrastive_loss(scores: Tensor) -> Tensor:
     return (by_film + by_music) / 2
 
 
-def hide_film(film: Film) -> Film:
-    """Hide modalities of some films, so that the encoder works without them."""
-    n_films = film.minor.shape[0]
-
-    def kept() -> Tensor:
-        return torch.rand(n_films, 1, device=film.minor.device) >= FILM_ABSENT_SHARE
-
-    return dataclasses.replace(
-        film,
-        semantic_present=film.semantic_present & kept(),
-        emotion_present=film.emotion_present & kept(),
-        motion_present=film.motion_present & kept(),
-    )
-
-
-def hide_music(music: Music) -> Music:
-    """Hide the chords or the dynamics of some pieces, never both."""
-    draw = torch.rand(len(music.minor), 1, device=music.minor.device)
-    return dataclasses.replace(
-        music,
-        chords_present=music.chords_present & (draw >= MUSIC_ABSENT_SHARE),
-        dynamics_present=music.dynamics_present & (draw < 1 - MUSIC_ABSENT_SHARE),
-    )
-
-
 @torch.no_grad()
 def start_from_components(encoder: VideoEncoder, songs: Sequence[Song]) -> None:
-    """Standardise the semantics, and begin with their whitened principal components: what films differ in most.
+    """Initialise the encoder's semantic input with the whitened principal components of the training films.
 
-    From random projections a hundred steps would not find them.
+    A hundred steps from random weights would not find the directions in which films differ most.
     """
     rows = np.concatenate([song.film.semantic[::PRINCIPAL_SECONDS] for song in songs]).astype(np.float32)
     values = torch.from_numpy(rows)
@@ -204,7 +116,7 @@ def start_from_components(encoder: VideoEncoder, songs: Sequence[Song]) -> None:
     power, directions = torch.linalg.eigh(values.T @ values / len(values))
     width = encoder.semantic.weight.shape[0]
     best = (directions[:, -width:] / power[-width:].clamp(min=1e-6).sqrt()).T.flip(0)
-    # The sign of an eigenvector is the library's choice; the largest entry decides it.
+    # A library may return an eigenvector with either sign; here its largest entry is made positive.
     signs = torch.sign(best.gather(1, best.abs().argmax(dim=1, keepdim=True)))
     encoder.semantic.weight.copy_(best * signs)
     assert encoder.semantic.bias is not None

@@ -13,7 +13,7 @@ _COLOR = "#2060a0"
 
 
 def write_curves(path: Path, parts: Mapping[str, Sequence[Epoch]]) -> None:
-    """One panel per figure and part: the training loss and everything validation gave, by epoch."""
+    """Draw one panel for each part and figure: the training loss and every validation figure, by epoch."""
     panels = [panel for part, epochs in parts.items() for panel in _panels(part, epochs)]
     columns = 3
     rows = -(-len(panels) // columns) or 1

@@ -1,14 +1,15 @@
-"""The training loop: AdamW with a cosine, averaged weights, resumable, the same numbers for the same seed."""
+"""The training loop: AdamW with a cosine schedule and averaged weights; resumable, and the same numbers for a seed."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ctypes
 import math
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,9 +27,10 @@ class Recipe:
     Attributes:
         epochs: passes over the songs.
         batch: songs per step.
-        learning_rate: the highest; warmed up over ``warm_up`` steps, then a cosine down to 3 %.
+        learning_rate: the highest; it falls along a cosine to 3 % of it.
         weight_decay: of matrices only.
-        average: share of the averaged weights kept per step; these are what is shipped.
+        average: share of the averaged weights kept per step; the averaged weights are the result.
+        warm_up: steps in which the learning rate rises to its course.
         seed: of initial weights, order, dropout.
     """
 
@@ -43,7 +45,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the curves: mean training loss and what validation gave (higher is better for none in particular)."""
+    """One point of the curves.
+
+    Attributes:
+        number: 1 is the first.
+        seconds: it took.
+        loss: mean training loss.
+        validation: figures by name; whether higher is better depends on the metric.
+    """
 
     number: int
     seconds: float
@@ -55,52 +64,95 @@ Loss = Callable[[nn.Module, Tensor], Tensor]
 """``loss(network, rows)``: mean loss over the songs ``rows``."""
 
 Validate = Callable[[nn.Module], dict[str, float]]
+"""``validate(network)``: figures by name for the curves."""
 
 
-def train(
-    network: nn.Module,
-    lengths: Tensor,
-    loss: Loss,
-    validate: Validate,
-    recipe: Recipe,
-    state_path: Path | None = None,
-    progress: Progress = silent,
-    report: Callable[[Epoch], None] = lambda epoch: None,
-    prepare: Callable[[int], Tensor] | None = None,
-) -> tuple[nn.Module, list[Epoch]]:
+@dataclass(frozen=True)
+class Objective:
+    """What a network learns.
+
+    Attributes:
+        lengths: [S] seconds per song; batches hold songs of similar length.
+        loss: mean loss over some songs.
+        validate: figures for the curves; nothing is chosen by them.
+        prepare: called with a seed before every epoch; it prepares new songs and returns their lengths.
+    """
+
+    lengths: Tensor
+    loss: Loss
+    validate: Validate
+    prepare: Callable[[int], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingDevice:
+    """Where training runs: a device of torch by name, and whether matrix products are in bfloat16."""
+
+    name: str = "cpu"
+    bfloat16: bool = False
+
+    def autocast(self) -> contextlib.AbstractContextManager[object]:
+        """Matrix products in bfloat16 where asked for."""
+        return torch.autocast(self.name, torch.bfloat16, enabled=self.bfloat16)
+
+
+def _unreported(epoch: Epoch) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """How one network is trained, and who is told.
+
+    Attributes:
+        recipe: epochs, batches, rates, seed.
+        device: where it runs.
+        state_path: written after every epoch; if it exists at the start, training resumes from it. None keeps no state.
+        progress: called after every step.
+        report: called after every epoch.
+    """
+
+    recipe: Recipe
+    device: TrainingDevice = TrainingDevice()
+    state_path: Path | None = None
+    progress: Progress = silent
+    report: Callable[[Epoch], None] = _unreported
+
+    def in_passing(self) -> TrainingRun:
+        """The same run for a short phase: it keeps no state and reports no epoch."""
+        return replace(self, state_path=None, report=_unreported)
+
+
+def train(network: nn.Module, objective: Objective, run: TrainingRun) -> tuple[nn.Module, list[Epoch]]:
     """Train in place and return the averaged network with its curves.
 
-    Args:
-        lengths: [S] seconds per song; batches hold songs of like length.
-        state_path: written after every epoch; if it is there already, training goes on from it.
-        report: called after every epoch.
-        prepare: called with the epoch's seed before it; returns the lengths of the songs it has made ready.
-
     Raises:
+        InputError: no epochs or no songs in a batch.
         CheckpointError: the state belongs to another recipe or network, or is damaged.
     """
+    recipe = run.recipe
     if recipe.epochs < 1 or recipe.batch < 1:
         raise InputError(f"{recipe.epochs} epochs of batches of {recipe.batch} songs is no training")
-    run = _Run(network, lengths, recipe)
-    if state_path is not None and state_path.is_file():
-        run.load(state_path)
-    while run.epoch < recipe.epochs:
+    state = _State(network, objective.lengths, recipe)
+    if run.state_path is not None and run.state_path.is_file():
+        state.load(run.state_path)
+    while state.epoch < recipe.epochs:
         started = time.monotonic()
-        if prepare is not None:
-            run.lengths = prepare(recipe.seed * 1_000_003 + run.epoch)
-        mean = run.one_epoch(loss, progress)
-        run.average.eval()
+        if objective.prepare is not None:
+            state.lengths = objective.prepare(recipe.seed * 1_000_003 + state.epoch)
+        mean = state.one_epoch(objective.loss, run.progress)
+        state.average.eval()
         with torch.inference_mode():
-            figures = validate(run.average)
-        run.curves.append(Epoch(run.epoch, time.monotonic() - started, mean, figures))
-        report(run.curves[-1])
-        if state_path is not None:
-            run.save(state_path)
-    return run.average.eval(), run.curves
+            figures = objective.validate(state.average)
+        state.curves.append(Epoch(state.epoch, time.monotonic() - started, mean, figures))
+        run.report(state.curves[-1])
+        if run.state_path is not None:
+            state.save(run.state_path)
+    return state.average.eval(), state.curves
 
 
-class _Run:
-    """Everything that changes while training."""
+class _State:
+    """Everything that changes in training: weights, averaged weights, optimiser, counters and curves."""
 
     def __init__(self, network: nn.Module, lengths: Tensor, recipe: Recipe) -> None:
         self.network, self.lengths, self.recipe = network, lengths, recipe
@@ -114,7 +166,7 @@ class _Run:
         self.curves: list[Epoch] = []
 
     def one_epoch(self, loss: Loss, progress: Progress) -> float:
-        """Mean loss over one pass."""
+        """Pass over all songs once; returns the mean loss."""
         self.network.train()
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.epoch)
         total = 0.0
@@ -133,7 +185,7 @@ class _Run:
         return total / self.steps_per_epoch
 
     def _batches(self) -> list[Tensor]:
-        """Songs of like length together, in random order."""
+        """Batches of songs of similar length, in random order."""
         order = (self.lengths + torch.rand(len(self.lengths)) * 40).argsort()
         groups = list(torch.split(order, self.recipe.batch))
         return [groups[index] for index in torch.randperm(len(groups)).tolist()]
@@ -153,6 +205,7 @@ class _Run:
                 average.lerp_(current, 1 - kept)
 
     def save(self, path: Path) -> None:
+        """Write everything that :meth:`load` needs, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         state = {
             "recipe": asdict(self.recipe),
@@ -167,6 +220,11 @@ class _Run:
             torch.save(state, file)
 
     def load(self, path: Path) -> None:
+        """Go back to a saved state.
+
+        Raises:
+            CheckpointError: it belongs to another recipe or network, or is damaged.
+        """
         try:
             state = torch.load(path, weights_only=True, map_location="cpu")
             if state["recipe"] != asdict(self.recipe):
@@ -183,7 +241,7 @@ class _Run:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc not to hand large blocks back after every tensor; halves the time of a step on Linux, else nothing."""
+    """Ask glibc to keep freed blocks for reuse, which halves the time of a step on Linux; elsewhere do nothing."""
     if not sys.platform.startswith("linux"):
         return
     try:

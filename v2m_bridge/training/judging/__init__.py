@@ -1,1 +1,1 @@
-"""Metrics, baselines and tables. Door: :mod:`.metrics`."""
+"""Metrics, baselines and tables; knows songs, not how networks are trained. Door: :mod:`.metrics`."""

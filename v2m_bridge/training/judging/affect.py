@@ -1,4 +1,4 @@
-"""What a mood does to the chords: qualities by requested mood, and what it costs in likelihood."""
+"""The effect of a mood on the chords: their qualities by requested mood, and the loss of likelihood."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.conditioning import Conditioning
 from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.decoding import decode_batch
-from v2m_bridge.amt.filters import emotion_sets
+from v2m_bridge.amt.filters import emotion_sets, foreign_tones
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.progress import Progress, silent
 
 MOODS = EMOTIONS[:-1]
+"""All emotions but neutral."""
+
 TABLE_SLOTS = 64
+"""Slots of each decoding."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,10 @@ class AffectTable:
 
     Attributes:
         shares: mood (``neutral`` too) -> emotion -> share, 0..1; sets overlap, so rows do not add up to 1.
-        log_likelihood: mood -> mean log-likelihood per slot under the network that knows of no mood.
-        in_key: mood -> share of chords all of whose tones lie in C major (A minor: with its leading tone).
+        log_likelihood: mood -> mean log-likelihood per slot, under the network without a mood.
+        in_key: mood -> share of chords with all tones in C major, or in A minor with its leading tone.
         seeds: decodings per mood, half of them of a film in minor.
-        affect: strength that was used.
+        affect: strength of the mood.
     """
 
     shares: dict[str, dict[str, float]]
@@ -41,7 +44,7 @@ class AffectTable:
 
     @property
     def cost(self) -> dict[str, float]:
-        """Mood -> nats per slot lost against ``neutral``."""
+        """Mood -> log-likelihood per slot (in nats) that it loses against ``neutral``."""
         neutral = self.log_likelihood["neutral"]
         return {mood: neutral - value for mood, value in self.log_likelihood.items()}
 
@@ -53,7 +56,7 @@ def affect_table(
     progress: Progress = silent,
     options: DecodeOptions = DecodeOptions(),
 ) -> AffectTable:
-    """Decode the same two films (one in major, one in minor) with every mood and ``seeds`` seeds."""
+    """Decode the same two films, one in major and one in minor, with every mood and ``seeds`` seeds."""
     shares: dict[str, dict[str, float]] = {}
     likelihood: dict[str, float] = {}
     in_key: dict[str, float] = {}
@@ -71,7 +74,7 @@ def affect_table(
 
 
 def _with_mood(films: Sequence[Conditioning], minor: bool, mood: str) -> Conditioning:
-    """The first film long enough in this mode, else the first film, cut to the table's length."""
+    """The first film in this mode that is long enough, else the first film, cut or repeated to the table's length."""
     fitting = [film for film in films if film.minor == minor and film.length >= TABLE_SLOTS]
     film = (fitting or list(films))[0]
     repeats = -(-TABLE_SLOTS // film.length)
@@ -95,7 +98,7 @@ def _with_mood(films: Sequence[Conditioning], minor: bool, mood: str) -> Conditi
 
 @torch.inference_mode()
 def mean_log_likelihood(network: ChordNetwork, films: Sequence[Conditioning], chords: torch.Tensor) -> float:
-    """Mean log-probability per slot of chords [B, N], each from those before it."""
+    """Mean log-probability per slot of chords [B, N], each given those before it."""
     cache, first = network.start(list(films))
     scores = torch.cat((first[:, None], network.extend(cache, chords[:, :-1])), dim=1)
     own = torch.log_softmax(scores.float(), dim=-1).gather(2, chords[..., None])[..., 0]
@@ -103,8 +106,6 @@ def mean_log_likelihood(network: ChordNetwork, films: Sequence[Conditioning], ch
 
 
 def _share_in_key(chords: torch.Tensor, films: Sequence[Conditioning]) -> float:
-    from v2m_bridge.amt.filters import foreign_tones
-
     foreign = {minor: foreign_tones(minor) for minor in (False, True)}
     inside = [(foreign[film.minor][row] < 1.0).float().mean() for film, row in zip(films, chords, strict=True)]
     return float(torch.stack(inside).mean())

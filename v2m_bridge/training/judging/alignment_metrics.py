@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, Music, join_tracks
-from v2m_bridge.amt.network import Film
+from v2m_bridge.amt.alignment import WINDOW_S, AlignmentNetwork, Music, join_embeddings
+from v2m_bridge.amt.film import Film
 from v2m_bridge.amt.ranking import DEFAULT_ALIGNMENT, load_aligner
 from v2m_bridge.training.songs.dataset import Song, chosen_songs, load_dataset
+from v2m_bridge.training.songs.windows import Windows, on_device
 
 OFFSETS_S = (0, 40, 80, 120)
-"""Where the judged windows start; a window that would reach beyond the song ends with it."""
+"""Where the judged windows start, in seconds; a window that would reach beyond the song ends with it."""
 
 RECALL_AT = (1, 5, 10)
 
@@ -28,7 +29,8 @@ class Retrieval:
     Attributes:
         recall: share of windows whose own music is within the first 1, 5 and 10.
         median_rank: 1 is the best; half of ``songs`` is chance.
-        songs: how many there were to choose from.
+        songs: how many songs each film was ranked against.
+        window_s: seconds of a window.
     """
 
     recall: tuple[float, ...]
@@ -37,7 +39,7 @@ class Retrieval:
     window_s: int = WINDOW_S
 
     def as_curve(self) -> dict[str, float]:
-        """For the curves of training."""
+        """The figures of the training curves, by name."""
         return {"R@5": self.recall[1], "R@10": self.recall[2], "median_rank": self.median_rank}
 
 
@@ -51,7 +53,14 @@ def _nothing(film: Film, music: Music) -> tuple[Film, Music]:
 def alignment_figures(
     network: AlignmentNetwork, songs: Sequence[Song], hide: Hide = _nothing, offsets_s: Sequence[int] = OFFSETS_S
 ) -> Retrieval:
-    """The figures of one network on songs; ``hide`` takes information away (``ABLATIONS``)."""
+    """Retrieval figures of a network on songs.
+
+    Args:
+        network: the network.
+        songs: all of them are ranked for every film.
+        hide: takes information away from film or music (``ABLATIONS``).
+        offsets_s: where the windows start.
+    """
     ranks = torch.cat([_ranks(window_scores(network, songs, offset, hide)) for offset in offsets_s])
     recall = tuple(float((ranks <= k).float().mean()) for k in RECALL_AT)
     return Retrieval(recall, float(ranks.float().quantile(0.5)), len(songs))
@@ -60,8 +69,6 @@ def alignment_figures(
 @torch.inference_mode()
 def window_scores(network: AlignmentNetwork, songs: Sequence[Song], offset_s: int, hide: Hide = _nothing) -> Tensor:
     """[S, S] alignment of every film (rows) with every song's music (columns), windows from ``offset_s`` on."""
-    from v2m_bridge.training.fitting.alignment import Windows, on_device
-
     device = str(network.log_scale.device)
     windows = Windows(songs)
     lengths = windows.seconds.clip(max=WINDOW_S)
@@ -72,16 +79,16 @@ def window_scores(network: AlignmentNetwork, songs: Sequence[Song], offset_s: in
         starts = [min(offset_s, int(windows.seconds[row]) - seconds) for row in rows]
         film, music = windows.cut(rows, starts, seconds)
         film, music = hide(on_device(film, device), on_device(music, device))
-        films.append(network.film_track(film))
-        pieces.append(network.music_track(music))
+        films.append(network.embed_film(film))
+        pieces.append(network.embed_music(music))
         order += rows
-    scores = network.scores(join_tracks(films), join_tracks(pieces))
+    scores = network.scores(join_embeddings(films), join_embeddings(pieces))
     back = torch.tensor(order).argsort()
     return scores.cpu()[back][:, back]
 
 
 def _ranks(scores: Tensor) -> Tensor:
-    """[S] rank of each film's own music, 1 the best; songs that score the same count as better."""
+    """[S] rank of each film's own music, 1 the best; music with the same score counts as better."""
     own = scores.diag()[:, None]
     return (scores >= own).sum(dim=1).clamp(min=1)
 
@@ -97,13 +104,13 @@ def only_chords(film: Film, music: Music) -> tuple[Film, Music]:
 
 
 def only_motion(film: Film, music: Music) -> tuple[Film, Music]:
-    """Film by motion and cuts alone, as where there are no CLIP weights."""
+    """Film by motion and cuts alone, as without CLIP weights."""
     absent = torch.zeros_like(film.semantic_present)
     return dataclasses.replace(film, semantic_present=absent, emotion_present=absent), music
 
 
 def without_film(film: Film, music: Music) -> tuple[Film, Music]:
-    """Nothing of the film: what is left is chance."""
+    """No information about the film: the figures are then those of chance."""
     film, _ = only_motion(film, music)
     still = torch.zeros_like(film.scene_offset)
     return dataclasses.replace(film, motion_present=torch.zeros_like(film.motion_present), scene_offset=still), music
@@ -115,12 +122,12 @@ ABLATIONS: dict[str, Hide] = {
     "film: motion and cuts only": only_motion,
     "film: nothing": without_film,
 }
-"""What one network finds when part of its input is taken away; its learned vectors stand in."""
+"""Inputs that are taken away from a trained network, by name; learned vectors for absent inputs replace them."""
 
 
 @dataclass(frozen=True)
 class AlignmentEvaluation:
-    """Retrieval figures of an alignment network on a split, and what is left of them with less to go by."""
+    """Retrieval figures of an alignment network on a split, with all inputs and with some taken away."""
 
     aligner: str
     split: str

@@ -1,4 +1,4 @@
-"""What is reached without a network: the figures that any result has to be read against."""
+"""Predictors without a network, whose figures any result has to be compared with."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Counts = npt.NDArray[np.float64]
 GLOBAL_ORDER = 6
 SONG_ORDER = 10
 SONG_WEIGHT = 3.0
-"""Weight of the shorter context against one observation of the longer, in the song's own n-grams."""
+"""Weight of the shorter context, in observations of the longer one, for the song's own n-grams."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Sums over training songs that the baselines need; they are shipped, so that any file can be judged.
+    """Sums over training songs that the baselines need; they are shipped, so that any file of songs can be judged.
 
     Attributes:
         bigrams: [159, 159] how often each token followed each.
@@ -43,14 +43,14 @@ class Statistics:
 
 
 def repeat_scores(song: Song) -> Counts:
-    """[300, 159] the previous chord, then the most frequent ones in no order that counts."""
+    """[300, 159]: 1 for the previous chord, 0 for all others; order is irrelevant among those."""
     scores = np.zeros((STEPS, N_TOKENS))
     scores[np.arange(STEPS), song.inputs()] = 1.0
     return scores
 
 
 def bigram_scores(song: Song, statistics: Statistics) -> Counts:
-    """[300, 159] probabilities from the previous chord alone, smoothed by the unigram."""
+    """[300, 159] probabilities given the previous chord alone, smoothed by the unigram."""
     unigram = (statistics.unigrams + 0.01) / (statistics.unigrams + 0.01).sum()
     rows = statistics.bigrams[song.inputs()] + unigram
     probabilities: Counts = rows / rows.sum(axis=1, keepdims=True)
@@ -58,9 +58,9 @@ def bigram_scores(song: Song, statistics: Statistics) -> Counts:
 
 
 class AdaptiveNgram:
-    """A global n-gram (Witten-Bell) that is refined by the song's own n-grams as it goes on.
+    """An n-gram of the training songs (Witten-Bell), refined by the n-grams of the song itself up to each position.
 
-    With training songs the global part has order 6; with shipped statistics alone it is the bigram.
+    The order of the first is 6 with training songs, and 2 (bigram) with the shipped statistics alone.
     """
 
     def __init__(self, statistics: Statistics, songs: Sequence[Song] = ()) -> None:
@@ -74,7 +74,7 @@ class AdaptiveNgram:
                     self._counts[tuple(tokens[place - size : place])][tokens[place]] += 1
 
     def scores(self, song: Song) -> Counts:
-        """[300, 159] probabilities of every target from all tokens before it."""
+        """[300, 159] probabilities of every target given all tokens before it."""
         tokens = _tokens(song)
         rows = np.full((STEPS, N_TOKENS), 1.0 / N_TOKENS)
         bigram = bigram_scores(song, self._statistics)
@@ -101,7 +101,7 @@ def _tokens(song: Song) -> list[int]:
 
 
 def _refined(row: Counts, followers: dict[int, int] | None, weight: float) -> Counts:
-    """Interpolate what followed a longer context with the estimate of the shorter one."""
+    """Interpolate the counts after a longer context with ``row``, the estimate from the shorter one."""
     if not followers:
         return row
     total = sum(followers.values())
@@ -112,7 +112,7 @@ def _refined(row: Counts, followers: dict[int, int] | None, weight: float) -> Co
 
 
 def gather_statistics(songs: Sequence[Song], emotion_targets: Sequence[Counts]) -> Statistics:
-    """Sums over training songs; ``emotion_targets`` [300, 159] is upstream's affective target of each."""
+    """Sums over training songs; ``emotion_targets`` holds upstream's affective target [300, 159] of each song."""
     bigrams = np.zeros((N_TOKENS, N_TOKENS))
     dynamics = np.zeros((STEPS, 2))
     seconds = np.zeros(STEPS)

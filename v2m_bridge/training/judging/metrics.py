@@ -1,4 +1,4 @@
-"""Figures as upstream defines them (Video2Music, evaluate.py): per song, teacher-forced, then the mean over songs."""
+"""Metrics as upstream defines them (Video2Music, evaluate.py): per song, given the true chords before each position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from v2m_bridge.music.emotions import EMOTIONS
 
 HITS_AT = (1, 3, 5)
 CORRESPONDENCE_THRESHOLD = 0.80
-"""Only seconds whose strongest emotion reaches this count for the correspondence (upstream)."""
+"""The correspondence counts only seconds whose strongest emotion has at least this probability (upstream)."""
 
 
 def ranks_of(scores: Tensor, targets: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def emotion_targets(emotion: Tensor, targets: Tensor) -> Tensor:
     The strongest emotion of each second marks its chord qualities on all roots; END and PAD mark themselves.
 
     Args:
-        emotion: [L, 6] probabilities of the seconds of the targets, zeros where the film is over.
+        emotion: [L, 6] probabilities of the seconds of the targets, zeros after the end of the film.
         targets: [L] tokens.
     """
     sets = emotion_sets()
@@ -52,9 +52,15 @@ def affective_bce(logits: Tensor, wanted: Tensor) -> float:
 
 
 def correspondence(best: Tensor, emotion: Tensor, targets: Tensor) -> tuple[int, int]:
-    """How many counted seconds have a predicted chord in the set of their emotion, and how many are counted.
+    """Number of counted seconds whose predicted chord is in the set of their emotion, and number of counted seconds.
 
-    Counted are seconds whose strongest emotion reaches 0.80 and is not neutral, and that are not padding.
+    A second counts if its strongest emotion has at least ``CORRESPONDENCE_THRESHOLD`` and is not neutral, and it is not
+    padding.
+
+    Args:
+        best: [L] predicted chords.
+        emotion: [L, 6] probabilities.
+        targets: [L] true chords.
     """
     strongest, which = emotion.max(dim=-1)
     counted = (strongest >= CORRESPONDENCE_THRESHOLD) & (which != EMOTIONS.index("neutral")) & (targets != PAD_ID)

@@ -1,4 +1,4 @@
-"""The baselines' training sums as a file beside the checkpoints, so that any song file can be judged."""
+"""The baselines' sums over training songs as a file beside the checkpoints, so that any file of songs can be judged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATISTICS_FILE = "baselines.safetensors"
 
 @dataclass(frozen=True)
 class _NoShape:
-    """Statistics have no sizes of their own."""
+    """Statistics have no sizes to store."""
 
 
 def save_statistics(path: Path, statistics: Statistics) -> None:

@@ -1,1 +1,1 @@
-"""MuVi-Sync songs as tensors. Door: :mod:`.dataset`."""
+"""MuVi-Sync songs as tensors. Doors: :mod:`.dataset`, then :mod:`.batches` and :mod:`.windows`."""

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from v2m_bridge.amt.history import History, Trace
-from v2m_bridge.amt.network import Film, as_film
+from v2m_bridge.amt.film import Film, as_film
+from v2m_bridge.amt.history import History, HistoryFeatures
 from v2m_bridge.amt.vocabulary import PAD_ID
 from v2m_bridge.training.songs.dataset import STEPS, Song, padded_film
 
 _SQUARE = ("exact", "loose", "same_run", "alike")
 _PER_SONG = ("minor",)
-_TRACED_AT_ONCE = 64
+_SONGS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Batch:
 
     Attributes:
         inputs, targets: [B, L] tokens; the targets are PAD beyond the song.
-        trace: history features of the inputs.
+        history: history features of the inputs.
         film: conditioning of the L slots.
         slots_left: [B, L] seconds of film after each slot, negative beyond its end.
         dynamics: [B, L, 2] note density and loudness, 0 beyond the song.
-        sounding: [B, L] whether the song still lasts.
+        sounding: [B, L] False beyond the song's end.
     """
 
     inputs: Tensor
     targets: Tensor
-    trace: Trace
+    history: HistoryFeatures
     film: Film
     slots_left: Tensor
     dynamics: Tensor
@@ -56,12 +56,14 @@ class Batch:
 
 
 class SongTensors:
-    """All songs of a split; :meth:`batch` cuts to the longest of those asked for.
+    """All songs of a split as tensors; :meth:`batch` gives some of them, cut to the longest.
 
-    Without ``traced`` the history features are left out, where only the dynamics are learned.
+    Args:
+        songs: the songs.
+        with_history: False leaves the history features out; learning dynamics does not need them.
     """
 
-    def __init__(self, songs: Sequence[Song], traced: bool = True) -> None:
+    def __init__(self, songs: Sequence[Song], with_history: bool = True) -> None:
         self.songs = tuple(songs)
         self.inputs = torch.from_numpy(np.stack([song.inputs() for song in songs]))
         self.targets = torch.from_numpy(np.stack([song.targets() for song in songs]))
@@ -75,27 +77,29 @@ class SongTensors:
         self._films = {name: torch.cat(rows) for name, rows in parts.items()}
         self._slots_left = torch.from_numpy(np.stack([film.slots_left for film in films]))
         self._dynamics = torch.from_numpy(np.stack([padded_dynamics(song) for song in songs]))
-        self._traces = _traces(self.inputs if traced else self.inputs[:, :1])
+        self._history = _history_of(self.inputs if with_history else self.inputs[:, :1])
 
     def __len__(self) -> int:
         return len(self.songs)
 
     @property
     def lengths(self) -> Tensor:
-        """[S] scored positions and END of every song."""
+        """[S] how many targets each song has, END included."""
         return (self.targets != PAD_ID).sum(dim=1)
 
     def batch(self, rows: Tensor, longest: int | None = None) -> Batch:
-        """The songs ``rows``, cut to the longest of them or to ``longest`` seconds."""
+        """The songs ``rows`` [B], cut to the longest of them or to ``longest`` seconds."""
         n = longest or int(self.lengths[rows].max())
         film = {name: part[rows] if name in _PER_SONG else part[rows, :n] for name, part in self._films.items()}
         film["semantic"] = film["semantic"].float()
-        trace = {name: part[rows, :n, :n] if name in _SQUARE else part[rows, :n] for name, part in self._traces.items()}
+        history = {
+            name: part[rows, :n, :n] if name in _SQUARE else part[rows, :n] for name, part in self._history.items()
+        }
         seconds = torch.tensor([len(self.songs[row].chords) for row in rows.tolist()])
         return Batch(
             inputs=self.inputs[rows, :n],
             targets=self.targets[rows, :n],
-            trace=Trace(**trace),
+            history=HistoryFeatures(**history),
             film=Film(**film),
             slots_left=self._slots_left[rows, :n],
             dynamics=self._dynamics[rows, :n],
@@ -109,7 +113,7 @@ class SongTensors:
 
 
 def padded_dynamics(song: Song) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """[300, 2] note density and loudness, 0 beyond the song (as upstream scores it)."""
+    """[300, 2] note density and loudness, 0 beyond the song, as upstream scores them."""
     rows = np.zeros((STEPS, 2), np.float32)
     length = min(STEPS, len(song.chords))
     rows[:length, 0] = song.note_density[:length]
@@ -117,10 +121,11 @@ def padded_dynamics(song: Song) -> np.ndarray[tuple[int, int], np.dtype[np.float
     return rows
 
 
-def _traces(inputs: Tensor) -> dict[str, Tensor]:
+def _history_of(inputs: Tensor) -> dict[str, Tensor]:
+    """The fields of :class:`HistoryFeatures` of inputs [S, 300], in portions that fit into memory."""
     parts = []
-    for start in range(0, len(inputs), _TRACED_AT_ONCE):
-        some = inputs[start : start + _TRACED_AT_ONCE]
+    for start in range(0, len(inputs), _SONGS_AT_ONCE):
+        some = inputs[start : start + _SONGS_AT_ONCE]
         parts.append(History(len(some), STEPS).push(some))
-    names = [item.name for item in dataclasses.fields(Trace)]
+    names = [item.name for item in dataclasses.fields(HistoryFeatures)]
     return {name: torch.cat([getattr(part, name) for part in parts]) for name in names}

@@ -19,7 +19,7 @@ from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTIONS
 
 STEPS = 300
-"""Longest sequence of the published system, in seconds."""
+"""Length of every sequence in the published system, in seconds: songs are cut or padded to it."""
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -30,7 +30,17 @@ _PER_FRAME = ("scene_offset", "motion", "emotion", "semantic_q")
 
 @dataclass(frozen=True)
 class Song:
-    """One song: music per second [n], and its film's conditioning [N] (n and N differ by at most 1)."""
+    """One song of n seconds and its film of N seconds; n and N differ by at most 1.
+
+    Attributes:
+        song_id: as in the file.
+        split: ``train``, ``val`` or another name.
+        minor: the mode.
+        chords: [n] chord ids, in C major or A minor.
+        note_density: [n] notes a second.
+        loudness: [n] linear RMS.
+        film: [N] conditioning, one row a second.
+    """
 
     song_id: str
     split: str
@@ -48,7 +58,7 @@ class Song:
         return row
 
     def inputs(self) -> npt.NDArray[np.int64]:
-        """[300] the start token (PAD), then the targets one later."""
+        """[300] the start token (PAD), then the targets delayed by one."""
         return np.concatenate(([PAD_ID], self.targets()[:-1]))
 
 
@@ -136,7 +146,7 @@ def _check(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
 
 
 def _check_values(path: Path, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
-    """Widths, numbers that are finite, modes: whatever would fail or quietly spoil a figure later."""
+    """Check widths, finite numbers and modes: whatever would fail or silently falsify a figure later."""
     widths: dict[str, tuple[int, ...]] = {name: () for name in (*_PER_CHORD, "scene_offset", "motion", *_PER_SONG)}
     widths |= {"emotion": (len(EMOTIONS),), "semantic_q": (SEMANTIC_SIZE,)}
     for name, width in widths.items():
@@ -183,7 +193,7 @@ def _film(
 
 
 def padded_film(song: Song, steps: int = STEPS) -> Conditioning:
-    """The film in exactly ``steps`` slots: cut, or continued by slots of which nothing is known but that it is over."""
+    """The film in exactly ``steps`` slots: cut, or padded with slots without features, marked as after the end."""
     film = song.film
     missing = max(0, steps - film.length)
 
@@ -212,7 +222,11 @@ def splits(data: MuviSync) -> Sequence[str]:
 
 
 def chosen_songs(data: MuviSync, split: str | None) -> tuple[str, tuple[Song, ...]]:
-    """The songs to judge and their name: ``split``, else ``val`` beside others, else all songs of the file.
+    """Name of the split to judge and its songs.
+
+    Args:
+        data: the file.
+        split: None takes ``val`` where the file has other splits too, else all songs.
 
     Raises:
         InputError: the split has no songs.

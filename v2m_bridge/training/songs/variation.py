@@ -1,4 +1,4 @@
-"""Songs as they might also have been: at another pace, begun later. Each epoch learns from a new variation of each."""
+"""Variations of songs, new in every epoch of training: at another pace, or without their first seconds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ SLOWEST, FASTEST = 0.75, 1.33
 """Seconds of the original per second of the variation."""
 
 LATE_SHARE = 0.3
+"""Share of songs that begin later in an epoch: by at most ``LATEST_START_S``, if ``SHORTEST_S`` remain."""
+
 LATEST_START_S = 60
 SHORTEST_S = 60
 
@@ -38,9 +40,9 @@ def _varied(song: Song, random: np.random.Generator) -> Song:
 
 
 def paced(song: Song, pace: float, start: int = 0) -> Song:
-    """The song from second ``start`` on, ``pace`` of its seconds per second, seconds only repeated or skipped.
+    """The song from second ``start`` on, ``pace`` times as fast; seconds are repeated or skipped, never mixed.
 
-    Chord changes fall where a second's grid would have found them at that tempo.
+    Chord changes fall where they would have been found, second by second, in the song played at that tempo.
     """
     if pace == 1.0 and start == 0:
         return song
@@ -56,7 +58,7 @@ def paced(song: Song, pace: float, start: int = 0) -> Song:
 
 
 def _places(length: int, pace: float, start: int) -> npt.NDArray[np.int64]:
-    """Which second of the original stands at each second of the variation."""
+    """[M] which second of the original each second of the variation is."""
     count = max(1, int((length - start) / pace))
     places = start + np.floor((np.arange(count) + 0.5) * pace).astype(np.int64)
     inside: npt.NDArray[np.int64] = np.minimum(places, length - 1)

@@ -1,4 +1,4 @@
-"""What the music encoder hears, one row a second: chords, note density and loudness, whatever the music comes from."""
+"""Film and music second by second, as the alignment network takes them, whatever the music comes from."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from v2m_bridge.timing.tempo import TempoMap
 
 
 @dataclass(frozen=True)
-class MusicHeard:
-    """N seconds of music; row n describes ``[n, n + 1)``.
+class MusicBySecond:
+    """N seconds of music; row n describes the second ``[n, n + 1)``.
 
     Attributes:
         chords: [N] id of the chord sounding in the middle of the second, in C major or A minor.
-        note_density: [N] notes sounding in the second, over all parts.
+        note_density: [N] notes that sound in the second, over all parts.
         loudness: [N] linear RMS, 0..1.
-        minor: the mode.
+        minor: True for A minor, False for C major.
     """
 
     chords: IntArray
@@ -40,21 +40,29 @@ class MusicHeard:
         """N, the number of seconds."""
         return len(self.chords)
 
-    def window(self, start: int, stop: int) -> MusicHeard:
+    def window(self, start: int, stop: int) -> MusicBySecond:
         """Seconds ``[start, stop)``."""
         part = slice(start, stop)
-        return MusicHeard(self.chords[part], self.note_density[part], self.loudness[part], self.minor)
+        return MusicBySecond(self.chords[part], self.note_density[part], self.loudness[part], self.minor)
 
 
-def heard_in_slots(
+def seconds_of_slots(
     ids: Sequence[int] | IntArray,
     starts_s: Sequence[float],
     note_density: Sequence[float] | FloatArray,
     loudness: Sequence[float] | FloatArray,
     minor: bool,
     seconds: int,
-) -> MusicHeard:
-    """Chords and predicted dynamics of slots that start at ``starts_s``, as ``seconds`` seconds.
+) -> MusicBySecond:
+    """Chords and predicted dynamics of harmonic slots, resampled to seconds.
+
+    Args:
+        ids: [S] chord id of each slot, in C major or A minor.
+        starts_s: [S] start of each slot in seconds, ascending.
+        note_density: [S] notes a second.
+        loudness: [S] linear RMS, 0..1.
+        minor: the mode.
+        seconds: length of the result; each second takes the slot in its middle.
 
     Raises:
         InputError: there are no slots.
@@ -62,7 +70,7 @@ def heard_in_slots(
     if not len(starts_s):
         raise InputError("there is no music to hear: it has no slots")
     places = np.maximum(np.searchsorted(np.asarray(starts_s), np.arange(seconds) + 0.5, side="right") - 1, 0)
-    return MusicHeard(
+    return MusicBySecond(
         chords=np.asarray(ids, dtype=np.int64)[places],
         note_density=np.asarray(note_density, dtype=np.float32)[places],
         loudness=np.asarray(loudness, dtype=np.float32)[places],
@@ -70,21 +78,23 @@ def heard_in_slots(
     )
 
 
-def heard_in_arrangement(
+def seconds_of_arrangement(
     chords: Sequence[ChordEvent],
     parts: Sequence[Part],
     key: Key,
     tempo: TempoMap,
     seconds: int,
     dynamics: Sequence[DynamicsPoint] = (),
-) -> MusicHeard:
-    """An arrangement as it will sound, counted as MuVi-Sync counts: every note of every part that sounds in a second.
+) -> MusicBySecond:
+    """A finished arrangement; note density is every note of every part that sounds in a second, as in MuVi-Sync.
 
     Args:
         chords: contiguous, in the arrangement's key.
         parts: their velocities give the loudness.
-        seconds: N.
-        dynamics: loudness in seconds without a note; silence without it.
+        key: of the arrangement; the result is in C major or A minor.
+        tempo: converts beats to seconds.
+        seconds: N, length of the result.
+        dynamics: loudness of the seconds without a note; those are silent if it is empty.
 
     Raises:
         InputError: there are no chords.
@@ -98,7 +108,7 @@ def heard_in_arrangement(
     shares = (velocities / np.maximum(counts, 1) - VELOCITY_SOFTEST) / (VELOCITY_LOUDEST - VELOCITY_SOFTEST)
     loudness = np.array([loudness_of_share(min(1.0, max(0.0, float(share)))) for share in shares], np.float32)
     silent = _levels(dynamics, tempo, seconds)
-    return heard_in_slots(
+    return seconds_of_slots(
         [ids[max(0, bisect_right(starts_s, second + 0.5) - 1)] for second in range(seconds)],
         list(range(seconds)),
         counts.astype(np.float32),
@@ -111,7 +121,7 @@ def heard_in_arrangement(
 def _sounding(
     parts: Sequence[Part], tempo: TempoMap, seconds: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """[N] notes that sound in each second, and the sum of their velocities; by differences, linear in notes."""
+    """[N] notes that sound in each second, and [N] the sum of their velocities; the cost is linear in notes."""
     steps = np.zeros((seconds + 1, 2))
     for part in parts:
         for note in part.notes:
@@ -135,7 +145,7 @@ def _levels(dynamics: Sequence[DynamicsPoint], tempo: TempoMap, seconds: int) ->
 
 
 def seconds_of_film(features: FootageFeatures) -> Conditioning:
-    """The film as the video encoder sees it: second by second, as in MuVi-Sync, with nothing known of the music."""
+    """The film with one row a second, as in MuVi-Sync; moods and mode, which belong to the music, are left open."""
     length = features.length
     return Conditioning(
         semantic=features.semantic,
