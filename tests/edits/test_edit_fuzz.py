@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 import os
 import random
@@ -17,11 +16,11 @@ from pathlib import Path
 import edit_makers as make
 import edit_mutations as damage
 import pytest
+from edit_model import check_sound
 
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import V2MError
 from v2m_bridge.timeline.document import timeline_document
-from v2m_bridge.timeline.model import Timeline
 
 COUNT = int(os.environ.get("V2M_FUZZ", "700"))
 SLOWEST_S = 5.0
@@ -65,20 +64,6 @@ def mutated(number: int, pool: list[tuple[str, bytes]]) -> tuple[str, bytes]:
     if suffix == ".edl":
         return suffix, damage.damaged_lines(data.decode("latin-1"), rng)
     return suffix, damage.damaged_xml(data.decode("utf-8"), rng)
-
-
-def check_sound(read: Timeline) -> None:
-    """What every timeline promises: shots cover it without a hole, cuts lie between them."""
-    assert read.duration_frames > 0
-    assert [s.start_frame for s in read.shots][:1] == [0]
-    assert read.shots[-1].end_frame == read.duration_frames
-    for before, after in itertools.pairwise(read.shots):
-        assert before.end_frame == after.start_frame
-    assert [c.frame for c in read.cuts] == [s.start_frame for s in read.shots[1:]]
-    for cut in read.cuts:
-        assert 0 <= cut.span_start_frame <= cut.frame <= cut.span_end_frame <= read.duration_frames
-    assert all(0 <= m.frame < read.duration_frames and m.duration_frames >= 0 for m in read.markers)
-    assert all("\n" not in w for w in read.warnings)
 
 
 def test_damaged_edits_are_read_or_refused(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
-import edit_makers as make
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from v2m_bridge.edits.read_edit import read_edit
-from v2m_bridge.errors import InputError
-from v2m_bridge.timeline.model import CutKind, Shot, Timeline
+from v2m_bridge.timeline.model import CutKind, Shot
 from v2m_bridge.timeline.sweep import Blend, Piece, sweep
 
 RATES = [Fraction(24000, 1001), Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60000, 1001), Fraction(48)]
-
-# ---------------------------------------------------------------- bare pieces
 
 
 @st.composite
@@ -68,138 +59,6 @@ def test_every_frame_shows_the_topmost_piece(found: list[Piece], duration: int, 
             into = expected.source_start_s + (frame - expected.start_frame) / rate
             assert shot.source_start_s + (frame - shot.start_frame) / rate == pytest.approx(float(into))
     assert [c.frame for c in seen.cuts] == [s.start_frame for s in seen.shots[1:]]
-
-
-# ---------------------------------------------------------------- whole edits through the OTIO reader
-
-
-@dataclass
-class Scene:
-    """A drawn edit: its JSON, and the tree that the reference looks at."""
-
-    document: dict[str, Any]
-    tracks: list[list[Item]]
-    rate: Fraction
-
-
-@dataclass
-class Item:
-    """``length`` frames of a clip, of a gap (no name, no inner) or of a nested stack seen through its window."""
-
-    length: int
-    name: str = ""
-    start: int = 0
-    speed: Fraction = Fraction(1)
-    enabled: bool = True
-    inner: list[list[Item]] | None = None
-
-
-def as_json(item: Item, rate: float) -> dict[str, Any]:
-    if item.inner is not None:
-        tracks = [as_track(track, rate) for track in item.inner]
-        return make.stack(*tracks, source_range=make.span(item.start, item.length, rate), enabled=item.enabled)
-    if not item.name:
-        return make.gap(item.length, rate)
-    effects = [] if item.speed == 1 else [make.speed(float(item.speed))]
-    return make.clip(item.name, item.start, item.length, rate, effects=effects, enabled=item.enabled)
-
-
-def as_track(items: list[Item], rate: float, blends: dict[int, tuple[int, int]] | None = None) -> dict[str, Any]:
-    children = []
-    for index, item in enumerate(items):
-        if blends and index in blends:
-            children.append(make.dissolve(*blends[index], rate))
-        children.append(as_json(item, rate))
-    return make.track(*children)
-
-
-@st.composite
-def items(draw: st.DrawFn, names: Iterator[int], depth: int) -> Item:
-    length = draw(st.integers(1, 24))
-    kind = draw(st.sampled_from(["clip", "clip", "clip", "gap", "nest"] if depth < 3 else ["clip", "clip", "gap"]))
-    enabled = draw(st.sampled_from([True, True, True, False]))
-    if kind == "gap":
-        return Item(length)
-    if kind == "nest":
-        inner = [
-            draw(st.lists(items(names, depth + 1), min_size=1, max_size=4)) for _ in range(draw(st.integers(1, 3)))
-        ]
-        return Item(length, start=draw(st.integers(0, 20)), enabled=enabled, inner=inner)
-    speed = draw(st.sampled_from([Fraction(1), Fraction(1), Fraction(2), Fraction(1, 2), Fraction(0)]))
-    return Item(length, f"c{next(names)}", draw(st.integers(0, 200)), speed, enabled)
-
-
-@st.composite
-def scenes(draw: st.DrawFn) -> Scene:
-    rate = draw(st.sampled_from(RATES))
-    names = itertools.count()
-    tracks = [draw(st.lists(items(names, 0), min_size=1, max_size=6)) for _ in range(draw(st.integers(1, 4)))]
-    documents = []
-    for track in tracks:
-        blends = {
-            i: (draw(st.integers(0, 3)), draw(st.integers(0, 3))) for i in range(1, len(track)) if draw(st.booleans())
-        }
-        document = as_track(track, float(rate), blends)
-        if draw(st.sampled_from([False, False, False, True])):
-            document["enabled"] = False
-        documents.append(document)
-    shown = [t if d.get("enabled", True) else [] for t, d in zip(tracks, documents, strict=True)]
-    start = draw(st.sampled_from([None, 0, 86_400]))
-    return Scene(make.timeline(*documents, start=start, rate=float(rate)), shown, rate)
-
-
-def reference(tracks: list[list[Item]], frame: Fraction) -> tuple[Item, Fraction] | None:
-    """The clip that is seen at ``frame`` of a stack of tracks, and how far into the clip that is (both in frames)."""
-    for track in reversed(tracks):
-        at = Fraction(0)
-        for item in track:
-            if at <= frame < at + item.length:
-                if item.enabled and item.inner is not None:
-                    found = reference(item.inner, frame - at + item.start)
-                    if found:
-                        return found
-                elif item.enabled and item.name:
-                    return item, frame - at
-            at += item.length
-    return None
-
-
-@settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(scene=scenes())
-def test_a_drawn_edit_shows_the_same_clip_on_every_frame(scene: Scene, tmp_path: Path) -> None:
-    path = make.write_otio(tmp_path / "drawn.otio", scene.document)
-    length = max((sum(i.length for i in t) for t in scene.tracks), default=0)
-    expected = [reference(scene.tracks, Fraction(f)) for f in range(length)]
-    if not any(expected):
-        with pytest.raises(InputError, match="no picture"):
-            read_edit(path)
-        return
-    read = read_edit(path)
-    assert read.rate == scene.rate
-    for frame, seen in enumerate(expected):
-        shot = shot_at(read.shots, frame)
-        if seen is None:
-            assert shot.media is None, frame
-            continue
-        item, into = seen
-        assert shot.media == f"/nowhere/{item.name}.mov", frame
-        assert shot.speed == float(item.speed)
-        source_s = float((item.start + into * item.speed) / scene.rate)
-        assert shot.source_start_s + (frame - shot.start_frame) / float(scene.rate) * shot.speed == pytest.approx(
-            source_s
-        )
-    check_cuts(read)
-
-
-def check_cuts(read: Timeline) -> None:
-    assert [c.frame for c in read.cuts] == [s.start_frame for s in read.shots[1:]]
-    for cut in read.cuts:
-        assert cut.span_start_frame is not None and cut.span_end_frame is not None
-        assert cut.span_start_frame <= cut.frame <= cut.span_end_frame
-        if cut.kind is CutKind.CUT:
-            assert cut.span_start_frame == cut.span_end_frame == cut.frame
 
 
 # ---------------------------------------------------------------- single facts

@@ -91,12 +91,6 @@ def test_fades_from_and_to_black(tmp_path: Path) -> None:
     assert [s.name for s in timeline.shots] == ["A", "", "B"]
 
 
-def test_upper_video_tracks_cover(tmp_path: Path) -> None:
-    text = event(1, "A", "C", ("00:00:00:00", "00:00:04:00"), ("01:00:00:00", "01:00:04:00"))
-    upper = event(2, "B", "C", ("00:00:00:00", "00:00:01:00"), ("01:00:01:00", "01:00:02:00")).replace(" V  ", " V2 ")
-    assert cuts(read(tmp_path, text + upper, Fraction(24))) == [(24, "cut"), (48, "cut")]
-
-
 def test_wipe_speed_backwards_and_freeze(tmp_path: Path) -> None:
     text = (
         event(1, "A", "C", ("00:00:00:00", "00:00:02:00"), ("01:00:00:00", "01:00:02:00"))
@@ -160,16 +154,6 @@ def test_sound_only_is_refused(tmp_path: Path) -> None:
     text = event(1, "A", "C", ("00:00:00:00", "00:00:01:00"), ("01:00:00:00", "01:00:01:00")).replace(" V ", " A ")
     with pytest.raises(InputError, match="no picture"):
         read(tmp_path, text)
-
-
-def test_media_beside_the_list_and_in_roots(tmp_path: Path) -> None:
-    (tmp_path / "rush").mkdir()
-    (tmp_path / "rush/first.mov").write_bytes(b"no film")
-    path = tmp_path / "made.edl"
-    path.write_text(make.EDL)
-    timeline = read_edit(path, rate=Fraction(24), media_roots=[tmp_path / "rush"])
-    assert timeline.shots[0].media == str(tmp_path / "rush/first.mov")
-    assert [s.media_online for s in timeline.shots] == [True, False, False, False]
 
 
 # ---------------------------------------------------------------- marker lists

@@ -82,18 +82,6 @@ def test_disabled_clips_of_a_real_sequence(shared_data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ntsc", "base", "rate"), [("TRUE", 30, "30000/1001"), ("TRUE", 60, "60000/1001"), ("FALSE", 25, "25")]
-)
-def test_rates(tmp_path: Path, ntsc: str, base: int, rate: str) -> None:
-    assert str(read(tmp_path, sequence(item("a", 0, 50), ntsc, base)).rate) == rate
-
-
-def test_drop_frame_start(tmp_path: Path) -> None:
-    timecode = "<timecode><frame>107892</frame><displayformat>DF</displayformat></timecode>"
-    assert read(tmp_path, sequence(item("a", 0, 50), "TRUE", 30, timecode)).timecode(0) == "01:00:00;00"
-
-
-@pytest.mark.parametrize(
     ("alignment", "cut"), [("center", 50), ("start", 40), ("start-black", 40), ("end-black", 60), ("", 50)]
 )
 def test_where_a_transition_has_its_edit_point(tmp_path: Path, alignment: str, cut: int) -> None:
