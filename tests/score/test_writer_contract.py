@@ -37,8 +37,8 @@ def one_frame() -> Score:
 SCORES: dict[str, Callable[[], Score]] = {
     "a film": lambda: make_score(film(9.0)),
     "drop frame": lambda: make_score(film(9.0, Fraction(30000, 1001))),
-    "odd bars": lambda: random_score(4),
-    "odd bars at 25": lambda: random_score(11, Fraction(25)),
+    "odd bars": lambda: random_score(31),
+    "odd bars at 25": lambda: random_score(18, Fraction(25)),
     "nothing in it": lambda: bare(make_score(film(6.0)), "Empty"),
     "one frame": one_frame,
 }
