@@ -16,12 +16,12 @@ from v2m_bridge.cli.checks import Check, Site, all_checks
 from v2m_bridge.cli.main import main
 from v2m_bridge.reaper import install as reaper_install
 from v2m_bridge.reaper.install import ReaperMachine
-from v2m_bridge.resolve.install import LUA_NAME, Machine, install
+from v2m_bridge.resolve.install import LUA_NAME, System, install
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
-    machine = Machine("linux", tmp_path / "user", {})
+    machine = System("linux", tmp_path / "user", {})
     port = free_port()
     install(tmp_path / "state", port, machine)
     return Site(tmp_path / "state", "127.0.0.1", port, 0, machine, no_reaper(tmp_path))
@@ -143,7 +143,7 @@ def test_a_check_that_fails_itself_is_a_finding(site: Site, monkeypatch: pytest.
 
 
 def test_on_a_bare_machine_nothing_is_wrong(tmp_path: Path) -> None:
-    machine = Machine("linux", tmp_path / "nobody", {})
+    machine = System("linux", tmp_path / "nobody", {})
     site = Site(tmp_path / "none", "127.0.0.1", free_port(), 0, machine, no_reaper(tmp_path))
     found = {c.name: c for c in all_checks(site)}
     unused = ("state folder", "menu entry", "stamp", "REAPER", "inbox", "token", "daemon", "last message")
@@ -199,7 +199,7 @@ def test_each_harm_to_reaper_is_found(reaper: Site, file: str, text: str, state:
 def test_the_command(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Machine, "this", lambda: site.machine)
+    monkeypatch.setattr(System, "this", lambda: site.machine)
     monkeypatch.setattr(ReaperMachine, "this", lambda: site.reaper)
     monkeypatch.setenv("V2M_HOME", str(site.home))
     monkeypatch.setenv("V2M_PORT", str(site.port))
@@ -228,7 +228,7 @@ def test_the_command(
     shown = capsys.readouterr().out
     assert "v2m-bridge serve" in shown
     assert "1 thing is wrong" in shown
-    monkeypatch.setattr(Machine, "this", lambda: Machine("linux", tmp_path / "nobody", {}))
+    monkeypatch.setattr(System, "this", lambda: System("linux", tmp_path / "nobody", {}))
     monkeypatch.setenv("V2M_HOME", str(tmp_path / "none"))
     with pytest.raises(SystemExit) as exit_info:
         main(["doctor"])

@@ -19,7 +19,9 @@ from v2m_bridge.amt.dynamics import (
     DynamicsShape,
     vary_dynamics,
 )
-from v2m_bridge.compose.pipeline import Engine, compose, write_files
+from v2m_bridge.compose.engine import Engine
+from v2m_bridge.compose.pipeline import compose
+from v2m_bridge.compose.write_files import write_files
 from v2m_bridge.demo.edit import Demo, make_demo
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.model import Score

@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from v2m_bridge.amt.checkpoints import load_chord_network
-from v2m_bridge.compose.pipeline import Engine, compose, write_files
+from v2m_bridge.compose.engine import Engine
+from v2m_bridge.compose.pipeline import compose
 from v2m_bridge.compose.stages import STAGES
+from v2m_bridge.compose.write_files import write_files
 from v2m_bridge.demo.edit import Demo, make_demo
 from v2m_bridge.errors import Cancelled, InputError
 from v2m_bridge.music.chords import parse_label

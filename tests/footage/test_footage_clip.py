@@ -269,7 +269,7 @@ def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(
 
 
 def test_an_engine_keeps_clip_loaded_while_its_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from v2m_bridge.compose.pipeline import Engine
+    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.footage.clip import batcher
 
     loads: list[Path] = []

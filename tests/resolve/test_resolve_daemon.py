@@ -11,7 +11,7 @@ from daemon_world import HERE, TOKEN, config, running_daemon
 from resolve_world import World, film, world
 
 from v2m_bridge.resolve.install import BringBack
-from v2m_bridge.testing.resolve.model import EDITIONS, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
+from v2m_bridge.testing.resolve.state import EDITIONS, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 
 pytest.importorskip("lupa.luajit21")
 

@@ -9,21 +9,16 @@ from pathlib import Path
 import pytest
 from resolve_world import film
 
-from v2m_bridge.testing.resolve.edit import Clip, Edit, Media, Track, Transition
-from v2m_bridge.testing.resolve.model import (
-    EDITIONS,
-    FREE_20,
-    FREE_21_1,
-    STUDIO_20,
-    STUDIO_21_1,
-    Edition,
-    ResolveModel,
-)
+from v2m_bridge.testing.resolve.edit import Clip, EditTrack, Media, ResolveEdit, Transition
+from v2m_bridge.testing.resolve.model import ResolveModel
 from v2m_bridge.testing.resolve.scripts import ScriptHost
+from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 from v2m_bridge.testing.resolve.table import methods
 
 
-def opened(edition: Edition = STUDIO_21_1, edit: Edit | None = None, **model: object) -> tuple[ResolveModel, object]:
+def opened(
+    edition: Edition = STUDIO_21_1, edit: ResolveEdit | None = None, **model: object
+) -> tuple[ResolveModel, object]:
     resolve = ResolveModel(edition, edit or film(), **model)  # type: ignore[arg-type]
     return resolve, resolve.resolve.GetProjectManager().GetCurrentProject().GetCurrentTimeline()
 
@@ -81,8 +76,8 @@ def test_markers_are_relative_unchecked_and_one_a_frame() -> None:
 
 def test_items_are_absolute_and_transitions_are_items() -> None:
     media = Media("/a.mov", Fraction(24), 500)
-    edit = Edit(
-        "t", Fraction(24), 86400, video=(Track((Clip(0, 32, media), Transition(32, 6, 6), Clip(32, 32, media))),)
+    edit = ResolveEdit(
+        "t", Fraction(24), 86400, video=(EditTrack((Clip(0, 32, media), Transition(32, 6, 6), Clip(32, 32, media))),)
     )
     _, timeline = opened(STUDIO_20, edit, language="de")
     items = timeline.GetItemListInTrack("video", 1)  # type: ignore[attr-defined]
@@ -98,7 +93,7 @@ def test_items_are_absolute_and_transitions_are_items() -> None:
 def test_source_ends_are_exclusive_at_equal_rates_and_inclusive_else() -> None:
     same, other = Media("/a.mov", Fraction(24), 500), Media("/b.mov", Fraction(25), 500)
     _, timeline = opened(
-        STUDIO_20, Edit("t", Fraction(24), 0, video=(Track((Clip(0, 24, same), Clip(24, 24, other))),))
+        STUDIO_20, ResolveEdit("t", Fraction(24), 0, video=(EditTrack((Clip(0, 24, same), Clip(24, 24, other))),))
     )
     ends = [i.GetSourceEndFrame() for i in timeline.GetItemListInTrack("video", 1)]  # type: ignore[attr-defined]
     assert ends == [24, 24]

@@ -17,7 +17,7 @@ from v2m_bridge.resolve.install import (
     LUA_NAME,
     PYTHON_NAME,
     BringBack,
-    Machine,
+    System,
     entries,
     exchange,
     install,
@@ -34,10 +34,10 @@ FOLDERS = {
 EVERY_SYSTEM = pytest.mark.parametrize("system", FOLDERS)
 
 
-def machine(tmp_path: Path, system: str) -> Machine:
+def machine(tmp_path: Path, system: str) -> System:
     user = tmp_path / "user"
     environ = {"APPDATA": str(user / "AppData/Roaming"), "PROGRAMDATA": str(tmp_path / "all")}
-    return Machine(system, user, environ if system == "win32" else {})
+    return System(system, user, environ if system == "win32" else {})
 
 
 def stamp(text: str) -> dict[str, object]:

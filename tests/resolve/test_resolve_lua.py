@@ -13,8 +13,8 @@ from v2m_bridge.edits.menu_request import request_of
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
 from v2m_bridge.resolve.install import LUA_NAME, last_notice, sources
-from v2m_bridge.testing.resolve.edit import Edit, EditMarker, Track
-from v2m_bridge.testing.resolve.model import EDITIONS, FREE_20, FREE_21_1, STUDIO_21_1, Edition
+from v2m_bridge.testing.resolve.edit import EditMarker, EditTrack, ResolveEdit
+from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, FREE_21_1, STUDIO_21_1, Edition
 
 pytest.importorskip("lupa.luajit21")
 
@@ -168,8 +168,10 @@ def test_a_refused_export_tells_the_way_by_hand(tmp_path: Path, edition: Edition
 
 
 @EVERY_EDITION
-@pytest.mark.parametrize("video", [(), (Track(),), (Track(), Track())], ids=["no track", "empty", "two empty"])
-def test_a_timeline_without_clips_is_not_sent(tmp_path: Path, edition: Edition, video: tuple[Track, ...]) -> None:
+@pytest.mark.parametrize(
+    "video", [(), (EditTrack(),), (EditTrack(), EditTrack())], ids=["no track", "empty", "two empty"]
+)
+def test_a_timeline_without_clips_is_not_sent(tmp_path: Path, edition: Edition, video: tuple[EditTrack, ...]) -> None:
     desk = world(tmp_path, edition, film(video=video, markers=()))
     desk.press_lua()
     assert desk.status_marker()[1]["name"] == "v2m: nothing to score"
@@ -281,7 +283,7 @@ def test_the_script_is_one_short_file_that_names_nothing_the_sandbox_lacks() -> 
 
 
 def test_an_unusual_timeline_start_counts_negative_frames_too(tmp_path: Path) -> None:
-    desk = world(tmp_path, FREE_21_1, Edit("early", Fraction(24), -240, video=film().video))
+    desk = world(tmp_path, FREE_21_1, ResolveEdit("early", Fraction(24), -240, video=film().video))
     desk.press_lua()
     request = request_of(Path(desk.model.called("Export")[0].arguments[0]).name)
     assert request and request.start_frame == -240

@@ -16,8 +16,8 @@ from resolve_world import CHORD_SYMBOLS, World, daemon, film, world
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError, SetupError
 from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, last_notice, sources
-from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track
-from v2m_bridge.testing.resolve.model import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
+from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit
+from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 
 PYTHON_EDITIONS = [edition for edition in EDITIONS if edition.runs_python]
 EVERY_PYTHON_EDITION = pytest.mark.parametrize("edition", PYTHON_EDITIONS, ids=lambda e: e.name)
@@ -34,7 +34,7 @@ BOTH = BringBack(markers=True, preview=True)
 
 @contextmanager
 def online(
-    tmp_path: Path, edition: Edition, edit: Edit | None, bring_back: BringBack = BringBack(), **model: object
+    tmp_path: Path, edition: Edition, edit: ResolveEdit | None, bring_back: BringBack = BringBack(), **model: object
 ) -> Iterator[World]:
     """A desk whose daemon answers over HTTP (the inbox is not watched, so that HTTP has to do it)."""
     first = world(tmp_path, edition, edit, **model)  # makes the folders and the queue
@@ -176,7 +176,9 @@ def test_on_another_page_a_new_track_is_taken_rather_than_nothing_placed(tmp_pat
 
 def test_the_user_s_audio_is_left_alone(tmp_path: Path) -> None:
     dialogue = Media("/sound/d.wav", Fraction(24), 900, kind="audio")
-    with online(tmp_path, STUDIO_20, film(audio=(Track((Clip(0, 240, dialogue),), name="Dialogue"),)), BOTH) as desk:
+    with online(
+        tmp_path, STUDIO_20, film(audio=(EditTrack((Clip(0, 240, dialogue),), name="Dialogue"),)), BOTH
+    ) as desk:
         desk.press_python()
         timeline = desk.model.project.timeline
         assert timeline
@@ -249,7 +251,7 @@ def test_a_failed_score_is_shown_in_its_words(tmp_path: Path, edition: Edition) 
     ids=["export refused", "no clips", "occupied frame"],
 )
 def test_what_stands_in_the_way_is_said_on_the_timeline(
-    tmp_path: Path, edition: Edition, edit: Edit, model: dict[str, object], words: str
+    tmp_path: Path, edition: Edition, edit: ResolveEdit, model: dict[str, object], words: str
 ) -> None:
     desk = world(tmp_path, edition, edit, **model)
     desk.press_python()

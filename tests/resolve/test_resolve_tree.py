@@ -12,8 +12,9 @@ from resolve_world import film
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.edits.resolve_api.read_timeline import current_timeline, read_timeline
 from v2m_bridge.errors import HostError, InputError
-from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track, Transition
-from v2m_bridge.testing.resolve.model import EDITIONS, FREE_20, STUDIO_20, STUDIO_21_1, Edition, ResolveModel
+from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit, Transition
+from v2m_bridge.testing.resolve.model import ResolveModel
+from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, STUDIO_20, STUDIO_21_1, Edition
 from v2m_bridge.timeline.model import CutKind, Timeline
 
 R24, R25, NTSC = Fraction(24), Fraction(25), Fraction(24000, 1001)
@@ -23,45 +24,51 @@ C = Media("/footage/c.mp4", Fraction(30000, 1001), 9000)
 OFFLINE = Media("/gone/d.mov", R24, 9000, online=False)
 STILL = Media("/footage/still.tif", R24, 1, kind="still")
 
-INNER = Edit("Inner", R24, 0, video=(Track((Clip(0, 30, A, 10), Clip(30, 50, B, 200), Clip(80, 40, A, 900))),))
+INNER = ResolveEdit(
+    "Inner", R24, 0, video=(EditTrack((Clip(0, 30, A, 10), Clip(30, 50, B, 200), Clip(80, 40, A, 900))),)
+)
 NEST = Media("Inner", R24, 120, kind="timeline", nested=INNER)
 
 
-def edit(*tracks: Track, **changes: object) -> Edit:
+def edit(*tracks: EditTrack, **changes: object) -> ResolveEdit:
     values: dict[str, object] = {"name": "Cut 7", "rate": R24, "start_frame": 86400, "video": tracks}
-    return Edit(**(values | changes))  # type: ignore[arg-type]
+    return ResolveEdit(**(values | changes))  # type: ignore[arg-type]
 
 
 EDITS = {
     "plain": film(),
-    "mixed rates": edit(Track((Clip(0, 48, A, 100), Clip(48, 50, B, 33), Clip(98, 61, C, 7)))),
-    "gaps": edit(Track((Clip(10, 30, A, 5), Clip(60, 30, B, 0)))),
-    "covered": edit(Track((Clip(0, 100, A), Clip(100, 100, B))), Track((Clip(50, 100, C, 40),))),
-    "disabled": edit(Track((Clip(0, 100, A),)), Track((Clip(20, 30, B, enabled=False), Clip(60, 20, B, 50)))),
-    "track off": edit(Track((Clip(0, 100, A),)), Track((Clip(20, 30, B),), enabled=False)),
-    "dissolve": edit(Track((Clip(0, 48, A, 100), Transition(48, 6, 6), Clip(48, 60, B, 40)))),
-    "wipe": edit(Track((Clip(0, 48, A, 100), Transition(48, 0, 12, "Edge Wipe"), Clip(48, 60, B, 40)))),
-    "fades": edit(Track((Transition(0, 0, 12), Clip(0, 48, A, 100), Clip(48, 60, B, 40), Transition(108, 12, 0)))),
-    "title": edit(Track((Clip(0, 100, A),)), Track((Clip(20, 40, name="Lower Third", kind="title"),))),
-    "half transparent": edit(Track((Clip(0, 100, A),)), Track((Clip(20, 40, B, opacity=50.0),))),
-    "invisible": edit(Track((Clip(0, 100, A),)), Track((Clip(20, 40, B, opacity=0.0),))),
-    "still": edit(Track((Clip(0, 48, A, 10), Clip(48, 120, STILL), Clip(168, 24, B)))),
-    "through edit": edit(Track((Clip(0, 48, A, 10), Clip(48, 30, A, 58), Clip(78, 24, B)))),
-    "fast": edit(Track((Clip(0, 48, A, 100, Fraction(2)), Clip(48, 40, B, 75, Fraction(1, 2))))),
-    "odd speed": edit(Track((Clip(0, 200, A, 100, Fraction(137, 100)), Clip(200, 40, B)))),
-    "backwards": edit(Track((Clip(0, 48, A, 500, Fraction(-1)), Clip(48, 40, B, 75)))),
-    "freeze": edit(Track((Clip(0, 48, A, 500), Clip(48, 40, A, 548, Fraction(0)), Clip(88, 24, B)))),
-    "one frame": edit(Track((Clip(0, 1, A, 500), Clip(1, 1, B, 20), Clip(2, 30, C)))),
-    "nested": edit(Track((Clip(0, 20, B), Clip(20, 70, NEST, 15), Clip(90, 30, B, 400)))),
-    "audio is longer": edit(Track((Clip(0, 48, A),)), audio=(Track((Clip(0, 100, replace(B, kind="audio")),)),)),
+    "mixed rates": edit(EditTrack((Clip(0, 48, A, 100), Clip(48, 50, B, 33), Clip(98, 61, C, 7)))),
+    "gaps": edit(EditTrack((Clip(10, 30, A, 5), Clip(60, 30, B, 0)))),
+    "covered": edit(EditTrack((Clip(0, 100, A), Clip(100, 100, B))), EditTrack((Clip(50, 100, C, 40),))),
+    "disabled": edit(EditTrack((Clip(0, 100, A),)), EditTrack((Clip(20, 30, B, enabled=False), Clip(60, 20, B, 50)))),
+    "track off": edit(EditTrack((Clip(0, 100, A),)), EditTrack((Clip(20, 30, B),), enabled=False)),
+    "dissolve": edit(EditTrack((Clip(0, 48, A, 100), Transition(48, 6, 6), Clip(48, 60, B, 40)))),
+    "wipe": edit(EditTrack((Clip(0, 48, A, 100), Transition(48, 0, 12, "Edge Wipe"), Clip(48, 60, B, 40)))),
+    "fades": edit(EditTrack((Transition(0, 0, 12), Clip(0, 48, A, 100), Clip(48, 60, B, 40), Transition(108, 12, 0)))),
+    "title": edit(EditTrack((Clip(0, 100, A),)), EditTrack((Clip(20, 40, name="Lower Third", kind="title"),))),
+    "half transparent": edit(EditTrack((Clip(0, 100, A),)), EditTrack((Clip(20, 40, B, opacity=50.0),))),
+    "invisible": edit(EditTrack((Clip(0, 100, A),)), EditTrack((Clip(20, 40, B, opacity=0.0),))),
+    "still": edit(EditTrack((Clip(0, 48, A, 10), Clip(48, 120, STILL), Clip(168, 24, B)))),
+    "through edit": edit(EditTrack((Clip(0, 48, A, 10), Clip(48, 30, A, 58), Clip(78, 24, B)))),
+    "fast": edit(EditTrack((Clip(0, 48, A, 100, Fraction(2)), Clip(48, 40, B, 75, Fraction(1, 2))))),
+    "odd speed": edit(EditTrack((Clip(0, 200, A, 100, Fraction(137, 100)), Clip(200, 40, B)))),
+    "backwards": edit(EditTrack((Clip(0, 48, A, 500, Fraction(-1)), Clip(48, 40, B, 75)))),
+    "freeze": edit(EditTrack((Clip(0, 48, A, 500), Clip(48, 40, A, 548, Fraction(0)), Clip(88, 24, B)))),
+    "one frame": edit(EditTrack((Clip(0, 1, A, 500), Clip(1, 1, B, 20), Clip(2, 30, C)))),
+    "nested": edit(EditTrack((Clip(0, 20, B), Clip(20, 70, NEST, 15), Clip(90, 30, B, 400)))),
+    "audio is longer": edit(
+        EditTrack((Clip(0, 48, A),)), audio=(EditTrack((Clip(0, 100, replace(B, kind="audio")),)),)
+    ),
     "clip markers": edit(
-        Track((Clip(12, 48, A, 100, markers=(EditMarker(110, "Red", "HIT", "slap"), EditMarker(7, name="unused"))),))
+        EditTrack(
+            (Clip(12, 48, A, 100, markers=(EditMarker(110, "Red", "HIT", "slap"), EditMarker(7, name="unused"))),)
+        )
     ),
     "markers": edit(
-        Track((Clip(0, 48, A),)),
+        EditTrack((Clip(0, 48, A),)),
         markers=(EditMarker(0, "Green", "mood: sad"), EditMarker(20, "Red", "HIT", "bang", 12), EditMarker(47)),
     ),
-    "ours": edit(Track((Clip(0, 48, A),)), markers=(EditMarker(4, name="v2m: Am", custom_data="v2m:chord"),)),
+    "ours": edit(EditTrack((Clip(0, 48, A),)), markers=(EditMarker(4, name="v2m: Am", custom_data="v2m:chord"),)),
     "23.976": film(NTSC),
     "29.97 drop": film(Fraction(30000, 1001), 107892, drop_frame=True),
     "59.94": film(Fraction(60000, 1001), 216000),
@@ -71,7 +78,7 @@ EDITS = {
 EVERY_EDITION = pytest.mark.parametrize("edition", EDITIONS, ids=lambda e: e.name)
 
 
-def both(tmp_path: Path, edition: Edition, spec: Edit, **model: object) -> tuple[Timeline, Timeline]:
+def both(tmp_path: Path, edition: Edition, spec: ResolveEdit, **model: object) -> tuple[Timeline, Timeline]:
     """Through the export, and through the objects."""
     resolve = ResolveModel(edition, spec, **model)  # type: ignore[arg-type]
     timeline = current_timeline(resolve.resolve)
@@ -133,7 +140,7 @@ def test_the_interface_s_language_does_not_matter(tmp_path: Path, name: str) -> 
 
 
 def test_offline_media_keep_their_cuts_and_are_named(tmp_path: Path) -> None:
-    exported, seen = both(tmp_path, STUDIO_21_1, edit(Track((Clip(0, 48, OFFLINE, 5), Clip(48, 40, OFFLINE, 500)))))
+    exported, seen = both(tmp_path, STUDIO_21_1, edit(EditTrack((Clip(0, 48, OFFLINE, 5), Clip(48, 40, OFFLINE, 500)))))
     same(exported, seen)
     assert [shot.media_online for shot in seen.shots] == [False, False]
     assert seen.shots[1].media == "/gone/d.mov"
@@ -142,7 +149,7 @@ def test_offline_media_keep_their_cuts_and_are_named(tmp_path: Path) -> None:
 def test_media_roots_find_what_moved(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "a.mov").write_bytes(b"")
-    model = ResolveModel(STUDIO_21_1, edit(Track((Clip(0, 48, A),))))
+    model = ResolveModel(STUDIO_21_1, edit(EditTrack((Clip(0, 48, A),))))
     seen = read_timeline(current_timeline(model.resolve), media_roots=[tmp_path / "new"])
     assert seen.shots[0].media == str(tmp_path / "new" / "a.mov")
     assert seen.shots[0].media_online

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import wave
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from cue_scores import film, make_score
 
 from v2m_bridge.music.arrange import ArrangeOptions
+from v2m_bridge.music.arrangement import Note
 from v2m_bridge.score.model import Score
 from v2m_bridge.sound.preview.broadcast_wave import read_timecode_and_loudness
 from v2m_bridge.sound.preview.loudness import LoudnessMeter
@@ -58,7 +60,7 @@ def test_the_file_carries_its_timecode_and_its_loudness(score: Score, tmp_path: 
 
 def test_the_notes_are_where_the_score_has_them(score: Score, tmp_path: Path) -> None:
     """Energy at the pitch of a lone note while it sounds, and not before."""
-    part = score.parts[0].model_copy(update={"notes": ((8.0, 4.0, 69, 90),), "controls": (), "program": 0})
+    part = replace(score.parts[0], notes=(Note(8.0, 4.0, 69, 90),), controls=(), program=0)
     write_preview(score.model_copy(update={"parts": (part,)}), tmp_path / "one.wav", built_in=True)
     sound = samples_of(tmp_path / "one.wav").mean(axis=1)
     from v2m_bridge.sync.document import tempo_map_from_document

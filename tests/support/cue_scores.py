@@ -15,7 +15,7 @@ from v2m_bridge.music.chords import ChordEvent
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.locks import parse_primer
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.score.model import ChordDocument, DynamicsDocument, PartDocument, Score, SecondDocument
+from v2m_bridge.score.model import ChordDocument, DynamicsDocument, Score, SecondDocument
 from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import FitOptions
@@ -108,17 +108,7 @@ def make_score(timeline: Timeline | None = None, options: ArrangeOptions | None 
             )
             for c, s in zip(chords, slots, strict=True)
         ),
-        parts=tuple(
-            PartDocument(
-                name=p.name,
-                role=p.role,
-                channel=p.channel,
-                program=p.program,
-                notes=tuple((n.start_beat, n.length_beats, n.pitch, n.velocity) for n in p.notes),
-                controls=tuple((c.beat, c.number, c.value) for c in p.controls),
-            )
-            for p in music.parts
-        ),
+        parts=music.parts,
         dynamics=tuple(
             DynamicsDocument(beat=d.beat, seconds=s.start_s, note_density=d.note_density, loudness=d.loudness)
             for d, s in zip(dynamics, slots, strict=True)

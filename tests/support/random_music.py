@@ -1,9 +1,14 @@
-"""Random but legal input for the arranger: any chords, metres, tempi, hits, and a last bar that is cut short."""
+"""Random but legal input for the arranger: any chords, metres, tempi, hits, and a last bar that is cut short.
+
+:func:`random_score` is the same as a finished score, for the writers.
+"""
 
 from __future__ import annotations
 
+import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from v2m_bridge.music.arrange import ArrangeOptions, arrange
 from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest, DynamicsPoint, Part
@@ -11,6 +16,12 @@ from v2m_bridge.music.chords import Chord, ChordEvent
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.music.instruments import PRESETS
 from v2m_bridge.music.keys import Key
+from v2m_bridge.options import ScoreOptions
+from v2m_bridge.score.model import ChordDocument, DynamicsDocument, Score
+from v2m_bridge.sync.document import fit_document
+from v2m_bridge.sync.fit import fit_tempo
+from v2m_bridge.timeline.document import timeline_document
+from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline
 from v2m_bridge.timing.tempo import Bar, Metre, TempoMap, TempoPoint
 
 
@@ -72,3 +83,52 @@ def random_case(seed: int) -> Case:
     bars = tuple(tempo.bars(end_beat))
     music = arrange(ArrangeRequest(chords, bars, dynamics, accents, Key(0, False), end_beat, tempo), options)
     return Case(tuple(chords), bars, dynamics, accents, tempo, end_beat, options, music)
+
+
+def random_score(seed: int, rate: Fraction = Fraction(24)) -> Score:
+    """Case number ``seed`` under a film of random cuts and markers, none of which was ever a hit."""
+    case, rng = random_case(seed), random.Random(seed + 1000)
+    length = int(case.tempo.seconds_at(case.end_beat) * rate)
+    edges = [0, *sorted(rng.sample(range(1, length), 12)), length]
+    film = Timeline(
+        f"Film {seed}",
+        rate,
+        86400,
+        length,
+        shots=tuple(Shot(a, b, name=f"shot {a}") for a, b in itertools.pairwise(edges)),
+        cuts=tuple(Cut(frame, rng.choice(list(CutKind))) for frame in edges[1:-1]),
+        markers=tuple(Marker(rng.randrange(length), f"marker {n}", "Blue", "") for n in range(4)),
+    )
+    fit = replace(fit_tempo([], length, rate), tempo_map=case.tempo, end_beat=case.end_beat)
+    key = Key(0, False)
+    return Score(
+        version="0.0",
+        timeline=timeline_document(film),
+        fit=fit_document(fit),
+        key=key.name,
+        options=ScoreOptions(),
+        seed=seed,
+        checkpoint="none (test)",
+        chords=tuple(
+            ChordDocument(
+                label=event.chord.label,
+                symbol=key.symbol(event.chord),
+                start_beat=event.start_beat,
+                end_beat=event.end_beat,
+                start_s=case.tempo.seconds_at(event.start_beat),
+                end_s=case.tempo.seconds_at(event.end_beat),
+                probability=event.probability,
+            )
+            for event in case.chords
+        ),
+        parts=case.music.parts,
+        dynamics=tuple(
+            DynamicsDocument(
+                beat=point.beat,
+                seconds=case.tempo.seconds_at(point.beat),
+                note_density=point.note_density,
+                loudness=point.loudness,
+            )
+            for point in case.dynamics
+        ),
+    )

@@ -11,7 +11,7 @@ from v2m_bridge.score.model import Score
 from v2m_bridge.testing.reaper.host import Host
 from v2m_bridge.testing.reaper.lua import Reaper
 from v2m_bridge.testing.reaper.midi import controls_of, notes_of, texts_of
-from v2m_bridge.testing.reaper.project import Project, Track
+from v2m_bridge.testing.reaper.project import MediaTrack, Project
 
 SCRIPTS = Path(__file__).parents[2] / "integrations" / "reaper" / "Score"
 IMPORT = SCRIPTS / "v2m_Import score.lua"
@@ -47,7 +47,7 @@ def answer_of(job: Path) -> dict[str, list[list[str]]]:
     return rows
 
 
-def track_named(project: Project, name: str) -> Track:
+def track_named(project: Project, name: str) -> MediaTrack:
     (track,) = [t for t in project.state.tracks if t.name == name]
     return track
 

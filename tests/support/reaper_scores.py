@@ -7,8 +7,9 @@ import random
 from collections.abc import Sequence
 from fractions import Fraction
 
+from v2m_bridge.music.arrangement import Control, Note, Part
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.score.model import ChordDocument, PartDocument, Score
+from v2m_bridge.score.model import ChordDocument, Score
 from v2m_bridge.sync.document import FitDocument, TempoDocument
 from v2m_bridge.sync.model import FitSummary
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document
@@ -118,7 +119,7 @@ def _chords(tempo: TempoMap, end_beat: float) -> tuple[ChordDocument, ...]:
     )
 
 
-def _part(name: str, channel: int, rng: random.Random, notes: int, end_beat: float) -> PartDocument:
+def _part(name: str, channel: int, rng: random.Random, notes: int, end_beat: float) -> Part:
     ticks = int((end_beat - 2) * 960)
     made = sorted(
         (rng.randrange(ticks) / 960, rng.randrange(1, 1920) / 960, rng.randrange(36, 84), rng.randrange(1, 128))
@@ -126,6 +127,11 @@ def _part(name: str, channel: int, rng: random.Random, notes: int, end_beat: flo
     )
     controls = [(n / 2, number, rng.randrange(128)) for n in range(int(end_beat * 2)) for number in (1, 11)]
     role = "chords" if name == "Chords" else name.lower()
-    return PartDocument(
-        name=name, role=role, channel=channel, program=40 + channel, notes=tuple(made), controls=tuple(controls)
+    return Part(
+        name=name,
+        role=role,
+        channel=channel,
+        program=40 + channel,
+        notes=tuple(Note(*note) for note in made),
+        controls=tuple(Control(*control) for control in controls),
     )

@@ -17,19 +17,20 @@ from v2m_bridge.daemon.inbox.folder import Inbox
 from v2m_bridge.daemon.jobs.job import Job, JobError, State, Summary
 from v2m_bridge.errors import V2MError
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, Machine, exchange, install
-from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track
-from v2m_bridge.testing.resolve.model import Edition, ResolveModel
+from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, System, exchange, install
+from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit
+from v2m_bridge.testing.resolve.model import ResolveModel
 from v2m_bridge.testing.resolve.scripts import ScriptHost
+from v2m_bridge.testing.resolve.state import Edition
 
 CHORD_SYMBOLS = ("Am", "F", "C", "G7")
 
 
-def film(rate: Fraction = Fraction(24), start_frame: int = 86400, **changes: Any) -> Edit:
+def film(rate: Fraction = Fraction(24), start_frame: int = 86400, **changes: Any) -> ResolveEdit:
     """Four shots of two files, a marker, a name that is not ASCII."""
     a = Media("/footage/a.mov", rate, 5000, start_tc_frame=86400)
     b = Media("/footage/b.mov", Fraction(25), 5000)
-    track = Track((Clip(0, 48, a, 100), Clip(48, 60, b, 10), Clip(108, 33, a, 700), Clip(141, 99, b, 400)))
+    track = EditTrack((Clip(0, 48, a, 100), Clip(48, 60, b, 10), Clip(108, 33, a, 700), Clip(141, 99, b, 400)))
     values: dict[str, Any] = {
         "name": "Schnitt Ä 3",
         "rate": rate,
@@ -37,14 +38,14 @@ def film(rate: Fraction = Fraction(24), start_frame: int = 86400, **changes: Any
         "video": (track,),
         "markers": (EditMarker(108, "Red", "HIT", "door slams"),),
     }
-    return Edit(**(values | changes))
+    return ResolveEdit(**(values | changes))
 
 
 @dataclass
 class Jobs:
     """A daemon's queue: each look moves a job on, queued -> running -> done."""
 
-    edit: Edit
+    edit: ResolveEdit
     preview_rate_hz: int = 8000
     health: dict[str, str] = field(default_factory=lambda: {"status": "ok", "version": "0.1.0"})
     refuse: V2MError | None = None
@@ -116,7 +117,7 @@ class World:
     """Everything that one press of the menu entry touches."""
 
     home: Path
-    machine: Machine
+    machine: System
     model: ResolveModel
     host: ScriptHost
     jobs: Jobs
@@ -157,14 +158,14 @@ class World:
 def world(
     tmp_path: Path,
     edition: Edition,
-    edit: Edit | None,
+    edit: ResolveEdit | None,
     port: int = 1,
     bring_back: BringBack = BringBack(),
     **model: Any,
 ) -> World:
     """A fresh desk; nothing listens on ``port`` unless :func:`daemon` is entered."""
     home, user = tmp_path / "state", tmp_path / "user"
-    machine = Machine("linux", user, {})
+    machine = System("linux", user, {})
     install(home, port, machine, bring_back)
     prefs = machine.fusion / "Profiles" / "Default" / "Fusion.prefs"
     resolve = ResolveModel(edition, edit, prefs_file=prefs, **model)

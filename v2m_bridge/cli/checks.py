@@ -18,7 +18,7 @@ from v2m_bridge.resolve.install import (
     LUA_NAME,
     PYTHON_NAME,
     Exchange,
-    Machine,
+    System,
     entries,
     exchange,
     last_notice,
@@ -54,7 +54,7 @@ class Site:
     host: str
     port: int
     osc_port: int
-    machine: Machine
+    machine: System
     reaper: ReaperMachine = field(default_factory=ReaperMachine.this)
 
     @property
@@ -79,7 +79,7 @@ def all_checks(site: Site | None = None) -> list[Check]:
         settings = Settings()
         home = settings.home.expanduser()
         here = running(home) or settings
-        site = Site(home, here.host, here.port, here.osc_port, Machine.this())
+        site = Site(home, here.host, here.port, here.osc_port, System.this())
     return [_guarded(check, site) for check in CHECKS]
 
 

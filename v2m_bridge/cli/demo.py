@@ -23,8 +23,10 @@ def demo(
     """Make a short film and an edit of it, score it, and say where everything is."""
     from v2m_bridge.cli.score import print_summary
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
-    from v2m_bridge.compose.pipeline import Engine, compose, write_files
+    from v2m_bridge.compose.engine import Engine
+    from v2m_bridge.compose.pipeline import compose
     from v2m_bridge.compose.stages import stage_shares
+    from v2m_bridge.compose.write_files import write_files
     from v2m_bridge.demo.edit import make_demo
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.write_json import read_score

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from v2m_bridge.reaper.install import Installed
+    from v2m_bridge.reaper.install import ReaperInstallation
 
 
 def register(install_app: typer.Typer) -> None:
@@ -50,7 +50,7 @@ def reaper(
         typer.echo(f"{number}. {step}")
 
 
-def _show(done: Installed, remove: bool) -> None:
+def _show(done: ReaperInstallation, remove: bool) -> None:
     what = "our lines taken out, the rest is as it was" if remove else "our lines added, the rest is as it was"
     for word, paths in (("written", done.written), ("up to date", done.unchanged), ("removed", done.removed)):
         for path in paths:

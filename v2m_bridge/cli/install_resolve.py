@@ -25,10 +25,10 @@ def resolve(
 ) -> None:
     """Put "Score this timeline" into Workspace > Scripts of DaVinci Resolve."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
-    from v2m_bridge.resolve.install import BringBack, Machine, exchange, install, uninstall
+    from v2m_bridge.resolve.install import BringBack, System, exchange, install, uninstall
     from v2m_bridge.settings import Settings, home
 
-    machine = Machine.this()
+    machine = System.this()
     folders = exchange(home(), machine)
     wanted = Settings().port if port is None else port
     done = uninstall(machine) if remove else install(home(), wanted, machine, BringBack(markers, preview))

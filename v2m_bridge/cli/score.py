@@ -36,8 +36,10 @@ def score(
 ) -> None:
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
-    from v2m_bridge.compose.pipeline import Engine, compose, write_files
+    from v2m_bridge.compose.engine import Engine
+    from v2m_bridge.compose.pipeline import compose
     from v2m_bridge.compose.stages import stage_shares
+    from v2m_bridge.compose.write_files import write_files
     from v2m_bridge.daemon.client import score_via_daemon
     from v2m_bridge.errors import InputError
     from v2m_bridge.files.staging import refuse_unwritable

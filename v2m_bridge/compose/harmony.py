@@ -1,4 +1,4 @@
-"""From slots to chords in the score's key: the network writes, the user's primer and locks stand."""
+"""From harmonic slots to chords in the score's key. The network chooses; the user's primer and locks are kept."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.compose.direction import Direction
+from v2m_bridge.compose.engine import HarmonyNetworks
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import DynamicsPoint
@@ -20,10 +21,7 @@ from v2m_bridge.sync.model import Slot
 from v2m_bridge.timeline.model import Timeline
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from v2m_bridge.amt.alignment import AlignmentNetwork
-    from v2m_bridge.amt.chord_network import ChordNetwork
     from v2m_bridge.amt.conditioning import Conditioning
     from v2m_bridge.amt.decoding import ChordSequence
     from v2m_bridge.amt.dynamics import Dynamics
@@ -31,11 +29,10 @@ if TYPE_CHECKING:
 
 
 LONGEST_CHORD_S = 4.0
-"""A chord that nobody locked moves on after about this long: the network likes to stay where it is."""
+"""A chord that nobody locked changes after about this long: the network tends to repeat chords."""
 
-LOCK_ROUNDING_S = 0.02
-"""A lock this little before a slot means that slot: people type seconds with a decimal or two and round down."""
-
+LOCK_TOLERANCE_S = 0.02
+"""A lock this little before a slot means that slot: times are typed with two decimals."""
 
 ENERGY_OF_MOOD = {
     "exciting": 1.35,
@@ -46,6 +43,23 @@ ENERGY_OF_MOOD = {
     "neutral": 1.0,
 }
 """Arousal of each mood (Russell's circumplex: exciting and tense high, sad and relaxing low), as a factor."""
+
+
+@dataclass(frozen=True)
+class HarmonyInput:
+    """What the chords of a score have to fit.
+
+    Attributes:
+        timeline: the edit.
+        features: what was measured in its picture.
+        direction: key and moods.
+        slots: spans of one chord each, contiguous from beat 0 to the end of the film.
+    """
+
+    timeline: Timeline
+    features: FootageFeatures
+    direction: Direction
+    slots: Sequence[Slot]
 
 
 @dataclass(frozen=True)
@@ -65,20 +79,12 @@ class Harmony:
 
 
 def harmonise(
-    slots: Sequence[Slot],
-    features: FootageFeatures,
-    timeline: Timeline,
-    direction: Direction,
-    options: ScoreOptions,
-    network: ChordNetwork,
-    progress: Progress = silent,
-    aligner: AlignmentNetwork | None = None,
-    dynamics: Path | None = None,
+    film: HarmonyInput, options: ScoreOptions, networks: HarmonyNetworks, progress: Progress = silent
 ) -> Harmony:
     """Let the network choose a chord for every slot and predict the dynamics.
 
-    Of ``options.harmony.candidates`` choices, drawn in one batch, each with a course of dynamics of its own, the one
-    that ``aligner`` ranks first is kept; without an aligner a single one is drawn.
+    With an aligner, ``options.harmony.candidates`` candidates are drawn in one batch, each with dynamics of its own,
+    and the one that the aligner ranks first is kept; without an aligner a single one is drawn.
 
     Raises:
         InputError: a primer or lock that cannot be read or lies outside the film.
@@ -87,12 +93,13 @@ def harmonise(
     from v2m_bridge.amt.decoding import decode_batch
     from v2m_bridge.amt.dynamics import CUE_MARGIN, predict_dynamics
 
-    cuts_s = [timeline.seconds(cut.frame) for cut in timeline.cuts]
-    conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
+    slots, direction, aligner = film.slots, film.direction, networks.aligner
+    cuts_s = [film.timeline.seconds(cut.frame) for cut in film.timeline.cuts]
+    conditioning = condition(slots, film.features, cuts_s, direction.moods, direction.key.minor)
     drawn = _drawn(_decode_options(slots, direction, options), options.harmony.candidates if aligner else 1)
-    sequences = decode_batch(network, [conditioning] * len(drawn), drawn, progress)
-    courses = _courses(predict_dynamics(conditioning, dynamics, CUE_MARGIN), slots, drawn)
-    ranking = _ranked(aligner, features, slots, sequences, courses, direction) if aligner and len(drawn) > 1 else None
+    sequences = decode_batch(networks.chords, [conditioning] * len(drawn), drawn, progress)
+    courses = _courses(predict_dynamics(conditioning, networks.dynamics, CUE_MARGIN), slots, drawn)
+    ranking = _ranked(aligner, film, sequences, courses) if aligner and len(drawn) > 1 else None
     chosen = ranking.chosen if ranking else 0
     sequence, course = sequences[chosen], courses[chosen]
     factors = [energy(mood, options.direction.affect) for mood in conditioning.moods]
@@ -130,23 +137,20 @@ def _courses(dynamics: Dynamics, slots: Sequence[Slot], drawn: Sequence[DecodeOp
 
 
 def _ranked(
-    aligner: AlignmentNetwork,
-    features: FootageFeatures,
-    slots: Sequence[Slot],
-    sequences: Sequence[ChordSequence],
-    courses: Sequence[Dynamics],
-    direction: Direction,
+    aligner: AlignmentNetwork, film: HarmonyInput, sequences: Sequence[ChordSequence], courses: Sequence[Dynamics]
 ) -> Ranking:
+    """How the candidates rank; ``courses`` are their dynamics, in the same order."""
     from v2m_bridge.amt.by_second import seconds_of_slots
     from v2m_bridge.amt.ranking import rank
 
-    starts_s = [slot.start_s for slot in slots]
+    starts_s = [slot.start_s for slot in film.slots]
+    minor, length = film.direction.key.minor, film.features.length
     pieces = [
-        seconds_of_slots(item.ids, starts_s, course.note_density, course.loudness, direction.key.minor, features.length)
+        seconds_of_slots(item.ids, starts_s, course.note_density, course.loudness, minor, length)
         for item, course in zip(sequences, courses, strict=True)
     ]
     per_chord = [item.log_likelihood / max(1, int((~item.locked).sum())) for item in sequences]
-    return rank(aligner, features, pieces, per_chord, [item.options.seed for item in sequences])
+    return rank(aligner, film.features, pieces, per_chord, [item.options.seed for item in sequences])
 
 
 def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:
@@ -156,7 +160,7 @@ def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreO
     for lock in parse_locks(options.harmony.locks):
         if lock.seconds >= slots[-1].end_s:
             raise InputError(f"--lock at {lock.seconds:g} s lies after the end of the film, {slots[-1].end_s:g} s")
-        locked[max(0, bisect_right(starts, lock.seconds + LOCK_ROUNDING_S) - 1)] = lock.chord.transposed(down).id
+        locked[max(0, bisect_right(starts, lock.seconds + LOCK_TOLERANCE_S) - 1)] = lock.chord.transposed(down).id
     primer = parse_primer(options.harmony.primer) if options.harmony.primer else ()
     return replace(
         options.decoding,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from v2m_bridge.music.chords import ChordEvent
 from v2m_bridge.music.keys import Key
 from v2m_bridge.timing.tempo import Bar, TempoMap
 
 
-@dataclass(frozen=True, order=True)
-class Note:
+class Note(NamedTuple):
     """A note; beats are quarter notes from the start of the timeline, pitch is 0..127, velocity 1..127 (as in MIDI)."""
 
     start_beat: float
@@ -25,8 +25,7 @@ class Note:
         return self.start_beat + self.length_beats
 
 
-@dataclass(frozen=True, order=True)
-class Control:
+class Control(NamedTuple):
     """A controller change: ``number`` 1 is modulation, 11 expression; value 0..127."""
 
     beat: float

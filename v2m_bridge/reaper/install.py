@@ -47,7 +47,7 @@ class ReaperMachine:
 
 
 @dataclass
-class Installed:
+class ReaperInstallation:
     """What was done, and what remains to be done by hand.
 
     ``written`` are files of ours, ``changed`` files of the user of which only our lines were put in or taken out,
@@ -104,7 +104,7 @@ def sources() -> Path:
     raise SetupError("the scripts for REAPER are missing from this installation", "install v2m-bridge again")
 
 
-def install(home: Path, machine: ReaperMachine, port: int = 8000) -> Installed:
+def install(home: Path, machine: ReaperMachine, port: int = 8000) -> ReaperInstallation:
     """Write scripts, OSC file, start-up block and (only if REAPER is closed) the OSC device.
 
     Args:
@@ -119,7 +119,7 @@ def install(home: Path, machine: ReaperMachine, port: int = 8000) -> Installed:
             f"there is no REAPER resource folder at {machine.resource}",
             "start REAPER once, or give the folder of a portable installation with --resource",
         )
-    done = Installed()
+    done = ReaperInstallation()
     try:
         for path, data in _files(home, machine.resource).items():
             _write(path, data, done)
@@ -136,9 +136,9 @@ def install(home: Path, machine: ReaperMachine, port: int = 8000) -> Installed:
     return done
 
 
-def uninstall(machine: ReaperMachine) -> Installed:
+def uninstall(machine: ReaperMachine) -> ReaperInstallation:
     """Take out what :func:`install` put in; the user's own files and lines stay."""
-    done = Installed()
+    done = ReaperInstallation()
     folder = machine.resource / "Scripts" / SCRIPT_FOLDER
     ours = [p for p in _files(Path(), machine.resource) if p.is_file()]
     for path in ours:
@@ -152,7 +152,7 @@ def uninstall(machine: ReaperMachine) -> Installed:
     return done
 
 
-def _remove_block(startup: Path, done: Installed) -> None:
+def _remove_block(startup: Path, done: ReaperInstallation) -> None:
     """Our lines go; the file goes with them only if it held nothing else."""
     if not startup.is_file():
         return
@@ -207,7 +207,7 @@ def _files(home: Path, resource: Path) -> dict[Path, bytes]:
     return files
 
 
-def _write(path: Path, data: bytes, done: Installed) -> None:
+def _write(path: Path, data: bytes, done: ReaperInstallation) -> None:
     if path.is_file() and path.read_bytes() == data:
         done.unchanged.append(path)
         return
@@ -216,7 +216,7 @@ def _write(path: Path, data: bytes, done: Installed) -> None:
     done.written.append(path)
 
 
-def _write_startup(resource: Path, done: Installed) -> None:
+def _write_startup(resource: Path, done: ReaperInstallation) -> None:
     """Append our marked block to the user's start-up script, or renew it in its place."""
     path = resource / "Scripts" / STARTUP
     before = path.read_bytes().decode("utf-8", errors="surrogateescape") if path.is_file() else ""
@@ -242,7 +242,7 @@ def _write_lua(path: Path, text: str) -> None:
     write_whole(path, text.encode("utf-8", errors="surrogateescape"))
 
 
-def _add_device(machine: ReaperMachine, port: int, done: Installed) -> None:
+def _add_device(machine: ReaperMachine, port: int, done: ReaperInstallation) -> None:
     ini = machine.resource / "reaper.ini"
     before = ini.read_bytes() if ini.is_file() else None
     if before is not None and has_device(before):
@@ -273,7 +273,7 @@ def _backup_note(resource: Path) -> Path:
     return resource / "Scripts" / SCRIPT_FOLDER / BACKUP_NOTE
 
 
-def _remove_device(machine: ReaperMachine, done: Installed) -> None:
+def _remove_device(machine: ReaperMachine, done: ReaperInstallation) -> None:
     ini = machine.resource / "reaper.ini"
     before = ini.read_bytes() if ini.is_file() else b""
     if has_device(before):
@@ -286,7 +286,7 @@ def _remove_device(machine: ReaperMachine, done: Installed) -> None:
     _remove_backup(machine.resource, done)
 
 
-def _remove_backup(resource: Path, done: Installed) -> None:
+def _remove_backup(resource: Path, done: ReaperInstallation) -> None:
     """The copy of ``reaper.ini`` that was made here goes when nothing of ours is in the file any more."""
     backup, note = resource / BACKUP, _backup_note(resource)
     made_here = note.read_text(encoding="ascii", errors="replace").strip() if note.is_file() else ""

@@ -13,7 +13,7 @@ HANDSHAKE = "reaper-import.txt"
 
 
 @dataclass(frozen=True)
-class Part:
+class ImportedPart:
     """One part as REAPER has it after the import."""
 
     key: str
@@ -42,7 +42,7 @@ class Answer:
     tempo_points: int = 0
     worst_error_s: float = 0.0
     markers: tuple[tuple[float, str], ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ImportedPart, ...] = ()
     chords: int = 0
     kept: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ def read_answer(path: Path) -> Answer | None:
             tempo_points=int(tempo[0]),
             worst_error_s=float(tempo[1]),
             markers=tuple((float(f[0]), f[1]) for name, f in rows if name == "marker"),
-            parts=tuple(Part(f[0], int(f[1]), int(f[2]), int(f[3])) for name, f in rows if name == "part"),
+            parts=tuple(ImportedPart(f[0], int(f[1]), int(f[2]), int(f[3])) for name, f in rows if name == "part"),
             chords=int(single.get("chords", ["0"])[0]),
             kept=tuple((f[0], f[1]) for name, f in rows if name == "kept"),
             warnings=tuple(f[0] for name, f in rows if name == "warning"),

@@ -14,7 +14,8 @@ from enum import StrEnum
 from fractions import Fraction
 
 from v2m_bridge.errors import HostError
-from v2m_bridge.score.model import ChordDocument, PartDocument, Score
+from v2m_bridge.music.arrangement import Part
+from v2m_bridge.score.model import ChordDocument, Score
 from v2m_bridge.sync.document import TempoDocument
 from v2m_bridge.timeline.model import Shot
 from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
@@ -256,7 +257,7 @@ def _part_tracks(score: Score) -> Iterator[SessionTrack]:
         yield SessionTrack(key, TrackKind.PART, part.name, PART_COLORS[index % len(PART_COLORS)], midi=midi)
 
 
-def _midi_item(part: PartDocument, chords: Sequence[ChordDocument], end_beat: float) -> MidiItem:
+def _midi_item(part: Part, chords: Sequence[ChordDocument], end_beat: float) -> MidiItem:
     last = max((start + length for start, length, _, _ in part.notes), default=0.0)
     return MidiItem(
         start_beat=0.0,

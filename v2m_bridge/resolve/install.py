@@ -34,26 +34,26 @@ _WINDOWS = "Blackmagic Design/DaVinci Resolve"
 
 
 @dataclass(frozen=True)
-class Machine:
+class System:
     """What the folders depend on; a parameter so that every system can be tried on any."""
 
-    system: str
+    platform: str
     user: Path
     environ: Mapping[str, str]
 
     @staticmethod
-    def this() -> Machine:
-        """The machine that this runs on; ``system`` as ``sys.platform``."""
-        return Machine(sys.platform, Path.home(), os.environ)
+    def this() -> System:
+        """The system that this runs on; ``platform`` as ``sys.platform``."""
+        return System(sys.platform, Path.home(), os.environ)
 
     @property
     def windows(self) -> bool:
-        return self.system == "win32"
+        return self.platform == "win32"
 
     @property
     def fusion(self) -> Path:
         """Resolve's Fusion folder of this user."""
-        if self.system == "darwin":
+        if self.platform == "darwin":
             return self.user / _MAC
         if self.windows:
             roaming = Path(self.environ.get("APPDATA") or self.user / "AppData" / "Roaming")
@@ -63,7 +63,7 @@ class Machine:
     @property
     def app_store(self) -> tuple[Path, ...]:
         """Script folders of Mac App Store installs, which live in a container of their own."""
-        if self.system != "darwin":
+        if self.platform != "darwin":
             return ()
         containers = sorted((self.user / "Library/Containers").glob("com.blackmagic-design.*"))
         inside = ("Data/" + _MAC + "/Scripts", "Data/Library/Application Support/Fusion/Scripts")
@@ -77,7 +77,7 @@ class Machine:
     @property
     def shared_folders(self) -> tuple[Path, ...]:
         """``Scripts`` folders of all users."""
-        if self.system == "darwin":
+        if self.platform == "darwin":
             return (Path("/") / _MAC / "Scripts",)
         if self.windows:
             data = Path(self.environ.get("PROGRAMDATA") or "C:/ProgramData")
@@ -93,13 +93,13 @@ class Exchange:
     outbox: Path
 
 
-def exchange(home: Path, machine: Machine | None = None) -> Exchange:
+def exchange(home: Path, machine: System | None = None) -> Exchange:
     """Where edits and answers lie for the state folder ``home``.
 
     On Windows LuaJIT opens files by their ANSI name: a home with other characters cannot be read by the menu script.
     Then the folders lie in the data folder of all users, under a name made of the home's.
     """
-    machine = machine or Machine.this()
+    machine = machine or System.this()
     if machine.windows and not str(home).isascii():
         shared = machine.environ.get("PROGRAMDATA") or "C:/ProgramData"
         name = hashlib.sha256(str(home).encode("utf-8")).hexdigest()[:12]
@@ -108,7 +108,7 @@ def exchange(home: Path, machine: Machine | None = None) -> Exchange:
 
 
 @dataclass(frozen=True)
-class Installed:
+class ResolveInstallation:
     """What an installation did; ``warnings`` are sentences for the user."""
 
     written: tuple[Path, ...]
@@ -168,13 +168,15 @@ def _stamp(text: str, pattern: re.Pattern[str], line: str) -> str:
     return stamped
 
 
-def install(home: Path, port: int, machine: Machine | None = None, bring_back: BringBack = BringBack()) -> Installed:
+def install(
+    home: Path, port: int, machine: System | None = None, bring_back: BringBack = BringBack()
+) -> ResolveInstallation:
     """Put both entries into the menu of this user and take old ones away; doing it again changes nothing.
 
     Raises:
         SetupError: a folder cannot be made or written to.
     """
-    machine = machine or Machine.this()
+    machine = machine or System.this()
     folders = exchange(home, machine)
     for folder in (home, folders.inbox, folders.outbox):
         _writable(folder)
@@ -188,10 +190,10 @@ def install(home: Path, port: int, machine: Machine | None = None, bring_back: B
             (unchanged if _write(path, text) else written).append(path)
     keep = set(written) | set(unchanged)
     removed, stuck = _remove_old(machine, keep)
-    return Installed(tuple(written), tuple(unchanged), removed, (*stuck, *_warnings(machine)))
+    return ResolveInstallation(tuple(written), tuple(unchanged), removed, (*stuck, *_warnings(machine)))
 
 
-def entries(home: Path, port: int, machine: Machine, bring_back: BringBack = BringBack()) -> dict[str, str]:
+def entries(home: Path, port: int, machine: System, bring_back: BringBack = BringBack()) -> dict[str, str]:
     """File name -> text of the entries as they should be installed."""
     folders = exchange(home, machine)
     source = sources()
@@ -213,10 +215,10 @@ def stamped_port(path: Path) -> int | None:
     return int(port[1]) if port else None
 
 
-def uninstall(machine: Machine | None = None) -> Installed:
+def uninstall(machine: System | None = None) -> ResolveInstallation:
     """Take every entry of ours out of the menu."""
-    removed, stuck = _remove_old(machine or Machine.this(), set())
-    return Installed((), (), removed, stuck)
+    removed, stuck = _remove_old(machine or System.this(), set())
+    return ResolveInstallation((), (), removed, stuck)
 
 
 def _writable(folder: Path) -> None:
@@ -243,7 +245,7 @@ def _write(path: Path, text: str) -> bool:
     return False
 
 
-def our_entries(machine: Machine) -> list[Path]:
+def our_entries(machine: System) -> list[Path]:
     """Every file of ours in any script folder of this machine, known by its signature."""
     found = []
     for scripts in (*machine.script_folders, *machine.shared_folders):
@@ -267,7 +269,7 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _remove_old(machine: Machine, keep: set[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _remove_old(machine: System, keep: set[Path]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     removed, stuck = [], []
     for path in our_entries(machine):
         if path in keep:
@@ -280,7 +282,7 @@ def _remove_old(machine: Machine, keep: set[Path]) -> tuple[tuple[Path, ...], tu
     return tuple(removed), tuple(stuck)
 
 
-def _warnings(machine: Machine) -> tuple[str, ...]:
+def _warnings(machine: System) -> tuple[str, ...]:
     if machine.app_store:
         return (
             "Resolve from the Mac App Store runs in a container and may not reach the inbox; "
@@ -297,9 +299,9 @@ class Notice:
     text: str
 
 
-def last_notice(machine: Machine | None = None) -> Notice | None:
+def last_notice(machine: System | None = None) -> Notice | None:
     """The newest message that a menu script left in Resolve's preferences, if any."""
-    machine = machine or Machine.this()
+    machine = machine or System.this()
     found = []
     for profile in sorted((machine.fusion / "Profiles").glob("*/Fusion.prefs")):
         try:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from v2m_bridge.music.arrangement import Part
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.sync.document import FitDocument
 from v2m_bridge.timeline.document import TimelineDocument
 
+DECIMALS = 6
+"""Of predicted and measured figures; more would only be noise of the machine that made them."""
 
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+Figure = Annotated[float, AfterValidator(lambda value: round(value, DECIMALS))]
+"""A predicted or measured figure, rounded to what means something."""
+
+Decibels = Annotated[float, AfterValidator(lambda value: round(value, 2))]
+"""A level, rounded to what can be heard."""
 
 
-class ChordDocument(_Document):
+class _ScoreDocument(BaseModel):
+    """Frozen; also made from any object that has the same attributes (``model_validate``)."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        from_attributes=True,
+        revalidate_instances="always",  # a whole number of beats becomes a float: equal scores give equal bytes
+    )
+
+
+class ChordDocument(_ScoreDocument):
     """One chord; ``label`` is Harte's (``A:min7``), ``symbol`` the musician's (``Am7``)."""
 
     label: str
@@ -24,53 +42,42 @@ class ChordDocument(_Document):
     end_beat: float
     start_s: float
     end_s: float
-    probability: float | None
+    probability: Figure | None
     on_cut: bool = False
 
 
-class PartDocument(_Document):
-    """One track; a note is ``[start_beat, length_beats, pitch, velocity]``, a control ``[beat, number, value]``."""
-
-    name: str
-    role: str
-    channel: int
-    program: int
-    notes: tuple[tuple[float, float, int, int], ...]
-    controls: tuple[tuple[float, int, int], ...] = ()
-
-
-class DynamicsDocument(_Document):
+class DynamicsDocument(_ScoreDocument):
     """Predicted note density (notes a second) and loudness (linear RMS) from ``beat`` on."""
 
     beat: float
     seconds: float
-    note_density: float
-    loudness: float
+    note_density: Figure
+    loudness: Figure
 
 
-class SecondDocument(_Document):
+class SecondDocument(_ScoreDocument):
     """What was measured in one second of the film; None where it is absent."""
 
-    motion: float | None
-    emotion: tuple[float, ...] | None
+    motion: Figure | None
+    emotion: tuple[Figure, ...] | None
 
 
-class MoodDocument(_Document):
+class MoodDocument(_ScoreDocument):
     """A mood that was asked for, by option or marker, from ``seconds`` on."""
 
     seconds: float
     mood: str
 
 
-class CandidateDocument(_Document):
+class CandidateDocument(_ScoreDocument):
     """One of the scores compared: how well it follows the film, and its log-likelihood per chord."""
 
     seed: int
-    alignment: float
-    log_likelihood: float
+    alignment: Figure
+    log_likelihood: Figure
 
 
-class RankingDocument(_Document):
+class RankingDocument(_ScoreDocument):
     """How the chosen score ranks against the rest: places by alignment and by likelihood, 1 the best.
 
     ``chosen`` is its place in ``candidates``, which are in the order they were drawn; ``aligner`` the judging network.
@@ -83,18 +90,21 @@ class RankingDocument(_Document):
     candidates: tuple[CandidateDocument, ...]
 
 
-class PreviewDocument(_Document):
+class PreviewDocument(_ScoreDocument):
     """How ``preview.wav`` sounds: loudness after BS.1770-4 and highest sample, None for silence."""
 
     engine: str
     duration_s: float
     sample_rate: int
-    integrated_lufs: float | None
-    peak_dbfs: float | None
+    integrated_lufs: Decibels | None
+    peak_dbfs: Decibels | None
 
 
-class Score(_Document):
-    """``v2m.score/1``. Frames count from the start of the timeline, beats quarter notes from there."""
+class Score(_ScoreDocument):
+    """``v2m.score/1``: frames and beats (quarter notes) count from the start of the timeline.
+
+    In JSON a note of a part is ``[start_beat, length_beats, pitch, velocity]``, a control ``[beat, number, value]``.
+    """
 
     schema_: Literal["v2m.score/1"] = Field("v2m.score/1", alias="schema")
     version: str
@@ -107,7 +117,7 @@ class Score(_Document):
     seed: int
     checkpoint: str
     chords: tuple[ChordDocument, ...]
-    parts: tuple[PartDocument, ...]
+    parts: tuple[Part, ...]
     dynamics: tuple[DynamicsDocument, ...] = ()
     footage: tuple[SecondDocument, ...] = ()
     ranking: RankingDocument | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from v2m_bridge.score.model import PartDocument, Score
+from v2m_bridge.music.arrangement import Part
+from v2m_bridge.score.model import Score
 from v2m_bridge.sync.document import tempo_map_from_document
 from v2m_bridge.timing.smf import smf_tempo
 from v2m_bridge.timing.tempo import PPQ
@@ -98,7 +99,7 @@ def _chord_text(score: Score) -> list[tuple[int, mido.MetaMessage]]:
     return events
 
 
-def _part(part: PartDocument) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
+def _part(part: Part) -> list[tuple[int, mido.Message | mido.MetaMessage]]:
     import mido
 
     channel = part.channel

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from v2m_bridge.compose.pipeline import Engine, compose, write_files
+from v2m_bridge.compose.engine import Engine
+from v2m_bridge.compose.pipeline import compose
+from v2m_bridge.compose.write_files import write_files
 from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs.job import Summary
 from v2m_bridge.daemon.paths import confine_media

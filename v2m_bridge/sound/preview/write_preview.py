@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from v2m_bridge.score.model import PartDocument, Score
+from v2m_bridge.music.arrangement import Part
+from v2m_bridge.score.model import Score
 from v2m_bridge.sound.preview.broadcast_wave import Samples, store_loudness, write_samples
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio, LoudnessMeter
 from v2m_bridge.sound.preview.synth import SoundingNote, render
@@ -157,7 +158,7 @@ def _write_timed_midi(score: Score, path: Path) -> None:
     file.save(str(path))
 
 
-def _timed(part: PartDocument, tempo: TempoMap) -> Iterator[tuple[int, int, mido.Message]]:
+def _timed(part: Part, tempo: TempoMap) -> Iterator[tuple[int, int, mido.Message]]:
     """(tick, order at one tick, message) of every event of a part."""
     import mido
 

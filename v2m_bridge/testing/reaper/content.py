@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.testing.reaper.host import Host, ReaperError, alive, function, known
-from v2m_bridge.testing.reaper.project import Item, Source, Take, Track
+from v2m_bridge.testing.reaper.project import Item, MediaTake, MediaTrack, Source
 
 VIDEO_SUFFIXES = (".mov", ".mp4", ".mkv", ".avi", ".mxf", ".webm")
 
@@ -17,13 +17,13 @@ def CountTracks(host: Host, project: Any) -> int:
 
 
 @function
-def GetTrack(host: Host, project: Any, index: int) -> Track | None:
+def GetTrack(host: Host, project: Any, index: int) -> MediaTrack | None:
     tracks = host.project.state.tracks
     return tracks[index] if 0 <= index < len(tracks) else None
 
 
 @function
-def GetMasterTrack(host: Host, project: Any) -> Track:
+def GetMasterTrack(host: Host, project: Any) -> MediaTrack:
     return host.project.state.master
 
 
@@ -38,13 +38,13 @@ def InsertTrackInProject(host: Host, project: Any, index: int, flags: int) -> No
 
 
 @function
-def DeleteTrack(host: Host, track: Track) -> None:
+def DeleteTrack(host: Host, track: MediaTrack) -> None:
     host.project.state.tracks.remove(track)
     host.project.changes += 1
 
 
 @function
-def GetTrackGUID(host: Host, track: Track) -> str:
+def GetTrackGUID(host: Host, track: MediaTrack) -> str:
     return track.guid
 
 
@@ -71,7 +71,9 @@ def _string(
 
 
 @function
-def GetSetMediaTrackInfo_String(host: Host, track: Track, parameter: str, value: str, is_set: bool) -> tuple[bool, str]:
+def GetSetMediaTrackInfo_String(
+    host: Host, track: MediaTrack, parameter: str, value: str, is_set: bool
+) -> tuple[bool, str]:
     return _string(host, track, parameter, value, is_set, {"P_NAME": "name"})
 
 
@@ -82,7 +84,7 @@ def GetSetMediaItemInfo_String(host: Host, item: Item, parameter: str, value: st
 
 @function
 def GetSetMediaItemTakeInfo_String(
-    host: Host, take: Take, parameter: str, value: str, is_set: bool
+    host: Host, take: MediaTake, parameter: str, value: str, is_set: bool
 ) -> tuple[bool, str]:
     return _string(host, take, parameter, value, is_set, {"P_NAME": "name"})
 
@@ -98,12 +100,12 @@ def _set(host: Host, values: dict[str, float], name: str, value: float) -> bool:
 
 
 @function
-def GetMediaTrackInfo_Value(host: Host, track: Track, name: str) -> float:
+def GetMediaTrackInfo_Value(host: Host, track: MediaTrack, name: str) -> float:
     return _get(track.values, name)
 
 
 @function
-def SetMediaTrackInfo_Value(host: Host, track: Track, name: str, value: float) -> bool:
+def SetMediaTrackInfo_Value(host: Host, track: MediaTrack, name: str, value: float) -> bool:
     return _set(host, track.values, name, value)
 
 
@@ -121,22 +123,22 @@ def SetMediaItemInfo_Value(host: Host, item: Item, name: str, value: float) -> b
 
 
 @function
-def GetMediaItemTakeInfo_Value(host: Host, take: Take, name: str) -> float:
+def GetMediaItemTakeInfo_Value(host: Host, take: MediaTake, name: str) -> float:
     return _get(take.values, name)
 
 
 @function
-def SetMediaItemTakeInfo_Value(host: Host, take: Take, name: str, value: float) -> bool:
+def SetMediaItemTakeInfo_Value(host: Host, take: MediaTake, name: str, value: float) -> bool:
     return _set(host, take.values, name, value)
 
 
 @function
-def TrackFX_GetCount(host: Host, track: Track) -> int:
+def TrackFX_GetCount(host: Host, track: MediaTrack) -> int:
     return len(track.effects)
 
 
 @function
-def GetTrackNumSends(host: Host, track: Track, category: int) -> int:
+def GetTrackNumSends(host: Host, track: MediaTrack, category: int) -> int:
     return track.sends if category == 0 else 0
 
 
@@ -152,27 +154,27 @@ def GetMediaItem(host: Host, project: Any, index: int) -> Item | None:
 
 
 @function
-def CountTrackMediaItems(host: Host, track: Track) -> int:
+def CountTrackMediaItems(host: Host, track: MediaTrack) -> int:
     return len(track.items)
 
 
 @function
-def GetTrackMediaItem(host: Host, track: Track, index: int) -> Item | None:
+def GetTrackMediaItem(host: Host, track: MediaTrack, index: int) -> Item | None:
     return track.items[index] if 0 <= index < len(track.items) else None
 
 
 @function
-def GetMediaItem_Track(host: Host, item: Item) -> Track:
+def GetMediaItem_Track(host: Host, item: Item) -> MediaTrack:
     return item.track
 
 
 @function
-def AddMediaItemToTrack(host: Host, track: Track) -> Item:
+def AddMediaItemToTrack(host: Host, track: MediaTrack) -> Item:
     return host.project.add_item(track, 0.0, 0.0)
 
 
 @function
-def DeleteTrackMediaItem(host: Host, track: Track, item: Item) -> bool:
+def DeleteTrackMediaItem(host: Host, track: MediaTrack, item: Item) -> bool:
     if item not in track.items:
         raise ReaperError("the item is not on that track")
     track.items.remove(item)
@@ -181,30 +183,30 @@ def DeleteTrackMediaItem(host: Host, track: Track, item: Item) -> bool:
 
 
 @function
-def GetActiveTake(host: Host, item: Item) -> Take | None:
+def GetActiveTake(host: Host, item: Item) -> MediaTake | None:
     return item.take
 
 
 @function
-def AddTakeToMediaItem(host: Host, item: Item) -> Take:
-    take = Take(item, host.project.new_guid())
+def AddTakeToMediaItem(host: Host, item: Item) -> MediaTake:
+    take = MediaTake(item, host.project.new_guid())
     item.takes.append(take)
     host.project.changes += 1
     return take
 
 
 @function
-def TakeIsMIDI(host: Host, take: Take) -> bool:
+def TakeIsMIDI(host: Host, take: MediaTake) -> bool:
     return take.is_midi
 
 
 @function
-def GetMediaItemTake_Source(host: Host, take: Take) -> Source | None:
+def GetMediaItemTake_Source(host: Host, take: MediaTake) -> Source | None:
     return take.source
 
 
 @function
-def SetMediaItemTake_Source(host: Host, take: Take, source: Source) -> bool:
+def SetMediaItemTake_Source(host: Host, take: MediaTake, source: Source) -> bool:
     take.source = source
     host.project.changes += 1
     return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from v2m_bridge.testing.reaper.project import Item, Marker, Project, Take, Track
+from v2m_bridge.testing.reaper.project import Item, MediaTake, MediaTrack, Project, ProjectMarker
 from v2m_bridge.testing.reaper.signatures import version_of
 
 LANES_SINCE = (7, 62)
@@ -94,13 +94,13 @@ def function(body: Function) -> Function:
 def alive(host: Host, thing: Any) -> Any:
     """``thing`` if it is still in the project; pointers die with undo and deletion."""
     state = host.project.state
-    if isinstance(thing, Track):
+    if isinstance(thing, MediaTrack):
         found = thing in state.tracks or thing is state.master
     elif isinstance(thing, Item):
         found = thing.track in state.tracks and thing in thing.track.items
-    elif isinstance(thing, Take):
+    elif isinstance(thing, MediaTake):
         found = thing in thing.item.takes and bool(alive(host, thing.item))
-    elif isinstance(thing, Marker):
+    elif isinstance(thing, ProjectMarker):
         found = thing in state.markers
     else:
         found = True

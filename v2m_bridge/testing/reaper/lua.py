@@ -12,15 +12,15 @@ from typing import Any
 from v2m_bridge.errors import SetupError
 from v2m_bridge.testing.reaper import content, midi, system, timeline  # noqa: F401  (they register)
 from v2m_bridge.testing.reaper.host import FUNCTIONS, Host, Killed, ReaperError, alive
-from v2m_bridge.testing.reaper.project import Item, Marker, Project, Source, Take, Track
+from v2m_bridge.testing.reaper.project import Item, MediaTake, MediaTrack, Project, ProjectMarker, Source
 from v2m_bridge.testing.reaper.signatures import Parameter, Signature, signatures
 
 OBJECTS: dict[str, type] = {
-    "MediaTrack": Track,
+    "MediaTrack": MediaTrack,
     "MediaItem": Item,
-    "MediaItem_Take": Take,
+    "MediaItem_Take": MediaTake,
     "PCM_source": Source,
-    "ProjectMarker": Marker,
+    "ProjectMarker": ProjectMarker,
 }
 BYTES_ARGUMENTS = {("MIDI_SetAllEvts", 1), ("MIDI_InsertTextSysexEvt", 5)}
 """Strings that are data, not text."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from v2m_bridge.testing.reaper.host import Host, ReaperError, function
-from v2m_bridge.testing.reaper.project import PPQ, Event, Item, Source, Take, Track
+from v2m_bridge.testing.reaper.project import PPQ, Event, Item, MediaTake, MediaTrack, Source
 
 CLOSING = bytes([0xB0, 0x7B, 0])
 LAST_TEXT_TYPE = 15
 
 
 @dataclass(frozen=True)
-class Note:
+class MidiNote:
     """A note as MIDI_GetNote gives it; ticks from the item's start."""
 
     start: int
@@ -25,7 +25,7 @@ class Note:
     velocity: int
 
 
-def notes_of(take: Take) -> list[Note]:
+def notes_of(take: MediaTake) -> list[MidiNote]:
     """Notes by start; an end belongs to the oldest sounding note of its pitch."""
     sounding: dict[tuple[int, int], list[tuple[int, int]]] = {}
     notes = []
@@ -37,21 +37,21 @@ def notes_of(take: Take) -> list[Note]:
             waiting = sounding.get((message[0] & 15, message[1]))
             if waiting:
                 start, velocity = waiting.pop(0)
-                notes.append(Note(start, tick, message[0] & 15, message[1], velocity))
+                notes.append(MidiNote(start, tick, message[0] & 15, message[1], velocity))
     return sorted(notes, key=lambda n: (n.start, n.pitch, n.channel))
 
 
-def controls_of(take: Take) -> list[Event]:
+def controls_of(take: MediaTake) -> list[Event]:
     """Controllers and programs, without the message that ends the source."""
     return [e for e in take.events[:-1] if e[2][0] & 0xF0 in (0xA0, 0xB0, 0xC0, 0xD0, 0xE0)]
 
 
-def texts_of(take: Take) -> list[Event]:
+def texts_of(take: MediaTake) -> list[Event]:
     """Meta and system-exclusive events."""
     return [e for e in take.events if e[2][0] in (0xF0, 0xFF)]
 
 
-def sort_events(take: Take) -> None:
+def sort_events(take: MediaTake) -> None:
     """By tick; at one tick ends before everything else, starts last; the closing message stays last."""
     *events, closing = take.events
 
@@ -66,7 +66,7 @@ def sort_events(take: Take) -> None:
 
 
 @function
-def CreateNewMIDIItemInProj(host: Host, track: Track, start: float, end: float, in_qn: bool = False) -> Item:
+def CreateNewMIDIItemInProj(host: Host, track: MediaTrack, start: float, end: float, in_qn: bool = False) -> Item:
     tempo = host.project.state.tempo
     start_qn, end_qn = (start, end) if in_qn else (tempo.qn(start), tempo.qn(end))
     start_s = tempo.time(start_qn)
@@ -77,26 +77,26 @@ def CreateNewMIDIItemInProj(host: Host, track: Track, start: float, end: float, 
 
 
 @function
-def MIDI_GetPPQPosFromProjQN(host: Host, take: Take, qn: float) -> float:
+def MIDI_GetPPQPosFromProjQN(host: Host, take: MediaTake, qn: float) -> float:
     return host.project.ppq_at_qn(take, qn)
 
 
 @function
-def MIDI_GetPPQPosFromProjTime(host: Host, take: Take, time: float) -> float:
+def MIDI_GetPPQPosFromProjTime(host: Host, take: MediaTake, time: float) -> float:
     return host.project.ppq_at_qn(take, host.project.state.tempo.qn(time))
 
 
 @function
-def MIDI_GetProjQNFromPPQPos(host: Host, take: Take, ppq: float) -> float:
+def MIDI_GetProjQNFromPPQPos(host: Host, take: MediaTake, ppq: float) -> float:
     return host.project.qn_at_ppq(take, ppq)
 
 
 @function
-def MIDI_GetProjTimeFromPPQPos(host: Host, take: Take, ppq: float) -> float:
+def MIDI_GetProjTimeFromPPQPos(host: Host, take: MediaTake, ppq: float) -> float:
     return host.project.time_at_ppq(take, ppq)
 
 
-def _insert(host: Host, take: Take, *events: Event) -> None:
+def _insert(host: Host, take: MediaTake, *events: Event) -> None:
     take.events[-1:-1] = events
     take.sorted = False
     host.project.changes += 1
@@ -111,7 +111,7 @@ def _data(value: int, name: str) -> int:
 @function
 def MIDI_InsertNote(
     host: Host,
-    take: Take,
+    take: MediaTake,
     selected: bool,
     muted: bool,
     start: float,
@@ -131,7 +131,15 @@ def MIDI_InsertNote(
 
 @function
 def MIDI_InsertCC(
-    host: Host, take: Take, selected: bool, muted: bool, ppq: float, status: int, channel: int, first: int, second: int
+    host: Host,
+    take: MediaTake,
+    selected: bool,
+    muted: bool,
+    ppq: float,
+    status: int,
+    channel: int,
+    first: int,
+    second: int,
 ) -> bool:
     message = bytes([status | channel & 15, _data(first, "number"), _data(second, "value")])
     _insert(host, take, (round(ppq), selected | muted << 1, message))
@@ -140,7 +148,7 @@ def MIDI_InsertCC(
 
 @function
 def MIDI_InsertTextSysexEvt(
-    host: Host, take: Take, selected: bool, muted: bool, ppq: float, kind: int, text: bytes
+    host: Host, take: MediaTake, selected: bool, muted: bool, ppq: float, kind: int, text: bytes
 ) -> bool:
     if not -1 <= kind <= LAST_TEXT_TYPE:
         raise ReaperError(f"text type {kind} does not exist")
@@ -150,17 +158,17 @@ def MIDI_InsertTextSysexEvt(
 
 
 @function
-def MIDI_DisableSort(host: Host, take: Take) -> None:
+def MIDI_DisableSort(host: Host, take: MediaTake) -> None:
     take.sorted = False
 
 
 @function
-def MIDI_Sort(host: Host, take: Take) -> None:
+def MIDI_Sort(host: Host, take: MediaTake) -> None:
     sort_events(take)
 
 
 @function
-def MIDI_SetAllEvts(host: Host, take: Take, buffer: bytes) -> bool:
+def MIDI_SetAllEvts(host: Host, take: MediaTake, buffer: bytes) -> bool:
     """Packed ``int32 delta, uint8 flags, int32 length, message``; the last one must be all-notes-off."""
     events: list[Event] = []
     tick = at = 0
@@ -185,14 +193,14 @@ def MIDI_SetAllEvts(host: Host, take: Take, buffer: bytes) -> bool:
     return True
 
 
-def _settled(take: Take) -> Take:
+def _settled(take: MediaTake) -> MediaTake:
     if not take.sorted:
         raise ReaperError("the take's events were inserted without MIDI_Sort")
     return take
 
 
 @function
-def MIDI_GetAllEvts(host: Host, take: Take) -> tuple[bool, bytes]:
+def MIDI_GetAllEvts(host: Host, take: MediaTake) -> tuple[bool, bytes]:
     parts, before = [], 0
     for tick, flags, message in _settled(take).events:
         parts.append(struct.pack("<iBi", tick - before, flags, len(message)) + message)
@@ -201,7 +209,7 @@ def MIDI_GetAllEvts(host: Host, take: Take) -> tuple[bool, bytes]:
 
 
 @function
-def MIDI_CountEvts(host: Host, take: Take) -> tuple[int, int, int, int]:
+def MIDI_CountEvts(host: Host, take: MediaTake) -> tuple[int, int, int, int]:
     _settled(take)
     notes, controls, texts = len(notes_of(take)), len(controls_of(take)), len(texts_of(take))
     return notes + controls + texts, notes, controls, texts
@@ -212,7 +220,7 @@ def _nth(found: list[Any], index: int, shown: Callable[[Any], tuple[Any, ...]], 
 
 
 @function
-def MIDI_GetNote(host: Host, take: Take, index: int) -> Any:
+def MIDI_GetNote(host: Host, take: MediaTake, index: int) -> Any:
     return _nth(
         notes_of(_settled(take)),
         index,
@@ -222,7 +230,7 @@ def MIDI_GetNote(host: Host, take: Take, index: int) -> Any:
 
 
 @function
-def MIDI_GetCC(host: Host, take: Take, index: int) -> Any:
+def MIDI_GetCC(host: Host, take: MediaTake, index: int) -> Any:
     return _nth(
         controls_of(_settled(take)),
         index,
@@ -232,7 +240,7 @@ def MIDI_GetCC(host: Host, take: Take, index: int) -> Any:
 
 
 @function
-def MIDI_GetTextSysexEvt(host: Host, take: Take, index: int, *unused: Any) -> Any:
+def MIDI_GetTextSysexEvt(host: Host, take: MediaTake, index: int, *unused: Any) -> Any:
     return _nth(
         texts_of(_settled(take)),
         index,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from v2m_bridge.reaper.osc import MAX_MESSAGE_BYTES, encode
 from v2m_bridge.reaper.osc_packets import Argument
-from v2m_bridge.testing.reaper.project import Marker, Project
+from v2m_bridge.testing.reaper.project import Project, ProjectMarker
 
 RUN_HZ = 30
 """How often REAPER handles what came in."""
@@ -219,7 +219,7 @@ class Peer:
             marker.end = marker.position + float(value)
         self.project.changes += 1
 
-    def _marker(self, is_region: bool, number: int) -> Marker:
+    def _marker(self, is_region: bool, number: int) -> ProjectMarker:
         for marker in self.project.state.markers:
             if marker.number == number and (marker.end is not None) == is_region:
                 return marker

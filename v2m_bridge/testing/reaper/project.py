@@ -65,7 +65,7 @@ class Source:
 
 
 @dataclass(eq=False)
-class Take:
+class MediaTake:
     item: Item
     guid: str
     source: Source | None = None
@@ -79,9 +79,9 @@ class Take:
     def is_midi(self) -> bool:
         return self.source is not None and self.source.kind == "MIDI"
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Take:
+    def __deepcopy__(self, memo: dict[int, Any]) -> MediaTake:
         # events are immutable: copying their list is enough, and 20,000 of them are no rarity
-        twin = Take(copy.deepcopy(self.item, memo), self.guid, self.source, self.name)
+        twin = MediaTake(copy.deepcopy(self.item, memo), self.guid, self.source, self.name)
         memo[id(self)] = twin
         twin.values, twin.ext = dict(self.values), dict(self.ext)
         twin.events, twin.sorted = list(self.events), self.sorted
@@ -90,12 +90,12 @@ class Take:
 
 @dataclass(eq=False)
 class Item:
-    track: Track
+    track: MediaTrack
     guid: str
     values: dict[str, float] = field(default_factory=lambda: dict(ITEM_VALUES))
     notes: str = ""
     ext: dict[str, str] = field(default_factory=dict)
-    takes: list[Take] = field(default_factory=list)
+    takes: list[MediaTake] = field(default_factory=list)
 
     @property
     def position(self) -> float:
@@ -106,7 +106,7 @@ class Item:
         return self.values["D_LENGTH"]
 
     @property
-    def take(self) -> Take | None:
+    def take(self) -> MediaTake | None:
         return self.takes[0] if self.takes else None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Item:
@@ -117,7 +117,7 @@ class Item:
 
 
 @dataclass(eq=False)
-class Track:
+class MediaTrack:
     guid: str
     name: str = ""
     values: dict[str, float] = field(default_factory=lambda: dict(TRACK_VALUES))
@@ -126,15 +126,15 @@ class Track:
     effects: list[str] = field(default_factory=list)
     sends: int = 0
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Track:
-        twin = Track(self.guid, self.name, dict(self.values), dict(self.ext), [], list(self.effects), self.sends)
+    def __deepcopy__(self, memo: dict[int, Any]) -> MediaTrack:
+        twin = MediaTrack(self.guid, self.name, dict(self.values), dict(self.ext), [], list(self.effects), self.sends)
         memo[id(self)] = twin
         twin.items = copy.deepcopy(self.items, memo)
         return twin
 
 
 @dataclass(eq=False)
-class Marker:
+class ProjectMarker:
     """A marker, or a region when ``end`` is not None; ``lane`` indexes the project's ruler lanes."""
 
     guid: str
@@ -157,13 +157,13 @@ class Lane:
 
 
 @dataclass
-class State:
+class ProjectState:
     """Everything that undo covers."""
 
     tempo: TempoTrack = field(default_factory=TempoTrack)
-    tracks: list[Track] = field(default_factory=list)
-    master: Track = field(default_factory=lambda: Track("{MASTER}", "MASTER"))
-    markers: list[Marker] = field(default_factory=list)
+    tracks: list[MediaTrack] = field(default_factory=list)
+    master: MediaTrack = field(default_factory=lambda: MediaTrack("{MASTER}", "MASTER"))
+    markers: list[ProjectMarker] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=lambda: [Lane("{LANE-0}", default=3.0)])
     selection: tuple[float, float] = (0.0, 0.0)
     ext: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -182,7 +182,7 @@ class Project:
         drop_frame: bool = False,
         undo_covers_ext: bool = False,
     ) -> None:
-        self.state = State()
+        self.state = ProjectState()
         self.undo_covers_ext = undo_covers_ext
         self.timebase = timebase
         self.tempo_timebase = tempo_timebase
@@ -194,9 +194,9 @@ class Project:
         self.play_state = 0
         self.cursor_s = 0.0
         self.changes = 0
-        self.undo_stack: list[tuple[str, State]] = []
-        self.redo_stack: list[tuple[str, State]] = []
-        self._block: list[tuple[State, int]] = []
+        self.undo_stack: list[tuple[str, ProjectState]] = []
+        self.redo_stack: list[tuple[str, ProjectState]] = []
+        self._block: list[tuple[ProjectState, int]] = []
         self._guids = 0
         self._ordered_at = -1
 
@@ -238,7 +238,7 @@ class Project:
         self._become(after)
         return True
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: ProjectState) -> None:
         # whether undo covers the values that scripts store is not established: both can be tried
         if not self.undo_covers_ext:
             state.ext = self.state.ext
@@ -292,7 +292,7 @@ class Project:
                 return int(value)
         return self.timebase
 
-    def marker_timebase(self, marker: Marker) -> int:
+    def marker_timebase(self, marker: ProjectMarker) -> int:
         if 0 <= marker.lane < len(self.state.lanes) and self.state.lanes[marker.lane].timebase >= 0:
             return int(self.state.lanes[marker.lane].timebase)
         return self.timebase
@@ -303,17 +303,17 @@ class Project:
 
     # tracks and items
 
-    def add_track(self, name: str = "", index: int | None = None) -> Track:
-        track = Track(self.new_guid(), name)
+    def add_track(self, name: str = "", index: int | None = None) -> MediaTrack:
+        track = MediaTrack(self.new_guid(), name)
         self.state.tracks.insert(len(self.state.tracks) if index is None else index, track)
         self.changes += 1
         return track
 
-    def add_item(self, track: Track, position: float, length: float, source: Source | None = None) -> Item:
+    def add_item(self, track: MediaTrack, position: float, length: float, source: Source | None = None) -> Item:
         item = Item(track, self.new_guid())
         item.values["D_POSITION"], item.values["D_LENGTH"] = position, length
         if source:
-            item.takes.append(Take(item, self.new_guid(), source))
+            item.takes.append(MediaTake(item, self.new_guid(), source))
         insort(track.items, item, key=lambda i: i.position)
         self.changes += 1
         return item
@@ -328,18 +328,18 @@ class Project:
 
     # MIDI: ticks count from the item's start, by quarter notes
 
-    def ppq_at_qn(self, take: Take, qn: float) -> float:
+    def ppq_at_qn(self, take: MediaTake, qn: float) -> float:
         return (qn - self.state.tempo.qn(take.item.position)) * PPQ
 
-    def qn_at_ppq(self, take: Take, ppq: float) -> float:
+    def qn_at_ppq(self, take: MediaTake, ppq: float) -> float:
         return self.state.tempo.qn(take.item.position) + ppq / PPQ
 
-    def time_at_ppq(self, take: Take, ppq: float) -> float:
+    def time_at_ppq(self, take: MediaTake, ppq: float) -> float:
         return self.state.tempo.time(self.qn_at_ppq(take, ppq))
 
     # markers
 
-    def ordered_markers(self) -> list[Marker]:
+    def ordered_markers(self) -> list[ProjectMarker]:
         """In the order in which scripts enumerate them."""
         if self._ordered_at != self.changes:
             self.state.markers.sort(key=lambda m: (m.position, m.end is None, m.number))
@@ -348,14 +348,14 @@ class Project:
 
     def add_marker(
         self, position: float, name: str, end: float | None = None, number: int = -1, color: int = 0
-    ) -> Marker:
+    ) -> ProjectMarker:
         """``number`` -1 takes the smallest free one."""
         taken = {m.number for m in self.state.markers if (m.end is None) == (end is None)}
         if number < 0:
             number = next(n for n in range(1, len(taken) + 2) if n not in taken)
         default = 1 if end is not None else 2
         lane = next((i for i, x in enumerate(self.state.lanes) if int(x.default) & default), 0)
-        marker = Marker(self.new_guid(), number, position, end, name, color, lane)
+        marker = ProjectMarker(self.new_guid(), number, position, end, name, color, lane)
         self.state.markers.append(marker)
         self.changes += 1
         return marker

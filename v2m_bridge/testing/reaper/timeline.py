@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from v2m_bridge.testing.reaper.host import Host, ReaperError, function
-from v2m_bridge.testing.reaper.project import Lane, Marker
+from v2m_bridge.testing.reaper.project import Lane, ProjectMarker
 from v2m_bridge.testing.reaper.tempo import Point
 
 CUSTOM_COLOR = 0x1000000
@@ -194,7 +194,7 @@ def SetProjectMarkerByIndex2(
 @function
 def AddRegionOrMarker(
     host: Host, project: Any, is_region: bool, position: float, end: float, name: str, wanted: int, color: int
-) -> Marker:
+) -> ProjectMarker:
     return host.project.add_marker(position, name, end if is_region else None, wanted, color)
 
 
@@ -204,7 +204,7 @@ def GetNumRegionsOrMarkers(host: Host, project: Any) -> int:
 
 
 @function
-def GetRegionOrMarker(host: Host, project: Any, index: int, guid: str) -> Marker | None:
+def GetRegionOrMarker(host: Host, project: Any, index: int, guid: str) -> ProjectMarker | None:
     markers = host.project.ordered_markers()
     if guid:
         return next((m for m in markers if m.guid == guid), None)
@@ -218,7 +218,7 @@ def _marker_value(name: str) -> str:
 
 
 @function
-def GetRegionOrMarkerInfo_Value(host: Host, project: Any, marker: Marker, name: str) -> float:
+def GetRegionOrMarkerInfo_Value(host: Host, project: Any, marker: ProjectMarker, name: str) -> float:
     return {
         "B_ISREGION": float(marker.end is not None),
         "D_STARTPOS": marker.position,
@@ -231,7 +231,7 @@ def GetRegionOrMarkerInfo_Value(host: Host, project: Any, marker: Marker, name: 
 
 
 @function
-def SetRegionOrMarkerInfo_Value(host: Host, project: Any, marker: Marker, name: str, value: float) -> float:
+def SetRegionOrMarkerInfo_Value(host: Host, project: Any, marker: ProjectMarker, name: str, value: float) -> float:
     if _marker_value(name) == "D_STARTPOS":
         marker.position = value
     elif name == "D_ENDPOS":
@@ -250,7 +250,7 @@ def SetRegionOrMarkerInfo_Value(host: Host, project: Any, marker: Marker, name: 
 
 @function
 def GetSetRegionOrMarkerInfo_String(
-    host: Host, project: Any, marker: Marker, name: str, value: str, is_set: bool
+    host: Host, project: Any, marker: ProjectMarker, name: str, value: str, is_set: bool
 ) -> tuple[bool, str]:
     if name == "GUID" and not is_set:
         return True, marker.guid

@@ -26,7 +26,7 @@ class Media:
     kind: str = "video"
     drop_frame: bool = False
     online: bool = True
-    nested: Edit | None = None
+    nested: ResolveEdit | None = None
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class Transition:
 
 
 @dataclass(frozen=True)
-class Track:
+class EditTrack:
     """Clips and transitions of one layer, in order."""
 
     items: tuple[Clip | Transition, ...] = ()
@@ -97,15 +97,15 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Edit:
+class ResolveEdit:
     """A timeline. ``mark_in`` and ``mark_out`` count from its start; ``video`` is listed bottom to top."""
 
     name: str
     rate: Fraction
     start_frame: int = 0
     drop_frame: bool = False
-    video: tuple[Track, ...] = ()
-    audio: tuple[Track, ...] = ()
+    video: tuple[EditTrack, ...] = ()
+    audio: tuple[EditTrack, ...] = ()
     markers: tuple[EditMarker, ...] = ()
     mark_in: int | None = None
     mark_out: int | None = None

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from v2m_bridge.testing.resolve.edit import Edit
+from v2m_bridge.testing.resolve.objects import Fusion, ProjectObject, Resolve
+from v2m_bridge.testing.resolve.state import CallRecord, ResolveState
 from v2m_bridge.testing.resolve.table import NEUTRAL, Method, methods
-from v2m_bridge.testing.resolve.words import WORDS
 
 FUSION_METHODS = {
     "GetPrefs": Method(0, 1, "o"),
@@ -29,89 +28,13 @@ FUSION_METHODS = {
 }
 
 
-@dataclass(frozen=True)
-class Edition:
-    """One product and version, and what its script host allows."""
-
-    name: str
-    studio: bool
-    version: tuple[int, int, int, int]
-
-    @property
-    def release(self) -> tuple[int, int]:
-        return self.version[:2]
-
-    @property
-    def product(self) -> str:
-        return "DaVinci Resolve Studio" if self.studio else "DaVinci Resolve"
-
-    @property
-    def lua_is_sandboxed(self) -> bool:
-        return not self.studio and self.release >= (21, 1)
-
-    @property
-    def runs_python(self) -> bool:
-        """Whether ``.py`` files are listed in the Scripts menu."""
-        return self.studio or self.release < (21, 1)
-
-    @property
-    def float_constants(self) -> bool:
-        return self.release >= (21, 1)
-
-
-FREE_20 = Edition("free 20", False, (20, 3, 2, 9))
-FREE_21_1 = Edition("free 21.1", False, (21, 1, 0, 17))
-STUDIO_20 = Edition("Studio 20", True, (20, 3, 2, 9))
-STUDIO_21_1 = Edition("Studio 21.1", True, (21, 1, 0, 17))
-EDITIONS = (FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1)
-
-
-@dataclass(frozen=True)
-class CallRecord:
-    """A method that a script called, with its plain arguments."""
-
-    kind: str
-    method: str
-    arguments: tuple[Any, ...]
-
-
 @dataclass
-class ResolveModel:
-    """A running Resolve.
-
-    Attributes:
-        edit: the current timeline; None: no timeline is open.
-        project_open: False shows the project manager.
-        modal: a dialog is open; every call fails.
-        refuse_export, refuse_delete: these calls return False (``refuse_delete``: so many times).
-        refused: names of methods that return False or nothing whatever they are given.
-        through_bridge: unknown names are callables that return None (external process) instead of None (menu).
-        prefs_file: where ``SavePrefs`` writes.
-    """
-
-    edition: Edition
-    edit: Edit | None = None
-    project_open: bool = True
-    project_name: str = "Feature"
-    language: str = "en"
-    page: str = "edit"
-    modal: bool = False
-    refuse_export: bool = False
-    refuse_delete: int = 0
-    refused: set[str] = field(default_factory=set)
-    through_bridge: bool = False
-    source_start_off_by: int = 0
-    prefs_file: Path | None = None
-    prefs: dict[str, Any] = field(default_factory=dict)
-    calls: list[CallRecord] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
-    unknown_names: list[str] = field(default_factory=list)
+class ResolveModel(ResolveState):
+    """A running Resolve as scripts see it; takes the fields of :class:`ResolveState`."""
 
     def __post_init__(self) -> None:
-        from v2m_bridge.testing.resolve.objects import Fusion, Project, Resolve
-
         self._table = {**methods(self.edition.release), "Fusion": FUSION_METHODS}
-        self.project = Project(self)
+        self.project = ProjectObject(self)
         self.app = Resolve(self)
         self.fusion_app = Fusion(self)
 
@@ -124,13 +47,6 @@ class ResolveModel:
     def fusion(self) -> Any:
         """The ``fusion`` object as a script receives it."""
         return Proxy(self, self.fusion_app)
-
-    def word(self, english: str) -> str:
-        return WORDS[self.language].get(english, english)
-
-    def called(self, method: str) -> list[CallRecord]:
-        """Every call of a method, in order."""
-        return [record for record in self.calls if record.method == method]
 
     def method_names(self, kind: str) -> list[str]:
         return sorted(self._table.get(kind, {}))

@@ -11,14 +11,12 @@ import wave
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from v2m_bridge.testing.resolve.edit import Edit, Media
+from v2m_bridge.testing.resolve.edit import Media, ResolveEdit
+from v2m_bridge.testing.resolve.state import ResolveState
 from v2m_bridge.testing.resolve.timeline import TimelineObject, place_clips
 from v2m_bridge.timing.timecode import format_timecode
-
-if TYPE_CHECKING:
-    from v2m_bridge.testing.resolve.model import ResolveModel
 
 EXPORT_CONSTANTS = (
     "EXPORT_AAF",
@@ -41,44 +39,45 @@ class Resolve:
 
     KIND = "Resolve"
 
-    def __init__(self, model: ResolveModel) -> None:
-        self._model = model
-        number = float if model.edition.float_constants else int
+    def __init__(self, state: ResolveState) -> None:
+        self._state = state
+        number = float if state.edition.float_constants else int
         self.constants = {name: number(index) for index, name in enumerate(EXPORT_CONSTANTS)}
-        self._manager = ProjectManager(model)
+        self._manager = ProjectManager(state)
 
     def GetProjectManager(self) -> ProjectManager:
         return self._manager
 
     def GetProductName(self) -> str:
-        return self._model.edition.product
+        return self._state.edition.product
 
     def GetVersion(self) -> list[Any]:
-        return [*self._model.edition.version, ""]
+        return [*self._state.edition.version, ""]
 
     def GetVersionString(self) -> str:
-        return ".".join(str(part) for part in self._model.edition.version)
+        return ".".join(str(part) for part in self._state.edition.version)
 
     def GetCurrentPage(self) -> str | None:
-        return self._model.page if self._model.project_open else None
+        return self._state.page if self._state.project_open else None
 
     def OpenPage(self, name: str) -> bool:
         if name not in ("media", "cut", "edit", "fusion", "color", "fairlight", "deliver"):
             return False
-        self._model.page = name
+        self._state.page = name
         return True
 
     def Fusion(self) -> Fusion:
-        return self._model.fusion_app
+        fusion: Fusion = self._state.fusion_app
+        return fusion
 
     def IsStudio(self) -> bool:
-        return self._model.edition.studio
+        return self._state.edition.studio
 
-    def GetCurrentProject(self) -> Project | None:
+    def GetCurrentProject(self) -> ProjectObject | None:
         return self._manager.GetCurrentProject()
 
     def GetCurrentTimeline(self) -> TimelineObject | None:
-        return self._model.project.GetCurrentTimeline() if self._model.project_open else None
+        return self._state.project.GetCurrentTimeline() if self._state.project_open else None
 
 
 class Fusion:
@@ -86,29 +85,30 @@ class Fusion:
 
     KIND = "Fusion"
 
-    def __init__(self, model: ResolveModel) -> None:
-        self._model = model
+    def __init__(self, state: ResolveState) -> None:
+        self._state = state
         self.special: dict[str, Callable[[], Any]] = {"UIManager": self._ui_manager}
 
     def _ui_manager(self) -> None:
         """None in the free edition, where asking for it pops up the advertisement for Studio."""
-        if not self._model.edition.studio and not self._model.edition.lua_is_sandboxed:
-            self._model.modal = True
+        if not self._state.edition.studio and not self._state.edition.lua_is_sandboxed:
+            self._state.modal = True
 
     def GetResolve(self) -> Resolve:
-        return self._model.app
+        app: Resolve = self._state.app
+        return app
 
     def GetPrefs(self, key: str | None = None) -> Any:
-        return dict(self._model.prefs) if key is None else self._model.prefs.get(key)
+        return dict(self._state.prefs) if key is None else self._state.prefs.get(key)
 
     def SetPrefs(self, key: str, value: Any = None) -> None:
-        self._model.prefs[key] = value
+        self._state.prefs[key] = value
 
     def SavePrefs(self) -> bool:
-        if self._model.prefs_file is None:
+        if self._state.prefs_file is None:
             return False
-        self._model.prefs_file.parent.mkdir(parents=True, exist_ok=True)
-        self._model.prefs_file.write_text(_prefs_text(self._model.prefs), encoding="utf-8")
+        self._state.prefs_file.parent.mkdir(parents=True, exist_ok=True)
+        self._state.prefs_file.write_text(_prefs_text(self._state.prefs), encoding="utf-8")
         return True
 
     def MapPath(self, path: str) -> str:
@@ -144,29 +144,29 @@ def _lua_table(node: dict[str, Any], indent: str) -> str:
 class ProjectManager:
     KIND = "ProjectManager"
 
-    def __init__(self, model: ResolveModel) -> None:
-        self._model = model
+    def __init__(self, state: ResolveState) -> None:
+        self._state = state
 
-    def GetCurrentProject(self) -> Project | None:
-        return self._model.project if self._model.project_open else None
+    def GetCurrentProject(self) -> ProjectObject | None:
+        return self._state.project if self._state.project_open else None
 
     def GetCurrentDatabase(self) -> dict[str, str]:
         return {"DbType": "Disk", "DbName": "Local Database"}
 
 
-class Project:
+class ProjectObject:
     KIND = "Project"
 
-    def __init__(self, model: ResolveModel) -> None:
-        self._model = model
-        self.pool = MediaPool(model)
-        self.timeline = TimelineObject(model, model.edit) if model.edit else None
-        nests = _nested(model.edit) if model.edit else []
-        inner = [TimelineObject(model, media.nested, media) for media in nests if media.nested]
+    def __init__(self, state: ResolveState) -> None:
+        self._state = state
+        self.pool = MediaPool(state)
+        self.timeline = TimelineObject(state, state.edit) if state.edit else None
+        nests = _nested(state.edit) if state.edit else []
+        inner = [TimelineObject(state, media.nested, media) for media in nests if media.nested]
         self.timelines = [*inner, *([self.timeline] if self.timeline else [])]
 
     def GetName(self) -> str:
-        return self._model.project_name
+        return self._state.project_name
 
     def GetUniqueId(self) -> str:
         return "a5f7f5c2-2f0e-4a1f-8a55-1d9f5d6f3c11"
@@ -191,10 +191,10 @@ class Project:
 
     @property
     def rate(self) -> Fraction:
-        return self._model.edit.rate if self._model.edit else Fraction(24)
+        return self._state.edit.rate if self._state.edit else Fraction(24)
 
 
-def _nested(edit: Edit) -> list[Media]:
+def _nested(edit: ResolveEdit) -> list[Media]:
     """Every timeline that is used as a clip, each once."""
     found: list[Media] = []
     for track in edit.video:
@@ -225,8 +225,8 @@ class Folder:
 class MediaPool:
     KIND = "MediaPool"
 
-    def __init__(self, model: ResolveModel) -> None:
-        self._model = model
+    def __init__(self, state: ResolveState) -> None:
+        self._state = state
         self.root = Folder("Master")
         self.current = self.root
         self._items: dict[Media, MediaPoolItem] = {}
@@ -234,7 +234,7 @@ class MediaPool:
     def item(self, media: Media) -> MediaPoolItem:
         """The one item of ``media``."""
         if media not in self._items:
-            self._items[media] = MediaPoolItem(self._model, media)
+            self._items[media] = MediaPoolItem(self._state, media)
         return self._items[media]
 
     def GetRootFolder(self) -> Folder:
@@ -257,20 +257,20 @@ class MediaPool:
     def ImportMedia(self, files: list[Any]) -> list[MediaPoolItem]:
         """Into the current folder; what is no file is left out."""
         if not isinstance(files, list):
-            self._model.violations.append("MediaPool.ImportMedia wants a list")
+            self._state.violations.append("MediaPool.ImportMedia wants a list")
             return []
         found = []
         for entry in files:
             path = Path(entry["FilePath"] if isinstance(entry, dict) else entry)
             if path.is_file():
-                found.append(self.item(_sound(path, self._model.project.rate)))
+                found.append(self.item(_sound(path, self._state.project.rate)))
         self.current.clips.extend(found)
         return found
 
     def AppendToTimeline(self, *clips: Any) -> list[Any]:
-        timeline = self._model.project.timeline
+        timeline = self._state.project.timeline
         wanted = clips[0] if len(clips) == 1 and isinstance(clips[0], list) else list(clips)
-        return place_clips(self._model, timeline, wanted) if timeline else []
+        return place_clips(self._state, timeline, wanted) if timeline else []
 
 
 def _sound(path: Path, project_rate: Fraction) -> Media:
@@ -283,8 +283,8 @@ def _sound(path: Path, project_rate: Fraction) -> Media:
 class MediaPoolItem:
     KIND = "MediaPoolItem"
 
-    def __init__(self, model: ResolveModel, media: Media) -> None:
-        self._model = model
+    def __init__(self, state: ResolveState, media: Media) -> None:
+        self._state = state
         self.media = media
         self.unique_id = str(uuid.uuid5(uuid.NAMESPACE_URL, media.path))
 
@@ -297,14 +297,14 @@ class MediaPoolItem:
     GetMediaId = GetUniqueId
 
     def GetTimeline(self) -> TimelineObject | None:
-        return TimelineObject(self._model, self.media.nested, self.media) if self.media.nested else None
+        return TimelineObject(self._state, self.media.nested, self.media) if self.media.nested else None
 
     def GetClipProperty(self, key: str | None = None) -> Any:
         properties = self._properties()
         return properties if key is None else properties.get(key, "")
 
     def _properties(self) -> dict[str, Any]:
-        media, word = self.media, self._model.word
+        media, word = self.media, self._state.word
         kinds = {"video": "Video + Audio", "audio": "Audio", "still": "Still", "timeline": "Timeline"}
         end = media.start_tc_frame + media.frames
         return {

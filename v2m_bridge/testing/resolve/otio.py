@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from v2m_bridge.testing.resolve.edit import Clip, Edit, EditMarker, Media, Track, Transition
+from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit, Transition
 
 
-def otio_text(edit: Edit, markers: Mapping[float, Mapping[str, Any]]) -> str:
+def otio_text(edit: ResolveEdit, markers: Mapping[float, Mapping[str, Any]]) -> str:
     """The file that ``Timeline.Export`` with ``EXPORT_OTIO`` writes; ``markers`` as ``GetMarkers`` gives them."""
     stack = _stack(edit, edit.length)
     stack["markers"] = [
@@ -32,7 +32,7 @@ def otio_text(edit: Edit, markers: Mapping[float, Mapping[str, Any]]) -> str:
     return json.dumps(document, indent=4)
 
 
-def _stack(edit: Edit, length: int) -> dict[str, Any]:
+def _stack(edit: ResolveEdit, length: int) -> dict[str, Any]:
     video = [_track(t, f"Video {i + 1}", "Video", edit, length) for i, t in enumerate(edit.video)]
     audio = [_track(t, f"Audio {i + 1}", "Audio", edit, length) for i, t in enumerate(edit.audio)]
     return {
@@ -59,7 +59,7 @@ def _range(start: Fraction | float, length: Fraction | float, rate: Fraction) ->
     }
 
 
-def _track(track: Track, name: str, kind: str, edit: Edit, length: int) -> dict[str, Any]:
+def _track(track: EditTrack, name: str, kind: str, edit: ResolveEdit, length: int) -> dict[str, Any]:
     children: list[dict[str, Any]] = []
     position = 0
     blends = {t.cut: t for t in track.items if isinstance(t, Transition)}
@@ -112,7 +112,7 @@ def _transition(blend: Transition, rate: Fraction) -> dict[str, Any]:
     }
 
 
-def _clip(clip: Clip, edit: Edit) -> dict[str, Any]:
+def _clip(clip: Clip, edit: ResolveEdit) -> dict[str, Any]:
     if clip.media and clip.media.nested:
         return _nested(clip, clip.media.nested, edit)
     start = _source_start(clip, edit.rate)
@@ -201,7 +201,7 @@ def _reference(clip: Clip) -> dict[str, Any]:
     return {"OTIO_SCHEMA": "ExternalReference.1", "metadata": {}, "target_url": media.path, **common}
 
 
-def _nested(clip: Clip, inner: Edit, edit: Edit) -> dict[str, Any]:
+def _nested(clip: Clip, inner: ResolveEdit, edit: ResolveEdit) -> dict[str, Any]:
     stack = _stack(inner, inner.length)
     stack["name"] = clip.title
     stack["enabled"] = clip.enabled

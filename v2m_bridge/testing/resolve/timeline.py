@@ -7,14 +7,12 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from v2m_bridge.testing.resolve.edit import Clip, Edit, Media, Track, Transition
+from v2m_bridge.testing.resolve.edit import Clip, EditTrack, Media, ResolveEdit, Transition
 from v2m_bridge.testing.resolve.otio import otio_text
+from v2m_bridge.testing.resolve.state import ResolveState
 from v2m_bridge.timing.timecode import format_timecode
-
-if TYPE_CHECKING:
-    from v2m_bridge.testing.resolve.model import ResolveModel
 
 MARKER_COLORS = frozenset(
     {"Blue", "Cyan", "Green", "Yellow", "Red", "Pink", "Purple", "Fuchsia"}
@@ -90,9 +88,9 @@ class _Markers:
 class TimelineObject(_Markers):
     KIND = "Timeline"
 
-    def __init__(self, model: ResolveModel, edit: Edit, media: Media | None = None) -> None:
+    def __init__(self, state: ResolveState, edit: ResolveEdit, media: Media | None = None) -> None:
         super().__init__(edit.markers)
-        self._model = model
+        self._state = state
         self.edit = edit
         self._media = media
         self.marks = {"in": edit.mark_in, "out": edit.mark_out}
@@ -101,12 +99,12 @@ class TimelineObject(_Markers):
             for kind, tracks in (("video", edit.video), ("audio", edit.audio))
         }
         self.names = {
-            kind: [track.name or f"{model.word(kind.title())} {i + 1}" for i, track in enumerate(tracks)]
+            kind: [track.name or f"{state.word(kind.title())} {i + 1}" for i, track in enumerate(tracks)]
             for kind, tracks in (("video", edit.video), ("audio", edit.audio))
         }
 
-    def _items(self, kind: str, index: int, track: Track) -> list[ItemObject]:
-        items = [ItemObject(self._model, self, kind, index + 1, item) for item in track.items]
+    def _items(self, kind: str, index: int, track: EditTrack) -> list[ItemObject]:
+        items = [ItemObject(self._state, self, kind, index + 1, item) for item in track.items]
         return sorted(items, key=lambda item: item.start)
 
     def GetName(self) -> str:
@@ -120,7 +118,7 @@ class TimelineObject(_Markers):
         media = self._media or Media(
             self.edit.name, self.edit.rate, self.edit.length, kind="timeline", nested=self.edit
         )
-        return self._model.project.pool.item(media)
+        return self._state.project.pool.item(media)
 
     def GetStartFrame(self) -> int:
         return self.edit.start_frame
@@ -160,17 +158,17 @@ class TimelineObject(_Markers):
         if kind not in self.tracks or (kind == "audio" and subtype not in ("mono", "stereo", "5.1", "7.1", None)):
             return False
         self.tracks[kind].append([])
-        self.names[kind].append(f"{self._model.word(kind.title())} {len(self.tracks[kind])}")
+        self.names[kind].append(f"{self._state.word(kind.title())} {len(self.tracks[kind])}")
         return True
 
     def GetItemListInTrack(self, kind: str, index: int) -> list[ItemObject]:
         return list(self.tracks[kind][int(index) - 1]) if self._has(kind, index) else []
 
     def DeleteClips(self, items: list[ItemObject], ripple: bool = False) -> bool:
-        if self._model.page != "edit":
+        if self._state.page != "edit":
             return False
-        if self._model.refuse_delete > 0:
-            self._model.refuse_delete -= 1
+        if self._state.refuse_delete > 0:
+            self._state.refuse_delete -= 1
             return False
         for tracks in self.tracks.values():
             for track in tracks:
@@ -192,10 +190,10 @@ class TimelineObject(_Markers):
     def GetSettings(self) -> dict[str, Any]:
         rate = f"{float(self.edit.rate):.3f}".rstrip("0").rstrip(".")
         number: Any = rate + (" DF" if self.edit.drop_frame else "")
-        if self._model.edition.release >= (21, 1):
+        if self._state.edition.release >= (21, 1):
             number = round(float(self.edit.rate), 3)
         found = {"timelineFrameRate": number, "timelineDropFrameTimecode": "1" if self.edit.drop_frame else "0"}
-        if self._model.edition is not None and not (self._model.edition.lua_is_sandboxed):
+        if self._state.edition is not None and not (self._state.edition.lua_is_sandboxed):
             found["useCustomSettings"] = "0"
         return found
 
@@ -204,11 +202,11 @@ class TimelineObject(_Markers):
         return settings if key is None else settings.get(key, "")
 
     def Export(self, path: str, kind: Any, subtype: Any = None) -> bool:
-        constants = self._model.app.constants
+        constants = self._state.app.constants
         if isinstance(kind, str) or isinstance(subtype, str):
-            self._model.violations.append("Timeline.Export wants constants of the resolve object, not text")
+            self._state.violations.append("Timeline.Export wants constants of the resolve object, not text")
             return False
-        if kind != constants["EXPORT_OTIO"] or self._model.refuse_export or not Path(path).parent.is_dir():
+        if kind != constants["EXPORT_OTIO"] or self._state.refuse_export or not Path(path).parent.is_dir():
             return False
         Path(path).write_text(otio_text(self.edit, self.GetMarkers()), encoding="utf-8")
         return True
@@ -220,10 +218,10 @@ class ItemObject(_Markers):
     KIND = "TimelineItem"
 
     def __init__(
-        self, model: ResolveModel, timeline: TimelineObject, kind: str, track: int, spec: Clip | Transition
+        self, state: ResolveState, timeline: TimelineObject, kind: str, track: int, spec: Clip | Transition
     ) -> None:
         super().__init__(spec.markers if isinstance(spec, Clip) else ())
-        self._model = model
+        self._state = state
         self._timeline = timeline
         self._kind = kind
         self._track = track
@@ -241,7 +239,7 @@ class ItemObject(_Markers):
         return spec.before + spec.after if isinstance(spec, Transition) else spec.length
 
     def GetName(self) -> str:
-        return self._model.word(self.spec.style) if isinstance(self.spec, Transition) else self.spec.title
+        return self._state.word(self.spec.style) if isinstance(self.spec, Transition) else self.spec.title
 
     def GetUniqueId(self) -> str:
         return self.unique_id
@@ -264,7 +262,7 @@ class ItemObject(_Markers):
 
     def GetMediaPoolItem(self) -> Any:
         media = self.spec.media if isinstance(self.spec, Clip) else None
-        return self._model.project.pool.item(media) if media else None
+        return self._state.project.pool.item(media) if media else None
 
     def GetProperty(self, key: str | None = None) -> Any:
         properties: dict[str, Any] = {}
@@ -297,7 +295,7 @@ class ItemObject(_Markers):
     def GetSourceStartFrame(self) -> int:
         if isinstance(self.spec, Transition) or not self.spec.media:
             return 0
-        return math.floor(self.spec.source_frame) + self._model.source_start_off_by
+        return math.floor(self.spec.source_frame) + self._state.source_start_off_by
 
     def GetSourceEndFrame(self) -> int:
         """Exclusive when media and timeline have the same rate, else inclusive."""
@@ -323,7 +321,7 @@ class ItemObject(_Markers):
         return (media.start_tc_frame + frame) / float(media.rate) if media else 0.0
 
 
-def place_clips(model: ResolveModel, timeline: TimelineObject, wanted: list[Any]) -> list[ItemObject]:
+def place_clips(state: ResolveState, timeline: TimelineObject, wanted: list[Any]) -> list[ItemObject]:
     """``AppendToTimeline``: absolute record frames; what would overlap vanishes and leaves a phantom behind."""
     placed = []
     for info in wanted:
@@ -337,7 +335,7 @@ def place_clips(model: ResolveModel, timeline: TimelineObject, wanted: list[Any]
         start = (
             int(info.get("recordFrame", timeline.edit.start_frame + timeline.edit.length)) - timeline.edit.start_frame
         )
-        item = ItemObject(model, timeline, kind, track, Clip(start, length, media, first))
+        item = ItemObject(state, timeline, kind, track, Clip(start, length, media, first))
         others = timeline.tracks[kind][track - 1]
         if length <= 0 or any(o.start < start + length and start < o.start + o.length for o in others):
             item.spec = replace(item.spec, length=0) if isinstance(item.spec, Clip) else item.spec

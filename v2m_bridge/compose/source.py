@@ -1,0 +1,52 @@
+"""The input of a score: an edit or a bare video, told apart by the file's suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from v2m_bridge.edits.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUFFIXES, read_edit
+from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.footage.bare_video import read_video
+from v2m_bridge.progress import Progress, silent
+from v2m_bridge.timing.rates import exact_rate
+
+if TYPE_CHECKING:
+    from v2m_bridge.timeline.model import Timeline
+
+
+def read_source(
+    source: Path, *, rate: str | None = None, media_roots: Sequence[Path] = (), progress: Progress = silent
+) -> Timeline:
+    """The timeline of an edit or of a bare video, by the file's suffix.
+
+    Raises:
+        InputError: missing, a plain folder, an unknown kind, empty, or unreadable.
+        MediaError: a video that cannot be decoded.
+    """
+    suffix = source.suffix.lower()
+    if not source.exists():
+        raise InputError(f"{source} does not exist")
+    if source.is_dir() and suffix not in BUNDLE_SUFFIXES:
+        raise InputError(f"{source} is a folder", "give an edit (.otio, .edl, .xml, .fcpxml, .aaf) or a video file")
+    if suffix in EDIT_SUFFIXES:
+        with _naming(source):
+            return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=media_roots)
+    if suffix in VIDEO_SUFFIXES:
+        with _naming(source):
+            return read_video(source, progress)
+    known = " ".join(sorted(EDIT_SUFFIXES | VIDEO_SUFFIXES))
+    raise InputError(f"{source.name} is of an unknown kind", f"known: {known}")
+
+
+@contextmanager
+def _naming(source: Path) -> Iterator[None]:
+    """Put the file's name into every error that does not name it."""
+    try:
+        yield
+    except V2MError as error:
+        if source.name not in error.message:
+            error.message = f"{source.name}: {error.message}"
+        raise
