@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from v2m_bridge.daemon.jobs.job import NoSuchJob, QueueFull, WrongState
 from v2m_bridge.daemon.paths import PathNotAllowed
@@ -41,7 +41,7 @@ CODES = {
 
 log = logging.getLogger("v2m_bridge.http")
 
-Handler = Callable[[Request, Exception], Awaitable[Response]]
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 
 def answer(status: int, code: str, message: str, hint: str | None = None) -> JSONResponse:
@@ -73,10 +73,8 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return answer(422, "bad_request", first_complaint(list(errors)), "see /openapi.json")
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    if error.status_code in (204, 304):  # these have no body
-        return Response(status_code=error.status_code)
     return answer(error.status_code, CODES.get(error.status_code, "refused"), str(error.detail))
 
 
