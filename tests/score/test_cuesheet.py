@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def test_every_text_survives_midi_json_and_csv(score: Score, tmp_path: Path) -> 
 
     texts = ['HIT, "loud"; 3=C', "=1+1", "Привет\nzwei Zeilen", "♭ and 🎬", "  spaces  "]
     markers = tuple(
-        score.timeline.markers[0].model_copy(update={"frame": 40 * n, "name": name, "note": f"note {name}"})
+        replace(score.timeline.markers[0], frame=40 * n, name=name, note=f"note {name}")
         for n, name in enumerate(texts)
     )
     marked = score.model_copy(update={"timeline": score.timeline.model_copy(update={"markers": markers})})
