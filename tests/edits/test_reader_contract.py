@@ -5,6 +5,7 @@ The same small edits are written in every format that can carry them and read ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -234,6 +235,23 @@ def test_what_is_cut_off_or_overwritten_is_read_or_refused(writer: EditWriter, t
             file.write_bytes(damaged)
             outcomes.add(read_or_refuse(path))
     assert "refused" in outcomes
+
+
+ODD_NUMBERS = ("0", "-1", "99", "1.5", "999999999999", "nan", "")
+
+
+@pytest.mark.parametrize("name", ["speeds", "dissolves"])
+@pytest.mark.parametrize("writer", QUICK_WRITERS, ids=lambda w: w.name)
+def test_odd_numbers_are_read_or_refused(writer: EditWriter, name: str, tmp_path: Path) -> None:
+    """One number of the file after the other becomes something that no host would write."""
+    path = writer(tmp_path, EDITS[name])
+    text = path.read_text(encoding="utf-8")
+    outcomes = set()
+    for index, number in enumerate(re.finditer(r"\d+", text)):
+        odd = ODD_NUMBERS[index % len(ODD_NUMBERS)]
+        path.write_text(text[: number.start()] + odd + text[number.end() :], encoding="utf-8")
+        outcomes.add(read_or_refuse(path))
+    assert outcomes == {"read", "refused"}
 
 
 @EVERY_WRITER
