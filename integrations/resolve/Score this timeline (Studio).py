@@ -1,9 +1,9 @@
 # v2m-bridge menu entry. Score this timeline (Studio): as the Lua entry, with progress in the console.
-"""Hands the current timeline to v2m-bridge over HTTP and shows the outcome as a marker.
+"""Sends the current timeline to v2m-bridge over HTTP and shows the outcome as a marker.
 
 With "markers" it writes chord and hit markers when the score is done, with "preview" it puts the preview audio on a
 track of its own. Python 3.6 or later, standard library only. It never switches the page, never touches in and out
-points or render settings, and leaves every marker, clip and track alone that is not its own.
+points or render settings, and changes no marker, clip or track that it did not make.
 
 From the Workspace > Scripts menu it does what was chosen at "v2m-bridge install resolve"; from a terminal of the same
 machine (Studio): python "Score this timeline (Studio).py" [--markers] [--preview]
@@ -31,7 +31,7 @@ FINISHED = ("done", "failed", "cancelled")
 
 
 class Stop(Exception):
-    """The end of the road, in words for the user: a title and what to do about it."""
+    """The script cannot go on: a title and a remedy, in words for the user."""
 
     def __init__(self, title, text):
         Exception.__init__(self, title)
@@ -40,7 +40,7 @@ class Stop(Exception):
 
 
 class Offline(Exception):
-    """Nobody listens on the daemon's port."""
+    """The daemon does not answer on its port."""
 
 
 def ask(target, name, *arguments):
@@ -111,7 +111,7 @@ def marks(timeline):
 
 
 def unmark(timeline, data=STATUS):
-    """Take away our markers of one kind."""
+    """Remove our markers of one kind."""
     for frame, marker in sorted((ask(timeline, "GetMarkers") or {}).items()):
         if str(marker.get("customData", "")).startswith(data):
             ask(timeline, "DeleteMarkerAtFrame", frame)
@@ -128,7 +128,7 @@ def mark(timeline, frame, colour, title, text):
 
 
 def notice(text):
-    """The last resort when no marker can be set: the preferences file, which "v2m-bridge doctor" reads."""
+    """Write a message into the preferences file, which "v2m-bridge doctor" reads, when no marker can be set."""
     host = globals().get("fusion") or globals().get("fu") or globals().get("app")
     plain = "".join(c if " " <= c <= "~" else "?" for c in text).replace("\\", "'").replace('"', "'")
     ask(host, "SetPrefs", "Global.V2MBridge.Notice", "%d %s" % (time.time(), plain))
@@ -145,7 +145,7 @@ def setting(timeline, project, key):
 
 
 def facts(timeline, project, first, last):
-    """What the export does not tell."""
+    """What the exported file does not hold."""
     rate = setting(timeline, project, "timelineFrameRate")
     drop = rate.upper().endswith("DF") and not rate.upper().endswith("NDF")
     drop = drop or ";" in (ask(timeline, "GetStartTimecode") or "")
@@ -165,7 +165,7 @@ def export(resolve, timeline, path, beside):
     kind = getattr(resolve, "EXPORT_OTIO", None)
     if kind is None or callable(kind):
         raise Stop("Resolve is too old", "Exporting OpenTimelineIO needs DaVinci Resolve 18.5 or later.")
-    unmark(timeline)  # or our own marker would be part of the edit
+    unmark(timeline)  # otherwise our own marker would be exported with the edit
     if not ask(timeline, "Export", path, kind, resolve.EXPORT_NONE) or not os.path.isfile(path):
         raise Stop(
             "export refused",
@@ -183,7 +183,7 @@ def export(resolve, timeline, path, beside):
 
 
 def token():
-    """The daemon's token; a missing one means that the daemon never ran."""
+    """The daemon's token. If there is none, the daemon never ran."""
     try:
         with open(STAMP["token_file"], "r") as file:
             return file.read().strip()
@@ -194,14 +194,14 @@ def token():
 def http(method, path, body=None):
     """One request to the daemon on this machine; returns bytes.
 
-    Raises Offline when nobody listens and Stop when the daemon refuses.
+    Raises Offline when the daemon does not answer and Stop when it refuses.
     """
     data = None if body is None else json.dumps(body).encode("utf-8")
     request = urllib.request.Request("http://127.0.0.1:%d/v1%s" % (STAMP["port"], path), data, method=method)
     request.add_header("Authorization", "Bearer " + token())
     if data is not None:
         request.add_header("Content-Type", "application/json")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # no proxy: the daemon is on this computer
     try:
         with opener.open(request, timeout=30) as reply:
             return reply.read()
@@ -237,7 +237,7 @@ class Daemon(object):
         self.lost_at = None
 
     def answer(self):
-        """State, title and text as they stand now; a daemon that restarts is waited for."""
+        """State, title and text now, or None while the daemon restarts."""
         try:
             status = json.loads(http("GET", "/scores/" + self.job).decode("utf-8"))
         except Offline:
@@ -250,7 +250,7 @@ class Daemon(object):
 
 
 def worded(status):
-    """What the daemon's status means for a person."""
+    """The daemon's status in words for the user."""
     state, summary, error = status.get("state"), status.get("summary") or {}, status.get("error") or {}
     answer = {"state": state, "stage": status.get("stage") or "", "progress": status.get("progress") or 0.0}
     if state == "done":
@@ -276,7 +276,7 @@ def tempo_text(summary):
 
 
 class Inbox(object):
-    """The way without a daemon: the edit waits in the inbox until one runs."""
+    """A score that is asked for through the inbox, where the edit waits until a daemon runs."""
 
     def __init__(self, path, options):
         if not os.path.isdir(STAMP["inbox"]):
@@ -293,7 +293,7 @@ class Inbox(object):
             raise Stop("inbox not writable", "%s: %s. Run: v2m-bridge doctor" % (STAMP["inbox"], error))
 
     def answer(self):
-        """The daemon's answer file, or None as long as there is none."""
+        """The daemon's answer file, or None while there is none."""
         try:
             with open(os.path.join(STAMP["outbox"], self.request + ".json"), "r") as file:
                 answer = json.load(file)
@@ -304,7 +304,7 @@ class Inbox(object):
 
 
 def hand_over(path, options):
-    """The edit in the daemon's hands, by HTTP or through the inbox."""
+    """Give the edit to the daemon, by HTTP, or through the inbox where it does not answer."""
     try:
         return Daemon(path, options)
     except Offline:
@@ -321,7 +321,7 @@ def wait(order, timeline, frame):
             colour = COLOURS.get(answer.get("state"), "Yellow")
             if mark(timeline, frame, colour, answer.get("title", "v2m"), answer.get("text", "")):
                 shown, refused = answer.get("state"), 0
-            else:  # a dialog is open, or the project was closed: Resolve refuses everything meanwhile
+            else:  # Resolve refuses everything while a dialog is open or the project is closed
                 refused += 1
                 if refused * POLL_S > 120:
                     raise Stop(answer.get("title", "v2m: ")[5:], answer.get("text", ""))
@@ -500,7 +500,7 @@ def score(resolve, project, timeline, frame, first, last, wants):
 
 
 def main(arguments):
-    """Never raises: whatever happens becomes a marker or at least a line in the console."""
+    """Never raises: every error becomes a marker, or at least a line in the console."""
     wants = {name: bool(STAMP[name]) or "--" + name in arguments for name in ("markers", "preview")}
     timeline, frame = None, 0
     try:

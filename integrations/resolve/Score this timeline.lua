@@ -1,5 +1,5 @@
--- v2m-bridge menu entry. Score this timeline: hands the current timeline to v2m-bridge, shows the outcome as a marker.
--- Uses only what the menu scripts of every edition have: no io, no require, no print, no window.
+-- v2m-bridge menu entry. Score this timeline: sends the current timeline to v2m-bridge, shows the outcome as a marker.
+-- Uses only what menu scripts have in every edition: no io, no require, no print, no window.
 -- It never switches the page, never touches in and out points or render settings.
 local STAMP = { version = "", inbox = "", outbox = "" } -- filled in by "v2m-bridge install resolve"
 
@@ -18,7 +18,7 @@ local function ask(object, method, ...)
   return nil
 end
 
--- Letters and digits as they are, every other byte as -XX, cut before `limit` characters.
+-- Letters and digits stay, every other byte becomes -XX; the result has at most `limit` characters.
 local function encoded(value, limit)
   local out = ""
   for i = 1, #value do
@@ -32,7 +32,7 @@ end
 
 local resolve = resolve or ask(app or fusion or fu, "GetResolve")
 
--- The last resort when no marker can be set: the preferences file, which the daemon and "v2m-bridge doctor" read.
+-- Where a message goes when no marker can be set: the preferences file, which the daemon and "v2m-bridge doctor" read.
 local function notice(text)
   local host = fusion or fu or app
   ask(host, "SetPrefs", "Global.V2MBridge.Notice", os.time() .. " " .. text:gsub("[^ -~]", "?"):gsub('[\\"]', "'"))
@@ -97,7 +97,7 @@ local function new_request()
   return string.format("%x", os.time()) .. seed:sub(-8):lower()
 end
 
--- Everything beside the edit travels in the file name: it is written in one go with the file itself.
+-- The file name carries everything that the edit does not hold: Resolve writes both in one step.
 local function file_name(request, project, timeline, first, last)
   local rate = setting(timeline, project, "timelineFrameRate")
   local fields = { "v2m1", request, "r" .. encoded(rate, 30) }
@@ -129,7 +129,7 @@ local function wait_for_answer(timeline, frame, request)
       local title, text = reply.title or PREFIX .. " " .. tostring(reply.state), reply.text or ""
       if mark(timeline, frame, COLOUR[reply.state] or "Yellow", title, text) then
         shown, refused = reply.state, 0
-      else -- a dialog is open, or the project was closed: Resolve refuses everything meanwhile
+      else -- Resolve refuses everything while a dialog is open or the project is closed
         refused = refused + 1
         if refused * POLL_S > REFUSED_S then return notice(title:gsub("^v2m: ", "") .. ". " .. text) end
       end
@@ -145,7 +145,7 @@ local function wait_for_answer(timeline, frame, request)
   tell(timeline, frame, "Sand", "v2m: still working", "The score is not ready yet. v2m-bridge shows its progress.")
 end
 
--- What stands in the way of scoring: a title and what to do about it, or nil.
+-- Why this timeline cannot be scored: a title and a remedy, or nil.
 local function obstacle(timeline)
   if not has_clips(timeline) then
     return "v2m: nothing to score", "This timeline has no video clips. Add some, then try again."
@@ -161,7 +161,7 @@ local function send(project, timeline, frame, first, last)
   if title then return tell(timeline, frame, "Red", title, remedy) end
   local request = new_request()
   local path = STAMP.inbox .. file_name(request, project, timeline, first, last)
-  unmark(timeline) -- or our own marker would be part of the edit
+  unmark(timeline) -- otherwise our own marker would be exported with the edit
   local exported = ask(timeline, "Export", path, resolve.EXPORT_OTIO, resolve.EXPORT_NONE)
   local gone = bmd.direxists and not bmd.direxists(STAMP.inbox:sub(1, -2)) -- Windows wants no separator at the end
   if not exported and gone then

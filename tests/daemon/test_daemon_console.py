@@ -9,14 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMEDRIVER, CHROMIUM, Browser, browser, wait_for
+
+pytest.importorskip("fcntl", reason="the browser is driven over inherited file descriptors")
+
+from chromium import NO_PLACE, Page, chromium, page, wait_for
 from daemon_world import World, config, free_port, otio, running_daemon
 
 from v2m_bridge.daemon.config import DaemonConfig, EngineSetup
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM or not CHROMEDRIVER, reason="Chromium and chromedriver are not installed"),
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
 ]
 
 DROP = """
@@ -33,23 +36,24 @@ const named = (e) => (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent
 return [...document.querySelectorAll("button, a, input, select, iframe, [role=progressbar]")]
   .filter((e) => e.offsetParent !== null && !named(e)).map((e) => e.outerHTML.slice(0, 120));
 """
-TAB, ENTER, SPACE = "\ue004", "\ue007", " "
 
 
-def shoot(window: Browser, name: str) -> None:
+def shoot(window: Page, name: str) -> None:
     if folder := os.environ.get("V2M_SCREENSHOTS"):
-        window.shoot(Path(folder) / f"{name}.png")
+        window.screenshot(Path(folder) / f"{name}.png")
 
 
-def sign_in(window: Browser, world: World, width: int = 1280) -> None:
+def sign_in(window: Page, world: World, width: int = 1280) -> None:
     window.size(width, 860)
-    window.open(world.http.post("/v1/links").json()["url"])
+    link = world.http.post("/v1/links").json()["url"]
+    window.own = (*NO_PLACE, "blob:", link[: link.index("/", len("http://")) + 1])
+    window.open(link)
     window.until("return location.pathname === '/' && document.getElementById('lamp-text')?.textContent === 'Ready'")
 
 
 @pytest.fixture
-def window(tmp_path: Path) -> Iterator[Browser]:
-    with browser(tmp_path, free_port()) as made:
+def window(tmp_path: Path) -> Iterator[Page]:
+    with page(tmp_path) as made:
         yield made
 
 
@@ -59,7 +63,7 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-def test_a_dropped_montage_is_scored_played_and_downloaded(window: Browser, shared_data: Path, tmp_path: Path) -> None:
+def test_a_dropped_montage_is_scored_played_and_downloaded(window: Page, shared_data: Path, tmp_path: Path) -> None:
     roots = (str(shared_data),)
     made = config(
         tmp_path / "home",
@@ -104,23 +108,23 @@ def test_a_dropped_montage_is_scored_played_and_downloaded(window: Browser, shar
         assert window.complaints() == []
 
 
-def test_everything_works_without_a_mouse(window: Browser, cheap: World) -> None:
+def test_everything_works_without_a_mouse(window: Page, cheap: World) -> None:
     sign_in(window, cheap)
     job = cheap.submit("By hand", options={"seed": 4, "tempo": 120, "parts": ["bass"]})
     window.until("return document.querySelector('.item.done .name')?.textContent === 'By hand'")
     window.run("document.querySelector('.item').focus()")
-    window.keys(ENTER)
+    window.keys("Enter")
     window.until("return document.querySelector('.title')?.textContent === 'By hand'")
     window.run("[...document.querySelectorAll('.main button')].find((b) => b.textContent.startsWith('Change')).focus()")
-    window.keys(ENTER)
+    window.keys("Enter")
     assert window.run("return document.activeElement.id") == "tempo-auto"
     assert window.run("return document.getElementById('tempo').value") == "120"
-    window.keys(SPACE)  # tempo: find the best
+    window.keys("Space")  # tempo: find the best
     window.run("document.getElementById('mood').focus()")
     window.keys("s")  # sad
-    window.keys(TAB, *[TAB] * 5)
+    window.keys(*["Tab"] * 6)
     window.run("document.querySelector('#again-actions .primary').focus()")
-    window.keys(ENTER)
+    window.keys("Enter")
     window.until("return document.querySelectorAll('.item.done').length === 2")
     again = cheap.http.get("/v1/scores").json()["scores"][0]
     assert again["id"] != job
@@ -130,7 +134,7 @@ def test_everything_works_without_a_mouse(window: Browser, cheap: World) -> None
     assert window.complaints() == []
 
 
-def test_errors_are_readable_and_nothing_in_an_edit_becomes_markup(window: Browser, cheap: World) -> None:
+def test_errors_are_readable_and_nothing_in_an_edit_becomes_markup(window: Page, cheap: World) -> None:
     sign_in(window, cheap, 400)
     evil = "<img src=x onerror=alert(1)><script>document.title='owned'</script>"
     window.run(DROP, "bad reel.otio", json.dumps(otio(evil, do="refuse")))
@@ -152,7 +156,7 @@ def test_errors_are_readable_and_nothing_in_an_edit_becomes_markup(window: Brows
     assert all("notes.txt" in text for text in window.complaints())  # the refused upload, and nothing else
 
 
-def test_running_scores_can_be_cancelled_and_the_page_survives_a_restart(window: Browser, tmp_path: Path) -> None:
+def test_running_scores_can_be_cancelled_and_the_page_survives_a_restart(window: Page, tmp_path: Path) -> None:
     port = free_port()
     with running_daemon(config(tmp_path, port=port)) as world:
         sign_in(window, world)

@@ -62,7 +62,9 @@ class Jobs:
         return job
 
     def submit(self, path: Path, options: ScoreOptions) -> str:
-        return self.add(json.loads(path.read_text(encoding="utf-8")), options.model_dump(exclude_unset=True))
+        default, asked = ScoreOptions().model_dump(), options.model_dump()
+        changed = {key: value for key, value in asked.items() if value != default[key]}
+        return self.add(json.loads(path.read_text(encoding="utf-8")), changed)
 
     def find(self, job: str) -> Job | None:
         """As the daemon's store keeps it."""

@@ -38,7 +38,7 @@ def follow(
     from v2m_bridge.cli.push import read_score
     from v2m_bridge.cli.terminal import print_json
     from v2m_bridge.errors import InputError
-    from v2m_bridge.reaper.follow import Follower, live_events
+    from v2m_bridge.reaper.follow import Follower, FollowOptions, live_events
     from v2m_bridge.reaper.osc import OscLink
 
     events = live_events(read_score(source), part)
@@ -47,9 +47,8 @@ def follow(
     ended = threading.Event()
     _end_on_signals(ended, seconds)
     with OscLink(host, port, listen) as link, closing(_output(link, midi_port, vkb)) as output:
-        follower = Follower(
-            events, link, output, base_s=offset, lead_s=lead / 1000, unheard=lambda: _hint(port, link.local_port)
-        )
+        options = FollowOptions(offset, lead / 1000, unheard=lambda: _hint(port, link.local_port))
+        follower = Follower(events, link, output, options)
         print("following REAPER; Ctrl-C ends it", file=sys.stderr)
         try:
             report = follower.run(ended)

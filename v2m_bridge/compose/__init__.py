@@ -1,1 +1,1 @@
-"""The whole flow from an edit to a score. Door: :mod:`.pipeline`."""
+"""The whole flow from an edit to a score and its files. Doors: :mod:`.pipeline`, :mod:`.write_files`."""

@@ -1,4 +1,4 @@
-"""What the score should feel like: moods, key and tempo, from the options, the markers and the picture."""
+"""Key, moods and tempo of a score, from the options, the mood markers and the picture."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ KEY_OF_MOOD = {
     "relaxing": "F major",
     "neutral": "C major",
 }
-"""Where a mood sits when no key was asked for: a bright string key for energy, F for calm, minor for the rest."""
+"""Key of each mood when none was asked for: a bright string key for energy, F for calm, minor for the rest."""
 
 
 @dataclass(frozen=True)
 class Direction:
-    """The wishes of a score, resolved.
+    """Key, moods and tempo that a score is written with.
 
     Attributes:
         key: key and mode of the whole score.
-        moods: ``(seconds, mood)`` in order; each holds until the next. Empty where nobody said anything.
-        bpm: requested tempo, or None for the best.
+        moods: ``(seconds, mood)`` in order; each holds until the next. Empty when neither option nor marker names one.
+        bpm: requested tempo, or None for the one that lands best.
         mood: the mood that holds longest, or None when unknown.
-        warnings: wishes that could not be followed.
+        warnings: mood markers that were not followed.
     """
 
     key: Key
@@ -48,13 +48,13 @@ class Direction:
 
 
 def direct(timeline: Timeline, features: FootageFeatures, options: ScoreOptions) -> Direction:
-    """Resolve the wishes: options first, then mood markers, then what CLIP saw.
+    """Decide: options come first, then mood markers, then the emotions that CLIP found.
 
     Raises:
         InputError: an unknown key or mood in the options.
     """
     moods, warnings = _moods(timeline, options)
-    mood = _longest(moods, timeline.duration_s) or _seen(features)
+    mood = _longest(moods, timeline.duration_s) or _mood_in_picture(features)
     key = parse_key(options.direction.key) if options.direction.key else parse_key(KEY_OF_MOOD[mood or "neutral"])
     return Direction(key, moods, options.fit.bpm, mood, tuple(warnings))
 
@@ -85,7 +85,7 @@ def _longest(moods: tuple[tuple[float, str], ...], duration_s: float) -> str | N
     return max(held, key=held.__getitem__) if held else None
 
 
-def _seen(features: FootageFeatures) -> str | None:
+def _mood_in_picture(features: FootageFeatures) -> str | None:
     if not features.emotion_present.any():
         return None
     mean = features.emotion[features.emotion_present].mean(axis=0)

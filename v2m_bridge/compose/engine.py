@@ -37,10 +37,10 @@ def _unchanged(timeline: Timeline) -> Timeline:
 
 @dataclass
 class Engine:
-    """What stays warm between scores: the networks and where media, weights and caches lie.
+    """What is kept between scores: the loaded networks, and the folders of media, weights and caches.
 
-    ``checkpoint`` is a chord network or a folder of networks; what a folder lacks is the shipped one.
-    ``screen`` sees every edit after it was read and before its media is opened; it may take media offline.
+    ``checkpoint`` is a chord network or a folder of networks; for what a folder lacks the shipped network is used.
+    ``screen`` gets every edit after it was read and before its media is opened; it may set media offline.
     """
 
     media_roots: Sequence[Path] = ()
@@ -76,7 +76,7 @@ class Engine:
         return self._own(DEFAULT_DYNAMICS)
 
     def _own(self, name: str) -> Path | None:
-        """A file of the checkpoint's folder, if it is one and holds it."""
+        """A file of the checkpoint's folder, or None where the checkpoint is no folder or lacks it."""
         place = self.checkpoint / name if self.checkpoint else None
         return place if place is not None and place.is_file() else None
 
@@ -85,7 +85,7 @@ class Engine:
         return HarmonyNetworks(self.network(), self.aligner() if candidates > 1 else None, self.dynamics())
 
     def measure_options(self) -> MeasureOptions:
-        """How footage is measured; CLIP stays loaded for as long as its weights stay the same.
+        """How footage is measured. CLIP stays loaded as long as its weights are the same.
 
         Raises:
             CheckpointError: ``clip_weights`` was given but does not exist.

@@ -118,7 +118,7 @@ def harmonise(
 
 
 def energy(mood: str | None, affect: float) -> float:
-    """What the mood asked for does to density and loudness: a factor, 1 without a mood or without affect."""
+    """Factor of the mood on note density and loudness; 1 without a mood or at affect 0."""
     return float(ENERGY_OF_MOOD.get(mood or "neutral", 1.0) ** min(1.0, affect))
 
 
@@ -129,7 +129,7 @@ def _drawn(options: DecodeOptions, count: int) -> list[DecodeOptions]:
 
 
 def _courses(dynamics: Dynamics, slots: Sequence[Slot], drawn: Sequence[DecodeOptions]) -> list[Dynamics]:
-    """Dynamics of every candidate: the first as predicted, the others varied by their seeds."""
+    """Dynamics of every candidate: as predicted for the first, varied by their seeds for the others."""
     from v2m_bridge.amt.dynamics import vary_dynamics
 
     starts_s = [slot.start_s for slot in slots]
@@ -173,7 +173,7 @@ def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreO
 
 
 def _merged(slots: Sequence[Slot], sequence: ChordSequence, direction: Direction) -> tuple[ChordEvent, ...]:
-    """One event a run of equal chords; the probability is that of its first slot."""
+    """One event for each run of equal chords, with the probability of its first slot."""
     up = direction.key.semitones_from_network
     events: list[ChordEvent] = []
     for index, slot in enumerate(slots):

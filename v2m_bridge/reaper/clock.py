@@ -1,7 +1,8 @@
-"""Where REAPER's play cursor is between two feedback messages, although each comes late by an unknown moment.
+"""Where REAPER's play cursor is between two feedback messages, although each arrives with an unknown delay.
 
 A position message tells where the cursor was when it was sent; it can only be late, never early. The clock therefore
-trusts the least delayed message of the last seconds. All ``at_s`` are one monotonic clock, positions project seconds.
+trusts the least delayed message of the last seconds. All ``at_s`` are seconds of one monotonic clock; positions are
+project seconds.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ JUMP_S = 0.12
 """A message that disagrees by more than this is a seek; 15 Hz feedback through REAPER is late by up to 0.09 s."""
 
 RATE_SPAN_S = 0.4
-"""Seconds of messages before the play rate is measured; until then the last one known holds."""
+"""The play rate is measured over at least this many seconds of messages; until then the last known rate is used."""
 
 SAME_RATE = 0.004
-"""Rates this near each other are one."""
+"""Rates that differ by less than this count as equal."""
 
 USUAL_JITTER_S = 0.02
-"""How unevenly feedback comes until it has been measured."""
+"""Assumed jitter of the feedback until it has been measured."""
 
 STRAIGHT_S = 0.04
-"""Messages that lie this near one line at another rate mean a new play rate, not a seek."""
+"""Messages within this distance of one straight line mean a new play rate, not a seek."""
 
 FEWEST_FOR_RATE, ENOUGH_FOR_JITTER = 5, 12
 SHORTEST_LOOP_S = 0.05
 
 LOST_S = 1.0
-"""REAPER that plays and says nothing for so long has gone away."""
+"""If REAPER plays but sends nothing for this long, it is taken for closed."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,15 @@ class Loop:
 
     @property
     def length_s(self) -> float:
+        """Length of the loop in project seconds."""
         return self.end_s - self.start_s
 
 
 class TransportClock:
     """Turns feedback into a continuous position.
 
-    ``travelled`` seconds grow through loops without a step; ``position`` folds them into the loop. ``generation``
-    changes with every start, stop and seek; ``rebased_s`` is the sum of shifts of the travelled axis at loop edits.
+    ``travelled`` seconds keep growing through loops; ``position`` maps them back into the loop. ``generation`` changes
+    with every start, stop and seek. ``rebased_s`` sums up the shifts of travelled seconds when the loop is edited.
     """
 
     def __init__(self) -> None:
@@ -93,7 +95,7 @@ class TransportClock:
         self._samples.clear()
 
     def _begin(self, at_s: float, position_s: float | None) -> None:
-        """Everything known before is void: it starts anew at ``position_s``."""
+        """Forget the earlier messages and start again at ``position_s``."""
         self.generation += 1
         self._samples.clear()
         if position_s is not None:
@@ -119,7 +121,7 @@ class TransportClock:
         self._estimate()
 
     def _take_new_rate(self) -> bool:
-        """Whether the last messages are one straight line after all; then its slope is the play rate."""
+        """Whether the last messages lie on one straight line; if so, its slope becomes the play rate."""
         recent = deque(list(self._samples)[-FEWEST_FOR_RATE:])
         if len(recent) < FEWEST_FOR_RATE or recent[-1][0] - recent[0][0] < STRAIGHT_S:
             return False
@@ -166,7 +168,7 @@ class TransportClock:
         else:
             self._loop_end = value
         if self.playing and self._samples:
-            # what was travelled was counted in the old loop: count on from where the cursor is
+            # travelled seconds were counted with the old loop: go on counting from the cursor's position
             shift = position - before
             self._samples = deque((at, travelled + shift) for at, travelled in self._samples)
             self._offset += shift
@@ -174,7 +176,7 @@ class TransportClock:
             self.rebased_s += shift
 
     def known(self, at_s: float) -> bool:
-        """Whether it plays, at a known place, and REAPER was heard of lately."""
+        """Whether REAPER plays, its position is known, and a message came within the last second."""
         return self.playing and bool(self._samples) and at_s - self._heard_s < LOST_S
 
     def travelled(self, at_s: float) -> float:

@@ -1,4 +1,4 @@
-"""Play a score live in time with REAPER: its transport feedback in, MIDI out, nothing left sounding at the end."""
+"""Plays a score live in time with REAPER: transport feedback comes in, MIDI goes out, and every note is ended."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from v2m_bridge.reaper.session import MidiItem, plan_session, session_tempo_map
 from v2m_bridge.score.model import Score
 
 GRACE_S = 0.1
-"""Notes that began this shortly before the place where playing (re)starts are still played: feedback is that late."""
+"""When playing starts or jumps, notes that began up to this long before are played too: feedback is that late."""
 
 LONGEST_WAIT_S = 0.05
 UNHEARD_S = 2.0
-"""REAPER answers a request to refresh at once; after so long without a word, one of the two does not hear the other."""
+"""REAPER answers a refresh request at once; without any message for this long, the connection does not work."""
 
 ALL_NOTES_OFF, SUSTAIN = 123, 64
 NOTE_OFF, PROGRAM, CONTROL, NOTE_ON = range(4)
@@ -69,7 +69,7 @@ def _part_events(item: MidiItem, second: Callable[[float], float]) -> Iterator[L
 
 
 class Player:
-    """Sends events as the position passes them and knows what sounds."""
+    """Sends events as the position passes them and keeps track of the sounding notes."""
 
     def __init__(self, events: Sequence[LiveEvent], output: MidiOutput) -> None:
         self._events = events
@@ -90,7 +90,7 @@ class Player:
             self._send(self._events[index])
 
     def jump(self, to_s: float) -> None:
-        """Silence, then the programs and controllers that hold at ``to_s``."""
+        """Silence everything, then send the programs and controllers that are in force at ``to_s``."""
         self.silence()
         self.report.jumps += 1
         holding: dict[bytes, LiveEvent] = {}
@@ -103,7 +103,7 @@ class Player:
             self._output.send(event.message)
 
     def silence(self) -> None:
-        """End every note that sounds, and tell each channel so once more."""
+        """End every sounding note, then send all-notes-off on each channel as well."""
         for channel, pitch in sorted(self._sounding):
             self._output.send(bytes([0x80 | channel, pitch, 0]))
         self._sounding.clear()
@@ -118,7 +118,7 @@ class Player:
                 self._sounding[key] += 1
                 self.report.notes += 1
             elif self._sounding[key] > 1:
-                # the same pitch sounds twice: the later end is the end
+                # the same pitch sounds twice: only the later note end is sent
                 self._sounding[key] -= 1
                 return
             elif not self._sounding.pop(key, 0):
@@ -126,37 +126,41 @@ class Player:
         self._output.send(event.message)
 
 
-class Follower:
-    """Keeps a player on REAPER's transport.
+@dataclass(frozen=True)
+class FollowOptions:
+    """How a score follows REAPER.
 
-    Args:
-        base_s: project seconds of the cue's start (an import's answer tells them).
-        lead_s: how much earlier to send, against the latency of the way to the synthesiser.
-        unheard: called once when REAPER has said nothing for :data:`UNHEARD_S`; following goes on, it may still start.
-        clock: the monotonic clock that stamps the link's messages.
+    Attributes:
+        base_s: project seconds of the cue's start (an import's answer states them).
+        lead_s: how much earlier events are sent, to make up for the latency of the synthesiser.
+        unheard: called once when no message came from REAPER for :data:`UNHEARD_S`; following goes on, because REAPER
+            may still start.
+        clock: the monotonic clock in seconds that stamps the link's messages.
     """
 
+    base_s: float = 0.0
+    lead_s: float = 0.0
+    unheard: Callable[[], None] = lambda: None
+    clock: Callable[[], float] = time.perf_counter
+
+
+class Follower:
+    """Moves a player along with REAPER's transport."""
+
     def __init__(
-        self,
-        events: Sequence[LiveEvent],
-        link: OscLink,
-        output: MidiOutput,
-        *,
-        base_s: float = 0.0,
-        lead_s: float = 0.0,
-        clock: Callable[[], float] = time.perf_counter,
-        unheard: Callable[[], None] = lambda: None,
+        self, events: Sequence[LiveEvent], link: OscLink, output: MidiOutput, options: FollowOptions = FollowOptions()
     ) -> None:
-        self.player = Player([LiveEvent(e.seconds + base_s, e.rank, e.message) for e in events], output)
+        moved = [LiveEvent(event.seconds + options.base_s, event.rank, event.message) for event in events]
+        self.player = Player(moved, output)
         self.transport = TransportClock()
         self._link = link
-        self._lead_s = lead_s
-        self._clock = clock
+        self._lead_s = options.lead_s
+        self._clock = options.clock
         self._generation = 0
         self._rebased_s = 0.0
         self._played_s = 0.0
         self._silent = True
-        self._unheard = unheard
+        self._unheard = options.unheard
         self._patient_until_s: float | None = None
 
     def run(self, ended: threading.Event) -> FollowReport:
@@ -179,7 +183,7 @@ class Follower:
         self._advance(self._clock())
 
     def _notice(self, heard: bool) -> None:
-        """Say once when nothing is heard of REAPER; its first word ends the waiting."""
+        """Call ``unheard`` once when no message comes from REAPER; its first message ends the waiting."""
         if heard:
             self.player.report.heard = True
             self._patient_until_s = None
@@ -207,7 +211,7 @@ class Follower:
             self._played_s = travelled
 
     def _play_through(self, from_s: float, to_s: float) -> None:
-        """Play a stretch of the travelled axis, turning back at the loop's end as often as it lies within."""
+        """Play a stretch of travelled seconds; each time it reaches the loop's end, go on at the loop's start."""
         loop = self.transport.loop
         while loop:
             position = self.transport.folded(from_s)
@@ -216,7 +220,7 @@ class Follower:
                 break
             self.player.play(position, loop.end_s)
             self.player.jump(loop.start_s)
-            # a hair past the seam, so that rounding does not fold it back before the loop's end
+            # slightly past the loop's end, so that rounding does not put it back before the end
             from_s += left + 1e-9
         position = self.transport.folded(from_s)
         self.player.play(position if not loop else max(position, loop.start_s), position + (to_s - from_s))

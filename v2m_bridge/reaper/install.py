@@ -1,4 +1,4 @@
-"""Put our scripts and OSC file into REAPER's resource folder, and take them out again."""
+"""Installs our scripts and OSC file into REAPER's resource folder, and removes them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BLOCK = re.compile(rf"\n?{re.escape(BLOCK_BEGIN)}\n.*?{re.escape(BLOCK_END)}\n"
 
 @dataclass(frozen=True)
 class ReaperMachine:
-    """What is asked of the system; tests have their own.
+    """What the installation has to know of this computer; tests pass their own.
 
     Attributes:
         resource: REAPER's resource folder (Options > Show REAPER resource path).
@@ -137,7 +137,7 @@ def install(home: Path, machine: ReaperMachine, port: int = 8000) -> ReaperInsta
 
 
 def uninstall(machine: ReaperMachine) -> ReaperInstallation:
-    """Take out what :func:`install` put in; the user's own files and lines stay."""
+    """Remove what :func:`install` wrote; files and lines of the user stay."""
     done = ReaperInstallation()
     folder = machine.resource / "Scripts" / SCRIPT_FOLDER
     ours = [p for p in _files(Path(), machine.resource) if p.is_file()]
@@ -153,7 +153,7 @@ def uninstall(machine: ReaperMachine) -> ReaperInstallation:
 
 
 def _remove_block(startup: Path, done: ReaperInstallation) -> None:
-    """Our lines go; the file goes with them only if it held nothing else."""
+    """Remove our lines, and the file too if it holds nothing else."""
     if not startup.is_file():
         return
     text = startup.read_bytes().decode("utf-8", errors="surrogateescape")
@@ -287,7 +287,7 @@ def _remove_device(machine: ReaperMachine, done: ReaperInstallation) -> None:
 
 
 def _remove_backup(resource: Path, done: ReaperInstallation) -> None:
-    """The copy of ``reaper.ini`` that was made here goes when nothing of ours is in the file any more."""
+    """Delete the backup of ``reaper.ini`` that :func:`install` made, once the file holds nothing of ours."""
     backup, note = resource / BACKUP, _backup_note(resource)
     made_here = note.read_text(encoding="ascii", errors="replace").strip() if note.is_file() else ""
     if backup.is_file() and hashlib.sha256(backup.read_bytes()).hexdigest() == made_here:

@@ -22,9 +22,11 @@ VKB_WARNING = (
 class MidiOutput(Protocol):
     """Takes complete MIDI messages, at once."""
 
-    def send(self, message: bytes) -> None: ...
+    def send(self, message: bytes) -> None:
+        """Send one message now."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Free the port."""
 
 
 class RtMidiOutput:
@@ -34,9 +36,11 @@ class RtMidiOutput:
         self._port = port
 
     def send(self, message: bytes) -> None:
+        """Send one message now."""
         self._port.send_message(message)
 
     def close(self) -> None:
+        """Close the port and remove it from the system."""
         self._port.close_port()
         self._port.delete()
 
@@ -48,6 +52,7 @@ class VkbOutput:
         self._link = link
 
     def send(self, message: bytes) -> None:
+        """Send one message now; kinds that the virtual keyboard lacks are left out."""
         kind, channel = message[0] & 0xF0, message[0] & 0x0F
         if kind in (0x80, 0x90):
             velocity = message[2] if kind == 0x90 else 0
@@ -58,7 +63,7 @@ class VkbOutput:
             self._link.send(f"/vkb_midi/{channel}/program", message[1])
 
     def close(self) -> None:
-        """The link belongs to whoever opened it."""
+        """Nothing to do: the link is closed by whoever opened it."""
 
 
 def open_port(existing: str | None = None) -> RtMidiOutput:
@@ -106,9 +111,9 @@ def _plain(problem: str) -> str:
 
 @contextmanager
 def drivers_silenced() -> Iterator[None]:
-    """ALSA and JACK write to stderr by themselves what RtMidi then raises as an error: only the error is to be seen.
+    """Keep ALSA and JACK from writing to stderr what RtMidi then raises as an error anyway.
 
-    Only what C code writes is caught. ``V2M_DEBUG`` lets it through.
+    Only the output of C code is dropped. With ``V2M_DEBUG`` set it is shown.
     """
     if os.environ.get("V2M_DEBUG"):
         yield
@@ -125,7 +130,7 @@ def drivers_silenced() -> Iterator[None]:
 
 
 def _systems(rtmidi: Any) -> list[int]:
-    """MIDI systems to try, the usual one first; JACK only by its own name because it is slow to fail."""
+    """The MIDI systems that this build has, the usual one first."""
     first = [rtmidi.API_LINUX_ALSA, rtmidi.API_UNIX_JACK, rtmidi.API_MACOSX_CORE, rtmidi.API_WINDOWS_MM]
     compiled = rtmidi.get_compiled_api()
     return [api for api in first if api in compiled]

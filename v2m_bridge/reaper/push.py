@@ -17,16 +17,16 @@ from v2m_bridge.score.model import Score
 POLL_S = 0.05
 WATCHING = "reaper-watching.txt"
 WATCHER_S = 3.0
-"""The watcher looks twice a second; one that was killed leaves its sign behind."""
+"""The watcher looks twice a second; after this long without an answer it is taken for killed, its file left behind."""
 
 FIRST_NUMBER = 1001
-"""Markers made by OSC get numbers from here on: writing to a number that exists would move the user's own marker."""
+"""Lowest number of markers made by OSC: writing to a number in use would move a marker of the user."""
 
 MARKER_BANK = 512
 QUIET_S = 0.4
 MESSAGES_A_TICK = 12
 TICK_S = 0.04
-"""REAPER empties its queue about 30 times a second; a flood of markers is spread over such ticks."""
+"""REAPER empties its queue about 30 times a second; markers are sent in portions of that pace."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _await_answer(job: Path, timeout_s: float, progress: Progress) -> Answer:
 
 
 def _push_markers(score: Score, job: Path, link: OscLink, progress: Progress) -> PushReport:
-    """Named markers and the cue region; each write makes an undo point, colours and the rest are not to be had."""
+    """Write named markers and the cue region. OSC cannot set colours, and each write makes an undo point."""
     session = plan_session(score)
     taken = _numbers_in_use(link)
     first = max([FIRST_NUMBER, *(n + 1 for n, _ in taken)])
@@ -116,7 +116,7 @@ def _push_markers(score: Score, job: Path, link: OscLink, progress: Progress) ->
             ours.setdefault(name, []).append(number)
     wanted = []
     for marker in session.markers:
-        # the same name again is the same marker: pushing twice moves it instead of doubling it
+        # a marker of the same name is moved instead of made twice
         if ours.get(marker.name):
             number = ours[marker.name].pop(0)
         else:
@@ -142,7 +142,7 @@ def _push_markers(score: Score, job: Path, link: OscLink, progress: Progress) ->
 
 
 def _numbers_in_use(link: OscLink) -> list[tuple[int, str]]:
-    """Number and name of every marker that REAPER tells of; empty where it sends no feedback."""
+    """Number and name of every marker in REAPER's feedback; empty where it sends none."""
     link.send(ADDRESSES["marker_count"], MARKER_BANK)
     link.send(ADDRESSES["action"], REFRESH_SURFACES)
     names: dict[int, str] = {}

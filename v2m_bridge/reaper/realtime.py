@@ -1,4 +1,4 @@
-"""Ask the system to run us on time. Where it refuses, timing is as good as the machine is idle."""
+"""Asks the operating system for real-time scheduling. Where it refuses, timing depends on how busy the machine is."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterator
 
 PRIORITY = 10
-"""Low among real-time threads: audio servers run at 60 and more and must win."""
+"""A low real-time priority: audio servers run at 60 and above and have to go first."""
 
 WINDOWS_TIMER_MS = 1
-"""Waiting on a socket is otherwise rounded to 15.6 ms there."""
+"""On Windows a wait on a socket is otherwise rounded to 15.6 ms."""
 
 
 @contextlib.contextmanager

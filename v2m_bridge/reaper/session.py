@@ -1,6 +1,6 @@
-"""What a score becomes in a REAPER session: tempo points, markers, cue region, tracks, items.
+"""The plan of a REAPER session for a score: tempo points, markers, cue region, tracks, items.
 
-The job file and the project file are both written from this one plan, so that they cannot differ.
+The job file and the project file are both written from this plan, so that they cannot differ.
 Seconds and beats (quarter notes) count from the start of the timeline; the host adds where the cue stands.
 """
 
@@ -58,6 +58,8 @@ class SessionTempo:
 
 @dataclass(frozen=True)
 class SessionMarker:
+    """A marker at ``seconds``; ``kind`` is ``cut`` or ``marker``, ``color`` 0xRRGGBB."""
+
     seconds: float
     kind: str
     color: int
@@ -78,6 +80,8 @@ class VideoItem:
 
 @dataclass(frozen=True)
 class ChordItem:
+    """An empty item that shows a chord symbol over ``[start_beat, end_beat)``."""
+
     start_beat: float
     end_beat: float
     symbol: str

@@ -1,7 +1,7 @@
-"""Menu entries for DaVinci Resolve: where they belong on each system, what is stamped into them, what is in the way.
+"""Installs the menu entries for DaVinci Resolve: their folders, the values filled in, and old entries to remove.
 
-Folders after the scripting README of 21.1 (its older edition names a wrong Windows folder); one user's folders only,
-because the same script in the folder of all users as well shows up twice in the menu.
+The folders are those of the scripting README of 21.1 (an older edition names a wrong Windows folder). Only the user's
+own folders are written: a script that also lies in the folder of all users appears twice in the menu.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from v2m_bridge.files.whole import write_whole
 LUA_NAME = "Score this timeline.lua"
 PYTHON_NAME = "Score this timeline (Studio).py"
 SIGNATURE = "v2m-bridge menu entry"
-"""In the first lines of every entry of ours, whatever its name: how old ones are known."""
+"""Stands in the first lines of every entry of ours, so that old entries are recognised whatever their name."""
 
 MENU_FOLDERS = ("Utility", "Comp", "Tool", "Edit", "Color", "Deliver")
 LUA_STAMP = re.compile(r"^local STAMP = \{.*?\}.*$", re.MULTILINE)
@@ -35,7 +35,7 @@ _WINDOWS = "Blackmagic Design/DaVinci Resolve"
 
 @dataclass(frozen=True)
 class System:
-    """What the folders depend on; a parameter so that every system can be tried on any."""
+    """What the folders depend on: platform, user folder and environment. Tests pass systems of their own."""
 
     platform: str
     user: Path
@@ -48,6 +48,7 @@ class System:
 
     @property
     def windows(self) -> bool:
+        """Whether this is Windows."""
         return self.platform == "win32"
 
     @property
@@ -62,7 +63,7 @@ class System:
 
     @property
     def app_store(self) -> tuple[Path, ...]:
-        """Script folders of Mac App Store installs, which live in a container of their own."""
+        """Script folders of installations from the Mac App Store, each in a container of its own."""
         if self.platform != "darwin":
             return ()
         containers = sorted((self.user / "Library/Containers").glob("com.blackmagic-design.*"))
@@ -171,7 +172,7 @@ def _stamp(text: str, pattern: re.Pattern[str], line: str) -> str:
 def install(
     home: Path, port: int, machine: System | None = None, bring_back: BringBack = BringBack()
 ) -> ResolveInstallation:
-    """Put both entries into the menu of this user and take old ones away; doing it again changes nothing.
+    """Write both entries into the user's menu and remove old ones. A second call changes nothing.
 
     Raises:
         SetupError: a folder cannot be made or written to.
@@ -216,7 +217,7 @@ def stamped_port(path: Path) -> int | None:
 
 
 def uninstall(machine: System | None = None) -> ResolveInstallation:
-    """Take every entry of ours out of the menu."""
+    """Remove every entry of ours from the menu."""
     removed, stuck = _remove_old(machine or System.this(), set())
     return ResolveInstallation((), (), removed, stuck)
 
@@ -293,7 +294,7 @@ def _warnings(machine: System) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Notice:
-    """What a menu script had to say when no marker could be set."""
+    """The message of a menu script that could not set a marker."""
 
     unix_s: int
     text: str

@@ -1,1 +1,1 @@
-"""The finished score (:mod:`.model`) and the writers of its files: JSON, MIDI, CSV, cue sheet."""
+"""The finished score and the writers of its files: JSON, MIDI, CSV, cue sheet. Door: :mod:`.model`."""

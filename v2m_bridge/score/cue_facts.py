@@ -46,6 +46,7 @@ class CueFacts:
 
     @property
     def duration_s(self) -> float:
+        """Length of the film."""
         return float(frame_to_seconds(self.score.timeline.duration_frames, self.rate))
 
     def timecode(self, frame: int) -> str:
@@ -70,7 +71,7 @@ class CueFacts:
         hits: dict[tuple[int, bool], HitDocument] = {}
         for hit in self.score.fit.hits:
             hits.setdefault((hit.frame, hit.kind == "marker"), hit)
-        # A marker on a cut is one hit: either stands for the other.
+        # A marker on a cut makes one hit, which belongs to both.
         both = {**{(f, not m): hit for (f, m), hit in hits.items()}, **hits}
         found = [
             self._event(cut.kind.value, cut.frame, "", "", "", both.get((cut.frame, False)))

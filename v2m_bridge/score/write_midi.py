@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import mido
 
 
-# At one tick: what sets the scene comes first, and notes end before others begin.
+# Order of events at one tick: set-up first, and notes end before new ones begin.
 _ORDER = {
     "track_name": 0,
     "time_signature": 1,

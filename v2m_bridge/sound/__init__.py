@@ -1,1 +1,1 @@
-"""How a score sounds."""
+"""How a score sounds. Door: :mod:`.preview.write_preview`."""

@@ -14,7 +14,7 @@ local Files = Import.Files
 local outbox = Files.join(Files.home(folder), "outbox")
 Files.shake_hands(outbox, "watch")
 
--- while this file is there, v2m-bridge lets the watcher take a posted score instead of calling the import itself
+-- while this file exists, v2m-bridge leaves a posted score to the watcher and does not call the import itself
 local sign = Files.join(outbox, "reaper-watching.txt")
 Files.write(sign, Files.records("v2m-watching\t1", { { "reaper", reaper.GetAppVersion() } }))
 
@@ -33,7 +33,7 @@ local function look()
   if not note or note == last_note or Import.recording() then return end
   last_note = note
   local path = Files.newest(outbox)
-  -- with an answer beside it somebody has imported it already
+  -- a job with an answer beside it has been imported already
   if path and not reaper.file_exists((path:gsub("%.v2m$", "") .. ".answer")) then Import.run(path) end
 end
 

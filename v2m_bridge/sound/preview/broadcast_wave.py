@@ -1,4 +1,4 @@
-"""Broadcast WAV: 16-bit PCM that knows its timecode and its loudness (EBU Tech 3285, version 2)."""
+"""Broadcast WAV: 16-bit PCM with start timecode and loudness in its header (EBU Tech 3285, version 2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Samples = npt.NDArray[np.int16]
 _BEXT = struct.Struct("<256s32s32s10s8sIIH64shhhhh180s")
 _NOT_SET = 0x7FFF
 _BEXT_AT = 20
-"""The ``bext`` data start behind ``RIFF size WAVE`` and the chunk's own head."""
+"""Byte offset of the ``bext`` data: behind ``RIFF size WAVE`` and the chunk's own header."""
 
 
 def write_samples(path: Path, blocks: Iterable[Samples], rate: int, start_samples: int, description: str) -> None:

@@ -1,4 +1,4 @@
-"""The library's own sound: wavetable instruments and a small room, for previews without a sound font."""
+"""The built-in synthesiser: wavetable instruments and a small room, for previews without a sound font."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def timbre_of(program: int) -> Timbre:
 
 
 def render(notes: Sequence[SoundingNote], samples: int) -> Iterator[Audio]:
-    """Sound of ``notes`` in blocks [n, 2], together exactly ``samples`` long; memory does not grow with length."""
+    """Sound of ``notes`` in blocks [n, 2], exactly ``samples`` long in all; memory does not grow with the length."""
     block = int(_BLOCK_S * SAMPLE_RATE)
     room = _room()
     queue = sorted(notes, key=lambda n: n.start_s)
@@ -122,7 +122,7 @@ def _mixed(pending: Audio, note: SoundingNote, start: int) -> Audio:
 
 
 def tone(note: SoundingNote) -> Mono:
-    """One note [samples], attack to the end of its release."""
+    """One note [samples], from its attack to the end of its release."""
     timbre = timbre_of(note.program)
     hertz = 440.0 * 2 ** ((note.pitch - 69) / 12)
     count = int((note.length_s + timbre.release_s) * SAMPLE_RATE)
@@ -173,7 +173,7 @@ def _noise(count: int) -> Mono:
 
 @lru_cache(maxsize=1)
 def _room() -> Audio:
-    """Impulse response [samples, 2] of a mid-sized stage: decaying noise that loses its highs."""
+    """Impulse response [samples, 2] of a mid-sized stage: decaying, low-passed noise."""
     count = int(_ROOM_S * SAMPLE_RATE)
     noise = np.random.default_rng(5).standard_normal((count, 2))
     smooth = np.apply_along_axis(lambda x: np.convolve(x, np.hanning(9) / 4, "same"), 0, noise)

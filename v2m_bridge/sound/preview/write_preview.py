@@ -1,4 +1,4 @@
-"""``preview.wav``: how the score sounds, at the picture's exact length, with its measured loudness."""
+"""Renders ``preview.wav``: the score as sound, exactly as long as the picture, with its measured loudness."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TARGET_LUFS = -18.0
 HIGHEST_PEAK_DBFS = -1.5
-"""Kept below the -1 dBFS that is promised, so that rounding and a player's filters stay below it too."""
+"""Half a decibel below the promised -1 dBFS, as room for rounding and for the filters of a player."""
 
 SOUND_FONT_PLACES = (
     "/usr/share/sounds/sf2",
@@ -68,6 +68,7 @@ class PreviewReport:
 
     @property
     def duration_s(self) -> float:
+        """Length of the sound, which is the picture's."""
         return self.samples / self.sample_rate
 
 
@@ -200,7 +201,7 @@ def _read(path: Path, samples: int) -> Iterator[Audio]:
 
 
 def _write(blocks: Iterable[Audio], score: Score, samples: int, path: Path, folder: Path) -> LoudnessMeter:
-    """Store the sound as floats, measure it, write it at the wanted loudness; what the file holds is measured again."""
+    """Store the sound as floats, measure it, write it at the target loudness; a meter of what was written."""
     stored = folder / "preview.f32"
     meter = LoudnessMeter()
     with stored.open("wb") as file:
@@ -224,7 +225,7 @@ def _write(blocks: Iterable[Audio], score: Score, samples: int, path: Path, fold
 
 
 def _faded(blocks: Iterable[Audio], samples: int) -> Iterator[Audio]:
-    """``blocks`` with the last 20 ms faded, so that a tail that goes on does not click at the picture's end."""
+    """``blocks`` with the last 20 ms faded out, so that a long note does not click at the end of the picture."""
     fade = min(samples, int(_FADE_S * SAMPLE_RATE))
     done = 0
     for block in blocks:

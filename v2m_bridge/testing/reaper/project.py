@@ -1,7 +1,7 @@
 """A REAPER project as far as scripts can see it: tracks, items, takes, MIDI, markers, lanes, undo.
 
-What is modelled faithfully is what has hurt people: the timebase trap, signatures off the bar line, pointers that die
-on undo, unsorted MIDI, ruler lanes that exist only in newer versions.
+Modelled in detail is what causes errors in practice: timebases that move items, signatures off the bar line, pointers
+that undo invalidates, unsorted MIDI, ruler lanes that only newer versions have.
 """
 
 from __future__ import annotations

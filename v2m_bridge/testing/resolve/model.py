@@ -92,7 +92,7 @@ class ResolveModel(ResolveState):
 
 
 class Proxy:
-    """An opaque handle: any name exists, two handles of one object are equal, it has no length and no items."""
+    """The handle that a script holds. Every name exists; handles of one object are equal; there are no items."""
 
     __slots__ = ("_model", "_target")
 

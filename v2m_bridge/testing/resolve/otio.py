@@ -1,4 +1,4 @@
-"""OpenTimelineIO as Resolve writes it, so that readers are tested on its habits and not on the tidy form.
+"""OpenTimelineIO as Resolve writes it, so that readers are tested on its peculiarities.
 
 Bare absolute paths, source ranges at the timeline's rate but positioned in the media's timecode, available ranges at
 the media's rate, gaps to the end of every track, clips that transitions do not shorten, speed as a linear time warp,

@@ -1,7 +1,7 @@
 """Workspace > Scripts of the four editions: the Lua host (LuaJIT, sandboxed in the free edition of 21.1) and Python.
 
-Time is the model's: ``os.time``, ``bmd.wait``, ``time.time`` and ``time.sleep`` move one clock and let ``on_wait`` play
-the rest of the world (the daemon, the user), so that a script that waits an hour is tested in milliseconds.
+Time is simulated: ``os.time``, ``bmd.wait``, ``time.time`` and ``time.sleep`` share one clock, and ``on_wait`` acts for
+the daemon and the user, so that a script that waits an hour is tested in milliseconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LIST_FLAGS = 4194304
 
 SANDBOX_REMOVES = ("io", "require", "package", "ffi", "debug", "UIManager", "arg")
 SANDBOX_OS = ("clock", "date", "difftime", "getenv", "time", "tmpname")
-"""What is left of ``os``."""
+"""The functions of ``os`` that the sandbox keeps."""
 
 _LUA_HOST = """
 local lookup, invoke, undefined, print_line, now, wait, exists, is_dir, uuid = ...

@@ -22,14 +22,14 @@ end
 
 local function set(key, value) reaper.SetProjExtState(0, SECTION, key, value) end
 
--- Long values go in pieces: some versions cut what scripts read.
+-- Long values are stored in pieces: some versions cut long values when scripts read them.
 local function get_long(key)
   local parts = {}
   for i = 1, tonumber(get(key)) or 0 do parts[i] = get(key .. "." .. i) end
   return table.concat(parts)
 end
 
--- The count is written before the pieces and taken away after them, so that a save that was interrupted can be undone.
+-- The count is written before the pieces and deleted after them, so that an interrupted save can be cleaned up.
 local function set_long(key, value)
   local before = tonumber(get(key)) or 0
   local count = math.ceil(#value / CHUNK)
@@ -51,7 +51,7 @@ end
 local function write_cue(cue)
   local parts = { ("%s,%.17g,%.17g,%s"):format(cue.id, cue.first, cue.last, encode(cue.title)) }
   write_made(parts, cue, "t", "m")
-  -- undo brings back what the import before made, but perhaps not this record: remember that too
+  -- undo may bring back what the import before made without its record: keep that record as well
   write_made(parts, cue.past, "pt", "pm")
   return table.concat(parts, ";")
 end
@@ -116,7 +116,7 @@ function Cues.overlapping(cues, first, last)
   return hit, other
 end
 
--- The smallest number that no other cue has.
+-- The smallest number that no cue uses yet.
 function Cues.free_id(others)
   local taken = {}
   for _, cue in ipairs(others) do taken[cue.id] = true end
@@ -125,7 +125,7 @@ function Cues.free_id(others)
   return tostring(id)
 end
 
--- An answer that this project remembers ("beats" timebase: may we go on?).
+-- The user's answer to a question, kept in this project (whether to go on in a project of timebase beats).
 function Cues.remembered(key) return get("answer." .. key) end
 function Cues.remember(key, value) set("answer." .. key, value) end
 

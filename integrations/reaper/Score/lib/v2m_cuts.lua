@@ -4,7 +4,7 @@
 
 local Cuts = {}
 
--- So few splits of one film look like through edits that nobody sees, so they are sent as markers as well.
+-- Up to this many splits of one film are sent as markers too: they may be cuts that the picture does not show.
 local FEW_CUTS = 5
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
@@ -13,7 +13,7 @@ local function quote(text)
   return '"' .. text:gsub('[%c"\\]', function(c) return ESCAPES[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
 end
 
--- 23.976 of the frame rate setting means 24000/1001.
+-- The frame rate setting 23.976 means 24000/1001.
 local function exact_rate(fps)
   local ntsc = math.floor(fps * 1.001 + 0.5) * 1000 / 1001
   return (math.abs(ntsc - fps) < 0.002 and math.abs(fps - math.floor(fps + 0.5)) > 0.002) and ntsc or fps

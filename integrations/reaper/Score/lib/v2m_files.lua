@@ -1,5 +1,5 @@
 -- @noindex
--- Where jobs and answers lie, and how files are written so that nobody reads half of one.
+-- Finds jobs and answers, and writes files whole, so that no reader sees half of one.
 
 local Files = {}
 
@@ -28,14 +28,14 @@ local function platform_home()
   return Files.join(os.getenv("XDG_DATA_HOME") or (home .. "/.local/share"), "v2m-bridge")
 end
 
--- The state folder of v2m-bridge: what the user set, what the installer wrote, the environment, the platform's.
+-- The state folder of v2m-bridge: the user's setting, else the installer's note, the environment, the platform's.
 function Files.home(script_folder)
   local set = reaper.GetExtState("v2m", "home")
   if set ~= "" then return set end
   return first_line(Files.join(script_folder, "v2m_home.txt")) or os.getenv("V2M_HOME") or platform_home()
 end
 
--- Writes text at path, complete or not at all; returns true, or nil and the reason.
+-- Writes text at path, whole or not at all; returns true, or nil and the reason.
 function Files.write(path, text)
   local temporary = path .. ".part"
   local file, problem = io.open(temporary, "wb")
@@ -89,7 +89,7 @@ function Files.newest(outbox)
   return nil, nil
 end
 
--- Tells v2m-bridge the command id of an action, so that nobody has to type it.
+-- Writes the command id of an action for v2m-bridge, so that the user need not type it.
 function Files.note_command(outbox, action, command, script)
   local name = reaper.ReverseNamedCommandLookup(command)
   if not name then return end

@@ -1,6 +1,6 @@
 -- @noindex
--- Holds everything that is not being replaced where it is in time while the tempo map changes: in a project whose
--- timebase is beats, REAPER would move items, change the speed of video, and move markers.
+-- Keeps everything that the import does not replace at its seconds while the tempo map changes. In a project whose
+-- timebase is beats, REAPER would otherwise move items and markers and change the speed of video.
 
 local Guard = {}
 
@@ -54,7 +54,7 @@ local function hold_track(held, track, follows)
   reaper.SetMediaTrackInfo_Value(track, "C_BEATATTACHMODE", TIME)
 end
 
--- Name of a marker that survives moving: its GUID, or its number where this version does not tell.
+-- A name of a marker that stays the same when it is moved: its GUID, or its number where this version has no GUIDs.
 function Guard.marker_id(index, is_region, number)
   local good, guid = reaper.GetSetProjectInfo_String(0, "MARKER_GUID:" .. index, "", false)
   if good and guid ~= "" then return guid end
@@ -72,7 +72,7 @@ function Guard.each_marker(visit)
   end
 end
 
--- Holds all items; those for which follows(item) is true are put back on their beats, all others on their seconds.
+-- Records where all items are. Those for which follows(item) is true return to their beats, others to their seconds.
 function Guard.hold(follows)
   local held = { tracks = {}, items = {}, markers = {}, videos = 0, repaired = 0 }
   held.project_mode = reaper.GetSetProjectInfo(0, "PROJECT_TIMEBASE", 0, false)
@@ -106,7 +106,7 @@ local function put_back(held, record)
   end
 end
 
--- One marker that the tempo map has moved, or nil; asked again after each repair because repairs change the order.
+-- A marker that the tempo map has moved, or nil; called again after each repair because repairs change the order.
 local function moved_marker(held)
   local found
   Guard.each_marker(function(index, id, is_region, position, last, name, number, color)
@@ -128,7 +128,7 @@ local function put_back_markers(held)
   end
 end
 
--- Gives timebases back and puts right whatever moved all the same.
+-- Restores the timebases and moves back everything that moved all the same.
 function Guard.release(held)
   reaper.UpdateTimeline()
   for _, record in ipairs(held.tracks) do

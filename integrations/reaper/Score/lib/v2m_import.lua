@@ -1,5 +1,5 @@
 -- @noindex
--- One import: everything inside one undo block, nothing half done. No musical logic here; the job says what to do.
+-- One import, inside one undo block: it is done whole or not at all. The job says what to do; no musical logic is here.
 
 return function(folder)
   local lib = folder .. "lib/"
@@ -99,7 +99,7 @@ return function(folder)
     return facts, warnings, others
   end
 
-  -- What stands open while an import runs, so that it can be closed exactly once however the import ends.
+  -- What has to be closed exactly once, however the import ends.
   local running = { block = false, locked = false, mark = "", cues = {} }
 
   local function unlock()
@@ -121,7 +121,7 @@ return function(folder)
   local function roll_back()
     unlock()
     close(running.mark)
-    -- only what this import did: its mark is like no other undo point's name
+    -- undo this import only: no other undo point has this name
     if reaper.Undo_CanUndo2(0) == running.mark then reaper.Undo_DoUndo2(0) end
     Cues.save(running.cues)
     running.mark = ""
@@ -131,7 +131,7 @@ return function(folder)
 
   local function begin()
     if not guarding then
-      -- a script that is terminated still gets here
+      -- this runs even when the script is terminated
       reaper.atexit(function()
         if running.mark ~= "" then roll_back() end
       end)
@@ -145,7 +145,7 @@ return function(folder)
     running.locked = true
   end
 
-  -- Runs apply in one undo block; whatever stops it, the project is afterwards as it was.
+  -- Runs apply in one undo block; if anything stops it, the project is put back as it was.
   local function guarded(job)
     local facts, warnings
     local good, problem = pcall(function()
@@ -165,7 +165,7 @@ return function(folder)
     return nil, tostring(problem)
   end
 
-  -- Asks once a project whose timebase is beats, because holding items in place changes their settings for a moment.
+  -- Asks once in a project whose timebase is beats, because keeping items in place changes their settings for a moment.
   local function may_go_on()
     if reaper.CountMediaItems(0) == 0 then return true end
     if reaper.GetSetProjectInfo(0, "PROJECT_TIMEBASE", 0, false) == 0 then return true end
@@ -200,7 +200,7 @@ return function(folder)
     return false
   end
 
-  -- Older versions want their text functions called in another way.
+  -- Older versions take other arguments for their text functions.
   local function too_old()
     local major, minor = reaper.GetAppVersion():match("^(%d+)%.(%d%d?)")
     major, minor = tonumber(major) or 0, tonumber(minor) or 0
@@ -210,7 +210,7 @@ return function(folder)
   -- Whether REAPER is recording right now.
   function Import.recording() return reaper.GetPlayStateEx(0) & RECORDING ~= 0 end
 
-  -- Imports the job at path; true if it was done. What happened is in the answer beside the job.
+  -- Imports the job at path; true if it was done. The answer beside the job says what happened.
   function Import.run(path)
     local job, problem = Job.read(path)
     if not job then return refuse(path, nil, problem) end

@@ -1,6 +1,6 @@
 -- @noindex
--- Cut markers, the editor's markers and the cue region. Where REAPER has ruler lanes that scripts can use (7.72+),
--- they stand in a lane of their own whose timebase is time: they stay on the picture whatever the tempo does.
+-- Cut markers, the editor's markers and the cue region. Where scripts can use ruler lanes (REAPER 7.72+), the markers
+-- get a lane of their own with timebase time, so that they stay on the picture when the tempo changes.
 
 local Markers = {}
 
@@ -24,7 +24,7 @@ local function new_lane()
   local before, known = lane_count(), {}
   for i = 0, before - 1 do known[lane_text("GUID", i) or i] = true end
   reaper.GetSetProjectInfo(0, "RULER_LANE_ORDER:" .. before, -1, true)
-  -- the call does not say whether it worked: count, and find the new one by its GUID
+  -- the call does not return whether it worked: count the markers, and find the new one by its GUID
   if lane_count() <= before then return nil end
   for i = 0, lane_count() - 1 do
     if not known[lane_text("GUID", i) or i] then
@@ -35,7 +35,7 @@ local function new_lane()
   end
 end
 
--- Index of our lane, made if need be; nil where this version cannot.
+-- Index of our lane, made when it is missing; nil where this version has no lanes.
 local function lane()
   if not (reaper.AddRegionOrMarker and reaper.GetSetRegionOrMarkerInfo_String) then return nil end
   for i = 0, lane_count() - 1 do

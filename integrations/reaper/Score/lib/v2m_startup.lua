@@ -1,6 +1,6 @@
 -- @noindex
--- Runs when REAPER starts, if `v2m-bridge install reaper` put a line into __startup.lua: makes our scripts actions and
--- tells v2m-bridge the command id of the import, so that nobody has to load or type anything.
+-- Runs when REAPER starts, if `v2m-bridge install reaper` wrote a block into __startup.lua: registers our scripts as
+-- actions and writes the command id of the import for v2m-bridge, so that the user need not load or type anything.
 
 local SCRIPTS = { "v2m_Import score.lua", "v2m_Watch for scores.lua", "v2m_Send this project's cuts.lua" }
 local MAIN_SECTION = 0

@@ -1,6 +1,6 @@
 -- @noindex
--- Writes the cue's tempo map into the project: points from the cue's start on, ascending, by seconds; signatures on
--- bar lines only; what lies before stays untouched and what lies behind comes back to its own seconds.
+-- Writes the cue's tempo map into the project: points by seconds, in order, from the cue's start on; signatures on bar
+-- lines only. Points before the cue stay untouched, points behind it keep their own seconds.
 
 local Tempo = {}
 
@@ -13,7 +13,7 @@ local function read_all()
   local points = {}
   for i = 0, reaper.CountTempoTimeSigMarkers(0) - 1 do
     local _, time, _, _, bpm, num, den, linear = reaper.GetTempoTimeSigMarker(0, i)
-    -- a point that sets no signature reads -1, -1 and is written 0, 0
+    -- a point without a signature is read as -1, -1 and written as 0, 0
     points[#points + 1] = { time = time, bpm = bpm, num = math.max(0, num), den = math.max(0, den), linear = linear }
   end
   return points
@@ -25,7 +25,7 @@ local function insert(point)
   if not good then error(("REAPER refused a tempo of %.3f at %.3f s"):format(point.bpm, point.time), 0) end
 end
 
--- Whether an earlier import made this point and nobody changed it since.
+-- Whether an earlier import made this point and it was not changed since.
 local function is_ours(point, recorded)
   for _, own in ipairs(recorded) do
     if math.abs(own.time - point.time) < EXACT_S and math.abs(own.bpm - point.bpm) < EXACT_S then return true end
@@ -43,7 +43,7 @@ local function target_line(time, from)
   return line, start_qn
 end
 
--- Makes `time` a bar line by one tempo between the bar line before it (not before `earliest`) and it.
+-- Makes `time` a bar line: sets one tempo from the bar line before it (not before `earliest`) to it.
 -- Returns the point that was written, or nil when it was a bar line already.
 local function land_bar_line(time, earliest)
   local beats, measure, in_measure = reaper.TimeMap2_timeToBeats(0, time)
@@ -55,7 +55,7 @@ local function land_bar_line(time, earliest)
     from = math.max(earliest, reaper.TimeMap2_QNToTime(0, before))
   end
   for _, there in ipairs(read_all()) do
-    -- a point that stands there already is somebody's own and keeps its tempo
+    -- a point that is there already belongs to the user and keeps its tempo
     if math.abs(there.time - from) < SAME_S then from = from + (time - from) / 4 break end
   end
   local line, start_qn = target_line(time, from)
@@ -95,7 +95,7 @@ local function delete_points(first, recorded)
   end
 end
 
--- Brings the points behind the cue back: the first of them becomes a bar line in its own metre.
+-- Moves the points behind the cue back to their seconds: the first of them becomes a bar line in its own metre.
 local function restore_after(after, metre, last, made)
   local earliest = last
   for i, point in ipairs(after) do

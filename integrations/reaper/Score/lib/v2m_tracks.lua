@@ -1,6 +1,6 @@
 -- @noindex
--- Tracks and items of a cue. Tracks are found again by their tag and otherwise left as the user made them; items are
--- replaced unless the user locked, renamed or edited them.
+-- Tracks and items of a cue. Tracks are found again by their tag and keep what the user changed; items are replaced
+-- unless the user locked, renamed or edited them.
 
 local Tracks = {}
 
@@ -27,8 +27,8 @@ local function name_of(item)
   return name
 end
 
--- A number over all notes and controllers of a take, to notice that somebody edited them. Selection and mutes of the
--- editor do not count, nor does anything but the events themselves.
+-- A checksum of all notes and controllers of a take, which shows whether the user edited them. Selection and mutes are
+-- left out.
 local function fingerprint(take)
   local _, buffer = reaper.MIDI_GetAllEvts(take)
   local at, tick, sum, count = 1, 0, 0, 0
@@ -47,7 +47,7 @@ end
 local function each_item(visit)
   for t = 0, reaper.CountTracks(0) - 1 do
     local track = reaper.GetTrack(0, t)
-    -- from the last, so that deleting does not skip
+    -- from the last to the first, so that deleting skips none
     for i = reaper.CountTrackMediaItems(track) - 1, 0, -1 do
       visit(reaper.GetTrackMediaItem(track, i), track)
     end
@@ -110,7 +110,7 @@ local function new_track(wanted, native)
   return track
 end
 
--- Removes tracks of ours that this job has no use for, if there is nothing of the user's on them.
+-- Removes tracks of ours that this job does not use, unless the user put something on them.
 local function drop_unused(job)
   local wanted = {}
   for _, track in ipairs(job.tracks) do wanted[track.key] = true end
@@ -162,7 +162,7 @@ local function add_chords(context, track, wanted)
   context.facts[#context.facts + 1] = { "chords", count }
 end
 
--- Rank of events at one tick: ends, then everything else, then starts.
+-- Order of events at one tick: note ends, then everything else, then note starts.
 local function packed(events, last)
   table.sort(events, function(a, b)
     if a[1] ~= b[1] then return a[1] < b[1] end
@@ -261,7 +261,7 @@ local function free_group()
   return last + 1
 end
 
--- Whether this machine has the pictures of a video track.
+-- Whether the files of a video track exist on this computer.
 local function pictures_exist(wanted)
   for _, video in ipairs(wanted.videos) do
     if reaper.file_exists(video.path) then return true end
