@@ -83,8 +83,7 @@ def test_every_text_survives_midi_json_and_csv(score: Score, tmp_path: Path) -> 
 
     texts = ['HIT, "loud"; 3=C', "=1+1", "Привет\nzwei Zeilen", "♭ and 🎬", "  spaces  "]
     markers = tuple(
-        replace(score.timeline.markers[0], frame=40 * n, name=name, note=f"note {name}")
-        for n, name in enumerate(texts)
+        replace(score.timeline.markers[0], frame=40 * n, name=name, note=f"note {name}") for n, name in enumerate(texts)
     )
     marked = score.model_copy(update={"timeline": score.timeline.model_copy(update={"markers": markers})})
     write_cuesheet_csv(marked, tmp_path / "c.csv")
