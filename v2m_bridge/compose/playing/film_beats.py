@@ -38,7 +38,7 @@ SOURCE_OF_PRESET = {
 }
 """Which people's writing a preset sounds like: songs at the piano, art songs, or string quartets."""
 
-TEXTURE_SHARE = 0.42
+TEXTURE_SHARE = 0.58
 """Part of the predicted density, which counts every note that sounds, that begins anew in the texture."""
 
 NEVER = 1 << 20
