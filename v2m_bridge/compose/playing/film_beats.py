@@ -41,6 +41,9 @@ SOURCE_OF_PRESET = {
 TEXTURE_SHARE = 0.58
 """Part of the predicted density, which counts every note that sounds, that begins anew in the texture."""
 
+INVERSION_COSTS = (0.0, 0.75, 1.6)
+"""Cost of root, third and fifth in the bass, in the measure of ``_pitch_class_steps``."""
+
 NEVER = 1 << 20
 
 
@@ -129,9 +132,39 @@ def _write_harmony(table: Ints, plan: Plan, key: Key, source: int) -> None:
         table[beat, COLUMN["texture_density"]] = density_class(np.array([max(1, round(wanted))]))[0]
         loud = velocity(plan.curve.loudness_at(beat))
         table[beat, COLUMN["velocity"]] = min(7, loud // 16) + 1
+    _write_bass(table, plan)
     for name, of, missing in (("next_root", "root", NO_ROOT), ("next_quality", "quality", NO_QUALITY)):
         table[:, COLUMN[name]] = np.append(table[1:, COLUMN[of]], missing)
     table[:, COLUMN["minor"]], table[:, COLUMN["source"]] = int(key.minor), source
+
+
+def _write_bass(table: Ints, plan: Plan) -> None:
+    """Bass tones that move least: a third or fifth below the chord where it joins its neighbours by step.
+
+    The first and last chord and those on must-hits keep their root.
+    """
+    spans = [span for span in plan.spans if span.chord.root is not None]
+    before: int | None = None
+    for index, span in enumerate(spans):
+        tones = span.chord.pitch_classes
+        firm = index in (0, len(spans) - 1) or any(abs(span.start_beat - hit) < 1e-3 for hit in plan.strong)
+        bass = tones[0]
+        if not firm and before is not None:
+            after = spans[index + 1].chord.pitch_classes[0]
+            costs = {
+                tone: extra + _pitch_class_steps(before, tone) + _pitch_class_steps(tone, after)
+                for tone, extra in zip(tones[:3], INVERSION_COSTS, strict=True)
+            }
+            bass = min(costs, key=costs.__getitem__)
+        rows = slice(math.ceil(span.start_beat - 1e-6), math.ceil(span.end_beat - 1e-6))
+        table[rows, COLUMN["bass"]] = bass
+        before = bass
+
+
+def _pitch_class_steps(one: int, other: int) -> float:
+    """How far a bass moves: nothing by step, a little to stay, more for every semitone of a leap."""
+    distance = min((one - other) % 12, (other - one) % 12)
+    return 0.4 if distance == 0 else 0.0 if distance <= 2 else 0.5 + 0.1 * distance
 
 
 def _write_form(table: Ints, plan: Plan, form: Form) -> tuple[Ints, tuple[int, ...]]:

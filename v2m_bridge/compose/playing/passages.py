@@ -29,10 +29,10 @@ from v2m_bridge.music.themes.development import scale_of
 _OFF_GRID, _TRIPLET = -3.0, -1.0
 """Biases of onsets off the sixteenths: the written page stays readable, triplets are not forbidden."""
 
-FOREIGN_IN_TEXTURE = -1.2
+FOREIGN_IN_TEXTURE = -0.5
 """Bias of tones foreign to the chord in the accompaniment, so that the chord is heard."""
 
-FOREIGN_ON_DOWNBEAT, OFF_SCALE = -1.5, -2.5
+FOREIGN_ON_DOWNBEAT, OFF_SCALE = -0.7, -2.0
 """Biases of melody tones foreign to the chord at the bar's first beat, and foreign to chord and scale anywhere."""
 
 INTO_HIT, ON_HIT = -4.0, 5.0
@@ -184,7 +184,7 @@ def texture_passage(
     for row in range(len(table)):
         foreign = _foreign(table[row])
         pitches[row, UPPER, foreign] += FOREIGN_IN_TEXTURE
-        pitches[row, LOWER, foreign] += 1.5 * FOREIGN_IN_TEXTURE
+        pitches[row, LOWER, foreign] += FOREIGN_IN_TEXTURE
     return Passage(
         beats=table,
         hints=hints,

@@ -147,7 +147,7 @@ def _completed(
             hints = _hints(film, stretch, before if returning else None, start, done, MELODY)
             register = comfortable(wishes.registers.melody, 5 if appearance.how is Development.FINAL else 0)
             job.add(melody_passage(film, stretch, register, done, hints, (wishes.seed, 2, index), shut), start)
-        done += job.drawn(network, PlayOptions(top_p=0.92))
+        done += job.drawn(network, PlayOptions(top_p=0.97))
     return single_line(done)
 
 

@@ -24,8 +24,8 @@ CANDIDATES = 6
 LIKELIHOOD_WEIGHT = 0.5
 """Points of singability that one nat a note is worth."""
 
-_COMFORT = 15
-"""Semitones that a theme may span: an octave and a third."""
+_COMFORT = 19
+"""Semitones that a theme may span: an octave and a fifth."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def write_themes(
         for candidate in range(CANDIDATES):
             passages.append(_candidate(film, stretch, registers, (seed, 1, number, candidate)))
             stretches.append(stretch)
-    played = play(network, passages, PlayOptions(top_p=0.92)) if passages else []
+    played = play(network, passages, PlayOptions(top_p=0.97)) if passages else []
     themes = dict(own)
     for number, letter in enumerate(letters):
         rows = range(number * CANDIDATES, (number + 1) * CANDIDATES)

@@ -24,15 +24,15 @@ class Bounds:
 
 
 PEOPLE: dict[str, Bounds] = {
-    "range": Bounds(5, 12, 3),
+    "range": Bounds(7, 14, 3),
     "steps": Bounds(0.35, 0.65, 0.15),
-    "leaps": Bounds(0.02, 0.12, 0.08),
+    "leaps": Bounds(0.04, 0.13, 0.06),
     "repeats": Bounds(0.05, 0.32, 0.12),
     "notes_a_bar": Bounds(2.0, 5.5, 1.5),
     "rhythm_bits": Bounds(1.0, 2.4, 0.6),
     "unrecovered": Bounds(0.0, 0.34, 0.3),
     "final_beats": Bounds(1.0, 4.0, 1.0),
-    "foreign": Bounds(0.1, 0.4, 0.15),
+    "foreign": Bounds(0.18, 0.4, 0.12),
     "head_returns": Bounds(0.2, 0.8, 0.2),
     "apex_share": Bounds(0.0, 0.2, 0.1),
 }
