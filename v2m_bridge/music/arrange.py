@@ -105,9 +105,7 @@ class _Writer:
         if role is Role.FIGURE:
             return figure_notes(plan, preset_part, self.colour, self.levels, Random(self.seed))
         voices = CHORD_VOICES if role is Role.CHORDS else SWELL_VOICES
-        return held_voices(
-            plan, _voicings(plan, self.bass_line, preset_part, voices, self.colour), preset_part, boost
-        )
+        return held_voices(plan, _voicings(plan, self.bass_line, preset_part, voices, self.colour), preset_part, boost)
 
 
 def _bass(plan: Plan, preset_part: PresetPart) -> tuple[int | None, ...]:

@@ -50,7 +50,9 @@ class CachedPlayer:
     stands at a place of its own.
     """
 
-    def __init__(self, network: PlayerNetwork, rows: int, context: int | None = None, tables: Tables | None = None) -> None:
+    def __init__(
+        self, network: PlayerNetwork, rows: int, context: int | None = None, tables: Tables | None = None
+    ) -> None:
         shape = network.shape
         self.network, self.tables = network, tables or Tables(network)
         self.context = min(context or shape.context, shape.context)

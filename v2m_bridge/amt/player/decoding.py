@@ -110,7 +110,9 @@ def step_of(note: PlayedNote) -> tuple[int, ...]:
 class _Batch:
     """Passages that are played side by side."""
 
-    def __init__(self, network: PlayerNetwork, passages: Sequence[Passage], options: PlayOptions, tables: Tables) -> None:
+    def __init__(
+        self, network: PlayerNetwork, passages: Sequence[Passage], options: PlayOptions, tables: Tables
+    ) -> None:
         self.network, self.options, self.tables = network, options, tables
         self.device = network.position.weight.device
         self.rows = [_Row(index, passage) for index, passage in enumerate(passages)]

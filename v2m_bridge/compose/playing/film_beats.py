@@ -21,7 +21,7 @@ from v2m_bridge.amt.player.steps import (
     density_class,
     hit_class,
 )
-from v2m_bridge.music.dynamics import loudness_share, velocity
+from v2m_bridge.music.dynamics import velocity
 from v2m_bridge.music.form import Form, Phrase
 from v2m_bridge.music.keys import Key
 from v2m_bridge.music.plan import Plan
@@ -93,9 +93,7 @@ class FilmBeats:
         return float(self.spoken[start:stop].mean()) if stop > start else 0.0
 
 
-def film_beats(
-    plan: Plan, form: Form, key: Key, preset: str, speech: Sequence[tuple[float, float]] = ()
-) -> FilmBeats:
+def film_beats(plan: Plan, form: Form, key: Key, preset: str, speech: Sequence[tuple[float, float]] = ()) -> FilmBeats:
     """Lay the plan out on quarter beats.
 
     Args:

@@ -1,4 +1,4 @@
-"""The door of this package: the player writes theme, counterline and texture over a film's harmony."""
+"""The player writes theme, counterline and texture over a film's harmony."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from v2m_bridge.compose.playing.passages import (
     texture_passage,
 )
 from v2m_bridge.compose.playing.themes_of_film import (
+    THEME_BARS,
     Registers,
     comfortable,
     set_theme,
@@ -74,10 +75,11 @@ def play_film(film: FilmBeats, network: PlayerNetwork, wishes: PlayWishes, progr
         energies, spoken = [film.phrase_energy(i) for i in phrases], [film.phrase_spoken(i) for i in phrases]
         found = appearances(film.form, energies, spoken)
         themes = write_themes(film, found, network, wishes.registers, wishes.own_themes, wishes.seed)
+        lengths = {letter: max(THEME_BARS, theme.bars) for letter, theme in themes.items()}
         for appearance in found:
             notes = set_theme(film, appearance, themes[appearance.phrase.letter], wishes.registers)
             (second if appearance.by_counter else melody).extend(notes)
-        melody = _completed(film, found, melody, network, wishes)
+        melody = _completed(film, found, melody, network, wishes, lengths)
         progress("parts", 0.3)
         if wishes.counter:
             second = _with_counter(film, found, melody, second, network, wishes)
@@ -128,6 +130,7 @@ def _completed(
     melody: Sequence[PlayedNote],
     network: PlayerNetwork,
     wishes: PlayWishes,
+    lengths: Mapping[str, int],
 ) -> list[PlayedNote]:
     """The melody with the bars of each phrase that its theme leaves open; returns look back on the first time."""
     done = list(melody)
@@ -139,8 +142,9 @@ def _completed(
         job = _Job()
         for appearance in found:
             index = film.form.phrases.index(appearance.phrase)
-            theme, (start, stop) = theme_stretch(film, appearance), film.span(index)
-            before = first_time[appearance.phrase.letter]
+            (start, stop), letter = film.span(index), appearance.phrase.letter
+            theme = theme_stretch(film, appearance, lengths[letter])
+            before = first_time[letter]
             if theme.stop >= stop or (before != index) is not returning or appearance.by_counter:
                 continue
             stretch = Stretch(theme.stop, stop, theme.stop - start)
@@ -152,7 +156,12 @@ def _completed(
 
 
 def _hints(
-    film: FilmBeats, stretch: Stretch, before: int | None, phrase_start: int, notes: Sequence[PlayedNote], role: int | None
+    film: FilmBeats,
+    stretch: Stretch,
+    before: int | None,
+    phrase_start: int,
+    notes: Sequence[PlayedNote],
+    role: int | None,
 ) -> Ints:
     """[stretch, 72] what sounded at the same place of the phrase ``before``; nothing without one."""
     hints = np.zeros((stretch.stop - stretch.first, PLACES), dtype=np.int64)
@@ -196,7 +205,7 @@ def _with_counter(
 def _texture(
     film: FilmBeats, lines: Sequence[PlayedNote], network: PlayerNetwork, wishes: PlayWishes, progress: Progress
 ) -> list[PlayedNote]:
-    """Every phrase under its lines: first times side by side, then returns, which look back and hear what led to them."""
+    """Every phrase under its lines: first times side by side, then returns, which look back."""
     first_time: dict[str, int] = {}
     for index, phrase in enumerate(film.form.phrases):
         first_time.setdefault(phrase.letter, index)

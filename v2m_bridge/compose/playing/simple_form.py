@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from v2m_bridge.music.form import Form, Phrase
@@ -26,7 +27,7 @@ def simple_form(n_bars: int, strong_bars: Sequence[int] = ()) -> Form:
     edges = sorted({1 + intro, n_bars + 1 - ending, *(b for b in strong_bars if 1 + intro < b < n_bars + 1 - ending)})
     spans = [(1, intro, "i")] if intro else []
     turn = 0
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in itertools.pairwise(edges):
         at = start
         while at < stop:
             count = _length(stop - at, unit)

@@ -69,12 +69,11 @@ def write_themes(
     return themes
 
 
-def theme_stretch(film: FilmBeats, appearance: Appearance) -> Stretch:
-    """The first bars of the phrase, as many as a theme may have."""
+def theme_stretch(film: FilmBeats, appearance: Appearance, bars: int = THEME_BARS) -> Stretch:
+    """The first bars of the phrase, at most ``bars``."""
     index = film.form.phrases.index(appearance.phrase)
     start, stop = film.span(index)
-    bars = film.table[start:stop, COLUMN["bar_of_phrase"]]
-    inside = np.flatnonzero(bars <= THEME_BARS)
+    inside = np.flatnonzero(film.table[start:stop, COLUMN["bar_of_phrase"]] <= bars)
     return Stretch(start, start + int(inside[-1]) + 1 if len(inside) else stop)
 
 
@@ -134,7 +133,7 @@ def tones_at(film: FilmBeats, beat: int) -> tuple[int, ...]:
 
 def set_theme(film: FilmBeats, appearance: Appearance, theme: Theme, registers: Registers) -> list[PlayedNote]:
     """The theme as it appears there, on the film's ticks; what would sound through a breath is cut or left out."""
-    stretch = theme_stretch(film, appearance)
+    stretch = theme_stretch(film, appearance, max(THEME_BARS, theme.bars))
     starts = bar_starts(film, stretch)
     lengths = tuple(float(b - a) for a, b in zip(starts, [*starts[1:], stretch.stop], strict=True))
     register = registers.counter if appearance.by_counter else registers.melody

@@ -130,9 +130,7 @@ def other_mode(theme: Theme, setting: Setting) -> Theme:
 
 def onto_bars(theme: Theme, bar_beats: Sequence[float]) -> Theme:
     """The theme over bars of other lengths: bar by bar, and what finds no room is left out."""
-    notes = [
-        note for note in theme.notes if note.bar < len(bar_beats) and note.start_beats < bar_beats[note.bar] - 0.2
-    ]
+    notes = [note for note in theme.notes if note.bar < len(bar_beats) and note.start_beats < bar_beats[note.bar] - 0.2]
     return Theme(tuple(notes), tuple(bar_beats))
 
 

@@ -41,7 +41,9 @@ def appearances(form: Form, energy: Sequence[float], speech: Sequence[float]) ->
     found: list[Appearance] = []
     times: dict[str, int] = {}
     last = {form.phrases[i].letter: i for i in open_}
-    leading = max(last, key=lambda letter: (sum(form.phrases[i].letter == letter for i in open_), -ord(letter)), default="")
+    leading = max(
+        last, key=lambda letter: (sum(form.phrases[i].letter == letter for i in open_), -ord(letter)), default=""
+    )
     for index in open_:
         phrase = form.phrases[index]
         turn = times.get(phrase.letter, 0)

@@ -44,7 +44,7 @@ class Theme:
 
 
 def theme_from_beats(notes: Sequence[tuple[float, float, int]], bar_beats: Sequence[float]) -> Theme:
-    """A theme from ``(start_beats, length_beats, pitch)`` counted from its first bar; what starts after it is left out."""
+    """A theme from ``(start_beats, length_beats, pitch)`` from its first bar on; later notes are left out."""
     starts = list(itertools.accumulate(bar_beats, initial=0.0))
     placed = []
     for start, length, pitch in sorted(notes):

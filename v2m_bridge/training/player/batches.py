@@ -43,7 +43,7 @@ FILM_GROUPS = (
 class Window:
     """A piece from ``start_beat`` on, played by ``cast``, moved by ``shift`` semitones.
 
-    ``hidden`` names conditions to hide; ``hints`` shows the last occurrence; ``film`` shows anything of the film at all.
+    ``hidden`` names conditions to hide; ``hints`` shows the last occurrence; ``film`` shows anything of the film.
     """
 
     piece: Piece

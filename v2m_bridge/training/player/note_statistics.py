@@ -17,7 +17,7 @@ from v2m_bridge.music.chords import QUALITIES
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Notes of some beats: ``notes`` on ticks from the first beat; ``chords`` [beats, 2] root and quality; bar starts."""
+    """Some beats: ``notes`` on ticks from the first; ``chords`` [beats, 2] root and quality; where bars begin."""
 
     notes: tuple[PlayedNote, ...]
     chords: np.ndarray
@@ -40,8 +40,8 @@ class NoteFigures:
     """Figures of an excerpt.
 
     Attributes:
-        foreign, steps, leaps, repeats: shares of the melody: tones foreign to the chord, intervals of 1-2, of more than 5
-            and of 0 semitones.
+        foreign, steps, leaps, repeats: shares of the melody: tones foreign to the chord, intervals of 1-2, of
+            more than 5 and of 0 semitones.
         range: semitones between the melody's fifth and ninety-fifth percentile.
         rests: share of sixteenths without a melody note sounding.
         rhythm_bits: entropy of the lengths between the melody's onsets.
@@ -152,7 +152,7 @@ def _inversions(excerpt: Excerpt) -> float:
 
 
 def _bars_alike(excerpt: Excerpt, melody: Sequence[PlayedNote], apart: int) -> float:
-    """Mean Jaccard index of onset and pitch class between melody bars so far apart; bars without melody do not count."""
+    """Mean Jaccard index of onset and pitch class between melody bars so far apart; empty bars do not count."""
     bars: list[set[tuple[int, int]]] = []
     edges = [*excerpt.bar_beats, excerpt.beats]
     for start, stop in itertools.pairwise(edges):

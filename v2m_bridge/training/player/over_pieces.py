@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,11 +75,12 @@ def window_request(window: BarWindow) -> tuple[ArrangeRequest, Form]:
         for b, r in enumerate(rows)
     )
     starts = [*window.bar_beats, n_beats]
-    bars = tuple(Bar(i + 1, float(a), float(b - a), b - a, 4) for i, (a, b) in enumerate(zip(starts, starts[1:], strict=False)))
+    bars = tuple(Bar(i + 1, float(a), float(b - a), b - a, 4) for i, (a, b) in enumerate(itertools.pairwise(starts)))
     inside = piece.beat[(piece.beat >= window.start_beat) & (piece.beat < window.stop_beat) & (piece.role != MELODY)]
     per_beat = np.bincount(inside - window.start_beat, minlength=n_beats)
     dynamics = tuple(
-        DynamicsPoint(float(b), float(per_beat[b : b + 4].mean()) * _BPM / 60 / 0.58, 0.12) for b in range(0, n_beats, 4)
+        DynamicsPoint(float(b), float(per_beat[b : b + 4].mean()) * _BPM / 60 / 0.58, 0.12)
+        for b in range(0, n_beats, 4)
     )
     key = Key(9 if piece.harmony[0, 6 + 1] else 0, bool(piece.harmony[0, 7]))
     return ArrangeRequest(chords, bars, dynamics, (), key, float(n_beats), TempoMap.constant(_BPM)), _form(window)
@@ -117,6 +119,8 @@ def player_excerpt(window: BarWindow, network: PlayerNetwork, seed: int) -> Exce
     lines = play_film(film, network, wishes)
     notes = []
     for role, line in ((MELODY, lines.melody), (UPPER, lines.counter), (UPPER, lines.upper), (LOWER, lines.lower)):
-        notes += [PlayedNote(round(n.start_beat * TICKS), role, n.pitch, round(n.length_beats * TICKS), 0) for n in line]
+        notes += [
+            PlayedNote(round(n.start_beat * TICKS), role, n.pitch, round(n.length_beats * TICKS), 0) for n in line
+        ]
     piece = window.piece
     return Excerpt(tuple(sorted(notes)), piece.harmony[window.start_beat : window.stop_beat, 2:4], window.bar_beats)

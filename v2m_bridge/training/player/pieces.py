@@ -329,9 +329,7 @@ def counts(piece: Piece, chosen: np.ndarray) -> Ints:
     known = velocity > 0
     total = np.bincount(beat[known], weights=velocity[known], minlength=piece.beats)
     mean = np.rint(total / np.maximum(per_beat(known), 1)).astype(np.int64)
-    return np.column_stack(
-        [density_class(per_beat(role == MELODY)), density_class(per_beat(role != MELODY)), mean]
-    )
+    return np.column_stack([density_class(per_beat(role == MELODY)), density_class(per_beat(role != MELODY)), mean])
 
 
 def pitch_table(piece: Piece, chosen: np.ndarray) -> np.ndarray:
