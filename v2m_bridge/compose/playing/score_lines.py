@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from v2m_bridge.music.player_options import PLAYED, PlayerOptions
 from v2m_bridge.music.themes.own import read_theme, theme_in_key
 from v2m_bridge.music.themes.theme import Theme
 from v2m_bridge.progress import Progress, silent
+from v2m_bridge.timeline.model import Timeline
+from v2m_bridge.timing.timecode import parse_timecode
 
 if TYPE_CHECKING:
     from v2m_bridge.amt.player.network import PlayerNetwork
@@ -81,8 +83,22 @@ def check_player(options: PlayerOptions) -> None:
         raise InputError("--theme-at needs themes", "leave --no-theme out")
 
 
-def score_lines(film: LineInput, network: PlayerNetwork, progress: Progress = silent) -> ScoreLines:
-    """Let the player write what the wishes leave to it.
+def theme_seconds(timecode: str | None, timeline: Timeline) -> float | None:
+    """Seconds from the timeline's start of a timecode.
+
+    Raises:
+        InputError: no timecode, or one outside the timeline.
+    """
+    if timecode is None:
+        return None
+    frame = parse_timecode(timecode, timeline.rate) - timeline.start_frame
+    if not 0 <= frame < timeline.duration_frames:
+        raise InputError(f"--theme-at {timecode} lies outside the timeline, which starts at {timeline.timecode(0)}")
+    return timeline.seconds(frame)
+
+
+def score_lines(film: LineInput, network: Callable[[], PlayerNetwork], progress: Progress = silent) -> ScoreLines:
+    """Let the player write what the wishes leave to it; ``network`` is called only where it is needed.
 
     Raises:
         InputError: the composer's theme cannot be read.
@@ -101,7 +117,7 @@ def score_lines(film: LineInput, network: PlayerNetwork, progress: Progress = si
     own, warnings = _own_themes(film, form, plan)
     preset = preset_name(film.arranging)
     beats = film_beats(plan, form, film.request.key, preset, film.speech)
-    lines = play_film(beats, network, _wishes(film, PRESETS[preset], own), progress)
+    lines = play_film(beats, network(), _wishes(film, PRESETS[preset], own), progress)
     return ScoreLines(lines, form, warnings)
 
 
