@@ -20,6 +20,12 @@ class Tables:
                      network.velocity.weight]  # fmt: skip
         self.first = torch.cat((network.to_place.weight, network.follow.weight))
         self.first_bias = torch.cat((network.to_place.bias, network.follow.bias))
+        # Few rows times a wide matrix is quicker with the matrix turned round.
+        self.wide = [
+            (block.query_key_value.weight.t().contiguous(), block.widen.weight.t().contiguous())
+            for block in network.blocks
+            if isinstance(block, Block)
+        ]
         self.joined = [
             (join.weight[:, :width].contiguous(), embedding.weight @ join.weight[:, width:].t() + join.bias)
             for join, embedding in (
@@ -99,7 +105,8 @@ class CachedPlayer:
     def _block(self, index: int, block: Block, x: Tensor, longest: int, future: Tensor | None) -> Tensor:
         rows, width = x.shape
         normed = F.layer_norm(x, (width,), block.norm_attention.weight, block.norm_attention.bias)
-        both = F.linear(normed, block.query_key_value.weight, block.query_key_value.bias)
+        attention, feed = self.tables.wide[index]
+        both = torch.addmm(block.query_key_value.bias, normed, attention)
         query, key, value = both.view(rows, 3, block.heads, -1).unbind(1)
         keys, values = self.keys[index], self.values[index]
         keys[self._rows, :, self.at] = key
@@ -110,7 +117,7 @@ class CachedPlayer:
         looked = torch.matmul(torch.softmax(weights, -1), values[:, :, :longest]).reshape(rows, width)
         x = x + F.linear(looked, block.out.weight, block.out.bias)
         normed = F.layer_norm(x, (width,), block.norm_feed.weight, block.norm_feed.bias)
-        wide = F.gelu(F.linear(normed, block.widen.weight, block.widen.bias))
+        wide = F.gelu(torch.addmm(block.widen.bias, normed, feed))
         return x + F.linear(wide, block.narrow.weight, block.narrow.bias)
 
     def fill(self, row: int, steps: Steps) -> Tensor:
