@@ -78,6 +78,11 @@ def note_table(notes: Sequence[PlayedNote], beats: int) -> Ints:
     return table
 
 
+def no_hints(stretch: Stretch) -> Ints:
+    """[stretch, 72] hints of a place that has not been heard before."""
+    return np.zeros((stretch.stop - stretch.first, PLACES), dtype=np.int64)
+
+
 def melody_passage(
     film: FilmBeats,
     stretch: Stretch,

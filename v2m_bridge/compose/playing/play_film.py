@@ -89,10 +89,10 @@ def play_film(film: FilmBeats, network: PlayerNetwork, wishes: PlayWishes, progr
     texture = _texture(film, [*melody, *second], network, wishes, progress) if wishes.texture else []
     progress("parts", 1.0)
     return Lines(
-        melody=_lines(melody, film, found),
-        counter=_lines(second, film, ()),
-        upper=_lines([n for n in texture if n.role == UPPER], film, ()),
-        lower=_lines([n for n in texture if n.role == LOWER], film, ()),
+        melody=played_lines(melody, film, found),
+        counter=played_lines(second, film),
+        upper=played_lines([n for n in texture if n.role == UPPER], film),
+        lower=played_lines([n for n in texture if n.role == LOWER], film),
         appearances=tuple(_shown(a) for a in found if wishes.counter or not a.by_counter),
         texture=wishes.texture,
     )
@@ -229,7 +229,9 @@ def _texture(
     return sorted(written)
 
 
-def _lines(notes: Sequence[PlayedNote], film: FilmBeats, found: Sequence[Appearance]) -> tuple[LineNote, ...]:
+def played_lines(
+    notes: Sequence[PlayedNote], film: FilmBeats, found: Sequence[Appearance] = ()
+) -> tuple[LineNote, ...]:
     """Notes on beats; what would pass the film's end or a breath is cut."""
     extra = np.zeros(film.beats)
     for appearance in found:
