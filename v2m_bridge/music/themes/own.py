@@ -67,7 +67,8 @@ def _read(song: object) -> tuple[list[Sounding], Key | None, float | None]:
     key: Key | None = None
     bar: float | None = None
     for track in song.tracks:
-        at, sounding = 0, {}
+        at = 0
+        sounding: dict[tuple[int, int], int] = {}
         for message in track:
             at += message.time
             if message.type == "key_signature" and key is None:

@@ -66,9 +66,9 @@ class PlayerBatch:
 def chosen_notes(piece: Piece, cast: int) -> np.ndarray:
     """[N] which notes a cast plays."""
     if cast == CAST_MELODY:
-        return piece.role == MELODY
+        return np.asarray(piece.role == MELODY)
     if cast == CAST_DUO:
-        return (piece.role == MELODY) | piece.counter
+        return np.asarray((piece.role == MELODY) | piece.counter)
     return np.ones(len(piece.pitch), dtype=bool)
 
 

@@ -287,7 +287,7 @@ def _hits(harmony: Ints, onset: Ints, ticks: Ints, role: Ints) -> np.ndarray:
     edges = np.zeros(n_beats + 1, dtype=np.int64)
     np.add.at(edges, np.minimum(first[inside], n_beats), 1)
     np.add.at(edges, np.minimum(last[inside] + 1, n_beats), -1)
-    return (harmony[:, 0] == 0) & begins & (np.cumsum(edges)[:n_beats] == 0)
+    return np.asarray((harmony[:, 0] == 0) & begins & (np.cumsum(edges)[:n_beats] == 0))
 
 
 def _to_next(hits: np.ndarray) -> Ints:
