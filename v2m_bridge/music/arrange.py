@@ -19,7 +19,7 @@ from v2m_bridge.music.instruments import (
     Role,
     parse_preset,
 )
-from v2m_bridge.music.line_parts import closing_only, line_notes, swelling_only, texture_notes
+from v2m_bridge.music.line_parts import closing_only, line_notes, striking_only, swelling_only, texture_notes
 from v2m_bridge.music.lines import Lines
 from v2m_bridge.music.parts import (
     bass_notes,
@@ -95,7 +95,10 @@ class _Writer:
             case Role.HITS:
                 return hit_notes(self.plan, self.bass_line, preset_part, self.colour.boost)
         from_table = self._from_table(role, preset_part)
-        return [*self.texture[role], *closing_only(self.plan, from_table)] if self.texture else from_table
+        if not self.texture:
+            return from_table
+        struck, closing = striking_only(self.plan, from_table), closing_only(self.plan, from_table)
+        return [*self.texture[role], *struck, *closing]
 
     def _from_table(self, role: Role, preset_part: PresetPart) -> list[Note]:
         """Chords, bass, figure and swell without a player."""

@@ -17,6 +17,9 @@ _TOGETHER_BEATS = 0.02
 BUILD_BEATS = 8.0
 """The swell joins the player's texture for so long before a must-hit, and through the ending."""
 
+STRUCK_BEATS = 2.0
+"""How long the chord and the bass of a must-hit are held at most."""
+
 HELD_TEXTURE_BEATS = 0.75
 """Notes of the upper texture that are struck together and at least this long are chords, others are the figure."""
 
@@ -83,6 +86,15 @@ def _onsets(notes: Sequence[LineNote]) -> list[list[LineNote]]:
 def closing_only(plan: Plan, notes: Sequence[Note]) -> list[Note]:
     """Notes of the held ending."""
     return [note for note in notes if note.start_beat >= plan.closing_beat - 1e-6]
+
+
+def striking_only(plan: Plan, notes: Sequence[Note]) -> list[Note]:
+    """Notes that begin on a must-hit, at most two beats long: everybody strikes there."""
+    return [
+        note._replace(length_beats=min(note.length_beats, STRUCK_BEATS))
+        for note in notes
+        if plan.is_strong(note.start_beat) and note.start_beat < plan.closing_beat - 1e-6
+    ]
 
 
 def swelling_only(plan: Plan, notes: Sequence[Note]) -> list[Note]:

@@ -161,7 +161,8 @@ class PlayerNetwork(nn.Module):
         known = (kind == 1) & (root < NO_ROOT)
         above = torch.where(known, (pitch - root) % 12, torch.full_like(pitch, 12))
         above_root: Tensor = self.above_root(above * 13 + quality.clamp(max=_LAST_NAMED_QUALITY))
-        return x + above_root
+        bottom: Tensor = x + above_root
+        return bottom
 
     def film_vectors(self, steps: Steps) -> Tensor:
         """[B, L, width] what the film adds in the middle of the network."""

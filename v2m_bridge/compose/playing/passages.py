@@ -29,7 +29,7 @@ from v2m_bridge.music.themes.development import scale_of
 _OFF_GRID, _TRIPLET = -3.0, -1.0
 """Biases of onsets off the sixteenths: the written page stays readable, triplets are not forbidden."""
 
-FOREIGN_IN_TEXTURE = -0.5
+FOREIGN_IN_TEXTURE = -0.9
 """Bias of tones foreign to the chord in the accompaniment, so that the chord is heard."""
 
 FOREIGN_ON_DOWNBEAT, OFF_SCALE = -0.7, -2.0
