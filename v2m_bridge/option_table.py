@@ -17,6 +17,7 @@ from v2m_bridge.amt.decode_options import DecodeOptions, HarmonyOptions
 from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.emotions import EMOTIONS, parse_emotion
 from v2m_bridge.music.keys import Key, parse_key
+from v2m_bridge.music.player_options import PlayerOptions
 from v2m_bridge.option_fields import Option
 from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.timeline.hits import HitOptions
@@ -103,6 +104,7 @@ GROUPS: tuple[OptionGroup, ...] = (
     OptionGroup("decoding", DecodeOptions, "Which chords"),
     OptionGroup("harmony", HarmonyOptions, "Which chords"),
     OptionGroup("arrangement", ArrangeOptions, "Who plays"),
+    OptionGroup("player", PlayerOptions, "Who plays"),
     OptionGroup("hits", HitOptions, "What counts as a hit"),
     OptionGroup("fit", FitOptions, "How the tempo follows the hits"),
     OptionGroup("edit", EditOptions, "The edit", main=True),

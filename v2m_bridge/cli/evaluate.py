@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from v2m_bridge.training.evaluate import Evaluation, Figures
     from v2m_bridge.training.judging.affect import AffectTable
     from v2m_bridge.training.judging.alignment_metrics import AlignmentEvaluation
+    from v2m_bridge.training.player.evaluate import NotesEvaluationOptions
 
 STAGE_WEIGHTS = {"data": 5, "likelihood": 15, "video ablations": 30, "baselines": 25, "affect table": 25}
 
@@ -25,7 +26,11 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    data: Path = typer.Option(..., "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
+    data: Path | None = typer.Option(None, "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
+    notes: Path | None = typer.Option(None, "--notes", help="Judge the player on this .npz instead (docs/music.md)."),
+    beside: Path | None = typer.Option(None, "--beside", help="With --notes: weights of the first training."),
+    windows: int = typer.Option(48, "--windows", min=1, help="With --notes: passages that are foretold."),
+    sampled: int = typer.Option(8, "--sampled", min=0, help="With --notes: passages that are played; 0 leaves it out."),
     checkpoint: Path | None = typer.Option(None, "--checkpoint", help="Folder or file; without it the shipped one."),
     split: str | None = typer.Option(None, "--split", help="Songs to judge; val where there are several, else all."),
     seeds: int = typer.Option(20, "--seeds", min=0, help="Decodings per mood in the affect table; 0 leaves it out."),
@@ -34,9 +39,18 @@ def evaluate(
 ) -> None:
     """Judge a checkpoint: Hits@k as published, likelihood, dynamics, what a mood does, and every baseline."""
     from v2m_bridge.cli.terminal import print_json, shown_progress
+    from v2m_bridge.errors import InputError
     from v2m_bridge.training.evaluate import evaluate as run
     from v2m_bridge.training.judging.alignment_metrics import evaluate_alignment
+    from v2m_bridge.training.player.evaluate import NotesEvaluationOptions
 
+    if (data is None) == (notes is None):
+        raise InputError("evaluate needs either --data or --notes")
+    if data is None:
+        assert notes is not None
+        judged = NotesEvaluationOptions(notes, checkpoint, beside, split or "val", windows, sampled)
+        _evaluate_notes(judged, as_json)
+        return
     with shown_progress(STAGE_WEIGHTS, quiet=as_json) as progress:
         aligned = evaluate_alignment(data, checkpoint, split) if alignment else None
         found = run(data, checkpoint, split, seeds, progress)
@@ -46,6 +60,25 @@ def evaluate(
     _print_tables(found)
     if aligned is not None:
         _print_alignment(aligned)
+
+
+def _evaluate_notes(options: NotesEvaluationOptions, as_json: bool) -> None:
+    from v2m_bridge.cli.terminal import print_json, shown_progress
+    from v2m_bridge.training.player.evaluate import evaluate_notes
+
+    with shown_progress({"nats": 60, "played": 40}, quiet=as_json) as progress:
+        found = evaluate_notes(options, progress)
+    if as_json:
+        print_json(found)
+        return
+    print(f"{'nats a note':56} place  pitch  length velocity total")
+    for name, nats in {**found["nats"], **found["baselines"]}.items():
+        row = " ".join(f"{nats[field]:6.3f}" for field in ("place", "pitch", "duration", "velocity", "total"))
+        print(f"{name:56}{row}")
+    for name, row in found.get("sampled", {}).get("figures", {}).items():
+        low, middle, high = row["people"]
+        mark = "" if row["inside"] else "  outside"
+        print(f"{name:16} people {low:.3f} {middle:.3f} {high:.3f}  player {row['player']:.3f}{mark}")
 
 
 def as_document(found: Evaluation) -> dict[str, Any]:

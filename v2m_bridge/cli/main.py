@@ -14,6 +14,7 @@ from v2m_bridge.errors import V2MError
 
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
+    "rewrite",
     "timeline",
     "fit",
     "features",

@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from v2m_bridge.progress import Progress
     from v2m_bridge.training.fitting.loop import Epoch
+    from v2m_bridge.training.player.train import PlayerTrainOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +22,8 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    data: Path = typer.Option(..., "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
+    data: Path | None = typer.Option(None, "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
+    notes: Path | None = typer.Option(None, "--notes", help="Train the player on these .npz files (docs/music.md)."),
     out: Path = typer.Option(..., "--out", help="Folder for checkpoints, training.json and curves.svg."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of everything random."),
     epochs: int | None = typer.Option(None, "--epochs", min=1, help="Of the chord network."),
@@ -30,15 +32,23 @@ def train(
     threads: int | None = typer.Option(None, "--threads", min=1, help="CPU threads."),
     hold_out: bool = typer.Option(False, "--hold-out", help="Watch 75 songs split off from train instead of val."),
     joint: bool = typer.Option(False, "--joint", help="Train the video encoder for chords and for ranking together."),
-    start: Path | None = typer.Option(None, "--start", help="With --joint: begin with this trained chord network."),
+    start: Path | None = typer.Option(None, "--start", help="With --joint or --notes: weights to begin with."),
+    steps: int | None = typer.Option(None, "--steps", min=1, help="With --notes: steps of the optimiser."),
     resume: bool = typer.Option(False, "--resume", help="Go on after an interruption."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
 ) -> None:
-    """Train the chord, dynamics and alignment networks on the train songs of a MuVi-Sync file."""
+    """Train the chord, dynamics and alignment networks on a MuVi-Sync file, or with --notes the player."""
     from v2m_bridge.cli.terminal import print_json
     from v2m_bridge.errors import InputError
+    from v2m_bridge.training.player.train import PlayerTrainOptions
     from v2m_bridge.training.train import TrainOptions, train_all
 
+    if (data is None) == (notes is None):
+        raise InputError("train needs either --data or --notes")
+    if data is None:
+        assert notes is not None
+        _train_player(PlayerTrainOptions(notes, out, start, steps, seed, device, resume), as_json)
+        return
     if precision not in ("auto", "bf16", "fp32"):
         raise InputError(f"precision {precision!r} is unknown", "choose auto, bf16 or fp32")
     options = TrainOptions(
@@ -65,6 +75,18 @@ def train(
     print(f"{out}: {sizes} parameters")
     for part, values in figures.items():
         print(f"{part}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items()))
+
+
+def _train_player(options: PlayerTrainOptions, as_json: bool) -> None:
+    from v2m_bridge.cli.terminal import print_json, shown_progress
+    from v2m_bridge.training.player.train import train_player
+
+    with shown_progress({"player": 1}, quiet=as_json) as progress:
+        path = train_player(options, progress)
+    if as_json:
+        print_json({"checkpoint": str(path)})
+        return
+    print(path)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from v2m_bridge import __version__
 from v2m_bridge.compose.direction import Direction
 from v2m_bridge.compose.harmony import Harmony
+from v2m_bridge.compose.playing.score_lines import ScoreLines
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import Arrangement, Note, Part
 from v2m_bridge.options import ScoreOptions
@@ -15,9 +16,11 @@ from v2m_bridge.score.model import (
     ChordDocument,
     DynamicsDocument,
     MoodDocument,
+    PhraseDocument,
     RankingDocument,
     Score,
     SecondDocument,
+    ThemeDocument,
 )
 from v2m_bridge.sync.document import fit_document
 from v2m_bridge.sync.model import Fit, Lands
@@ -39,12 +42,13 @@ class StageResults:
     direction: Direction
     fit: Fit
     harmony: Harmony
+    lines: ScoreLines
     arrangement: Arrangement
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The warnings of every stage, each once."""
-        stages = (self.timeline, self.features, self.direction, self.fit, self.harmony, self.arrangement)
+        stages = (self.timeline, self.features, self.direction, self.fit, self.harmony, self.lines, self.arrangement)
         return tuple(dict.fromkeys(warning for stage in stages for warning in stage.warnings))
 
 
@@ -62,6 +66,8 @@ def assemble(results: StageResults, options: ScoreOptions) -> Score:
         seed=options.direction.seed,
         checkpoint=harmony.checkpoint,
         chords=_chords(harmony, fit, direction),
+        form=_form(results.lines),
+        themes=_themes(results.lines),
         parts=tuple(_in_whole_ticks(part) for part in results.arrangement.parts),
         dynamics=_dynamics(harmony, fit),
         footage=_footage(results.features),
@@ -89,6 +95,14 @@ def _chords(harmony: Harmony, fit: Fit, direction: Direction) -> tuple[ChordDocu
         )
         for event in harmony.chords
     )
+
+
+def _form(lines: ScoreLines) -> tuple[PhraseDocument, ...]:
+    return tuple(PhraseDocument.model_validate(phrase) for phrase in lines.form.phrases) if lines.form else ()
+
+
+def _themes(lines: ScoreLines) -> tuple[ThemeDocument, ...]:
+    return tuple(ThemeDocument.model_validate(item) for item in lines.lines.appearances) if lines.lines else ()
 
 
 def _in_whole_ticks(part: Part) -> Part:

@@ -13,6 +13,7 @@ from v2m_bridge.footage.measure import MeasureOptions
 if TYPE_CHECKING:
     from v2m_bridge.amt.alignment import AlignmentNetwork
     from v2m_bridge.amt.chord_network import ChordNetwork
+    from v2m_bridge.amt.player.network import PlayerNetwork
     from v2m_bridge.timeline.model import Timeline
 
 
@@ -51,6 +52,7 @@ class Engine:
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
     _aligner: AlignmentNetwork | None = field(default=None, repr=False)
+    _player: PlayerNetwork | None = field(default=None, repr=False)
     _clip: LazyClip | None = field(default=None, repr=False)
 
     def network(self) -> ChordNetwork:
@@ -68,6 +70,14 @@ class Engine:
 
             self._aligner = load_aligner(self._own(DEFAULT_ALIGNMENT))
         return self._aligner
+
+    def player(self) -> PlayerNetwork:
+        """The network that writes themes and texture, loaded at the first call."""
+        if self._player is None:
+            from v2m_bridge.amt.player.weights import DEFAULT_PLAYER, load_player
+
+            self._player = load_player(self._own(DEFAULT_PLAYER))
+        return self._player
 
     def dynamics(self) -> Path | None:
         """The dynamics network of the checkpoint's folder, None for the shipped one."""

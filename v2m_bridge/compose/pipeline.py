@@ -9,10 +9,11 @@ from v2m_bridge.compose.direction import Direction, direct
 from v2m_bridge.compose.document import StageResults, assemble
 from v2m_bridge.compose.engine import Engine
 from v2m_bridge.compose.harmony import Harmony, HarmonyInput, harmonise
+from v2m_bridge.compose.playing.score_lines import LineInput, check_player, score_lines, theme_seconds
 from v2m_bridge.compose.source import read_source
 from v2m_bridge.footage.measure import measure
 from v2m_bridge.music.arrange import arrange
-from v2m_bridge.music.arrangement import Accent, Arrangement, ArrangeRequest
+from v2m_bridge.music.arrangement import Accent, ArrangeRequest
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score.model import Score
@@ -37,6 +38,7 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     """
     progress("edit", 0.0)
     options.check()
+    check_player(options.player)
     edit = options.edit
     timeline = engine.screen(read_source(source, rate=edit.rate, media_roots=engine.media_roots, progress=progress))
     timeline = excerpt(timeline, edit.first_frame, edit.end_frame)
@@ -52,17 +54,27 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     film = HarmonyInput(timeline, features, direction, harmonic_slots(fit, options.harmony.harmonic_rhythm_s))
     harmony = harmonise(film, options, engine.harmony_networks(options.harmony.candidates), progress)
     progress("parts", 0.0)
-    arrangement = arrange_score(harmony, fit, direction, options)
-    return assemble(StageResults(timeline, features, direction, fit, harmony, arrangement), options)
+    theme_at_s = theme_seconds(options.player.theme_at, timeline)
+    film_lines = line_input(arrange_request(harmony, fit, direction), direction, options, theme_at_s)
+    written = score_lines(film_lines, engine.player, progress)
+    arrangement = arrange(film_lines.request, film_lines.arranging, written.lines)
+    return assemble(StageResults(timeline, features, direction, fit, harmony, written, arrangement), options)
 
 
-def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: ScoreOptions) -> Arrangement:
-    """Voice the harmony over the bars of the fit, with weight on the hits that land."""
-    landed = [x for x in fit.landings if x.lands is not Lands.MISS]
+def line_input(
+    request: ArrangeRequest, direction: Direction, options: ScoreOptions, theme_at_s: float | None = None
+) -> LineInput:
+    """What the player and the arranger are asked for."""
     wishes = options.direction
-    players = replace(options.arrangement, mood=direction.mood, affect=min(1.0, wishes.affect), seed=wishes.seed)
+    arranging = replace(options.arrangement, mood=direction.mood, affect=min(1.0, wishes.affect), seed=wishes.seed)
+    return LineInput(request, arranging, options.player, theme_at_s=theme_at_s)
+
+
+def arrange_request(harmony: Harmony, fit: Fit, direction: Direction) -> ArrangeRequest:
+    """The harmony over the bars of the fit, with weight on the hits that land."""
+    landed = [x for x in fit.landings if x.lands is not Lands.MISS]
     accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
-    request = ArrangeRequest(
+    return ArrangeRequest(
         chords=harmony.chords,
         bars=tuple(fit.tempo_map.bars(fit.end_beat)),
         dynamics=harmony.dynamics,
@@ -71,4 +83,3 @@ def arrange_score(harmony: Harmony, fit: Fit, direction: Direction, options: Sco
         end_beat=fit.end_beat,
         tempo=fit.tempo_map,
     )
-    return arrange(request, players)

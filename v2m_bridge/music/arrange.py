@@ -9,7 +9,18 @@ from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.arrangement import Arrangement, ArrangeRequest, Control, Note, Part
 from v2m_bridge.music.bass_line import BassMoment, bass_line
 from v2m_bridge.music.emotions import Character, character, parse_emotion
-from v2m_bridge.music.instruments import DEFAULT_PRESET, PRESET_OF_MOOD, PRESETS, PresetPart, Role, parse_preset
+from v2m_bridge.music.instruments import (
+    CHANNEL_OF_ROLE,
+    DEFAULT_PRESET,
+    PRESET_OF_MOOD,
+    PRESETS,
+    Preset,
+    PresetPart,
+    Role,
+    parse_preset,
+)
+from v2m_bridge.music.line_parts import closing_only, line_notes, striking_only, swelling_only, texture_notes
+from v2m_bridge.music.lines import Lines
 from v2m_bridge.music.parts import (
     bass_notes,
     expression_controls,
@@ -25,8 +36,11 @@ CHORD_VOICES, SWELL_VOICES = 4, 3
 """Number of voices of the two parts that hold chords."""
 
 
-def arrange(request: ArrangeRequest, options: ArrangeOptions) -> Arrangement:
+def arrange(request: ArrangeRequest, options: ArrangeOptions, lines: Lines | None = None) -> Arrangement:
     """Voice the chords and write the parts.
+
+    Args:
+        lines: what the player has written; None leaves everything to the table of figures.
 
     Raises:
         InputError: no length, overlapping chords, or unknown options.
@@ -34,7 +48,8 @@ def arrange(request: ArrangeRequest, options: ArrangeOptions) -> Arrangement:
     plan = make_plan(request, options.tail_s)
     mood = parse_emotion(options.mood) if options.mood else None
     preset = PRESETS[preset_name(options)]
-    parts = _write(plan, preset, character(mood, options.affect), options)
+    writer = _Writer(plan, preset, character(mood, options.affect), options.seed, lines or Lines(texture=False))
+    parts = [part for role in options.roles() if (part := writer.part(role))]
     warnings = [] if any(s.chord.root is not None for s in plan.spans) else [f"no chord sounds in {request.key.name}"]
     return Arrangement(parts=tuple(parts), warnings=tuple(warnings))
 
@@ -48,36 +63,52 @@ def preset_name(options: ArrangeOptions) -> str:
     return DEFAULT_PRESET
 
 
-def _write(plan: Plan, preset: dict[Role, PresetPart], colour: Character, options: ArrangeOptions) -> list[Part]:
-    line = _bass(plan, preset[Role.BASS])
-    levels = figure_levels(plan)
-    wanted = options.roles()
-    parts: list[Part] = []
-    for role in Role:
-        preset_part = preset[role]
-        if role not in wanted:
-            continue
+class _Writer:
+    """Writes one part after another into the same plan."""
+
+    def __init__(self, plan: Plan, preset: Preset, colour: Character, seed: int, lines: Lines) -> None:
+        self.plan, self.preset, self.colour, self.seed, self.lines = plan, preset, colour, seed, lines
+        self.bass_line = _bass(plan, preset[Role.BASS])
+        self.levels = figure_levels(plan)
+        self.texture = texture_notes(plan, lines, preset, colour.boost) if lines.texture else {}
+
+    def part(self, role: Role) -> Part | None:
+        """The part of a role; None where it would be empty and nobody expects it."""
+        preset_part = self.preset[role]
+        notes = self._notes(role, preset_part)
+        if not notes and role in (Role.MELODY, Role.COUNTER, Role.HITS):
+            return None
         controls: list[Control] = []
-        match role:
-            case Role.CHORDS:
-                notes = held_voices(
-                    plan, _voicings(plan, line, preset_part, CHORD_VOICES, colour), preset_part, colour.boost
-                )
-            case Role.BASS:
-                notes = bass_notes(plan, line, preset_part, colour.boost, levels)
-            case Role.FIGURE:
-                notes = figure_notes(plan, preset_part, colour, levels, Random(options.seed))
-            case Role.SWELL:
-                notes = held_voices(
-                    plan, _voicings(plan, line, preset_part, SWELL_VOICES, colour), preset_part, colour.boost
-                )
-            case Role.HITS:
-                notes = hit_notes(plan, line, preset_part, colour.boost)
         if notes and not preset_part.sound.decays and role is not Role.FIGURE:
-            controls = expression_controls(plan, with_modulation=role is Role.SWELL)
-        if notes or role is not Role.HITS:
-            parts.append(_part(role, preset_part, notes, controls))
-    return parts
+            controls = expression_controls(self.plan, with_modulation=role is Role.SWELL)
+        return _part(role, preset_part, notes, controls)
+
+    def _notes(self, role: Role, preset_part: PresetPart) -> list[Note]:
+        match role:
+            case Role.MELODY:
+                return line_notes(self.plan, self.lines.melody, preset_part, self.colour.boost)
+            case Role.COUNTER:
+                return line_notes(self.plan, self.lines.counter, preset_part, self.colour.boost)
+            case Role.SWELL:
+                held = self._from_table(role, preset_part)
+                return swelling_only(self.plan, held) if self.texture else held
+            case Role.HITS:
+                return hit_notes(self.plan, self.bass_line, preset_part, self.colour.boost)
+        from_table = self._from_table(role, preset_part)
+        if not self.texture:
+            return from_table
+        struck, closing = striking_only(self.plan, from_table), closing_only(self.plan, from_table)
+        return [*self.texture[role], *struck, *closing]
+
+    def _from_table(self, role: Role, preset_part: PresetPart) -> list[Note]:
+        """Chords, bass, figure and swell without a player."""
+        plan, boost = self.plan, self.colour.boost
+        if role is Role.BASS:
+            return bass_notes(plan, self.bass_line, preset_part, boost, self.levels)
+        if role is Role.FIGURE:
+            return figure_notes(plan, preset_part, self.colour, self.levels, Random(self.seed))
+        voices = CHORD_VOICES if role is Role.CHORDS else SWELL_VOICES
+        return held_voices(plan, _voicings(plan, self.bass_line, preset_part, voices, self.colour), preset_part, boost)
 
 
 def _bass(plan: Plan, preset_part: PresetPart) -> tuple[int | None, ...]:
@@ -111,7 +142,7 @@ def _part(role: Role, preset_part: PresetPart, notes: Sequence[Note], controls: 
     return Part(
         name=f"{role.value.capitalize()}: {preset_part.sound.name}",
         role=role.value,
-        channel=list(Role).index(role),
+        channel=CHANNEL_OF_ROLE[role],
         program=preset_part.sound.program,
         notes=tuple(_without_overlaps(notes)),
         controls=tuple(controls),

@@ -60,7 +60,7 @@ def held_voices(plan: Plan, voicings: Sequence[Voicing], preset_part: PresetPart
 
     def finish(voice: int) -> None:
         held = sounding.pop(voice)
-        extra = preset_part.boost + boost + _hit_extra(plan, held.start_beat)
+        extra = preset_part.boost + boost + hit_extra(plan, held.start_beat)
         stop = plan.breathing_end(held.chord_beat, held.end_beat)
         loud = velocity(plan.curve.loudness_at(held.start_beat), extra)
         notes.append(Note(held.start_beat, stop - held.start_beat, held.pitch, loud))
@@ -120,7 +120,7 @@ def bass_notes(
             continue
         limit = onsets[index + 1].beat if index + 1 < len(onsets) else plan.last_beat
         stop = plan.breathing_end(onset.beat, min(onset.beat + onset.length, limit, _span_end(plan, span)))
-        extra = preset_part.boost + boost + _hit_extra(plan, onset.beat) - (0 if onset.accent else STEP_EXTRA)
+        extra = preset_part.boost + boost + hit_extra(plan, onset.beat) - (0 if onset.accent else STEP_EXTRA)
         loud = velocity(plan.curve.loudness_at(onset.beat), extra)
         sounding = _bass_tone(span.chord, pitch, onset.tone, preset_part.register)
         notes.append(Note(onset.beat, stop - onset.beat, sounding, loud))
@@ -209,7 +209,7 @@ def figure_notes(
         limit = line[index + 1].beat if index + 1 < len(line) else plan.last_beat
         length = onset.length * (character.articulation if onset.beat < plan.closing_beat - 1e-6 else 1.0)
         stop = plan.breathing_end(onset.beat, min(onset.beat + length, limit, _span_end(plan, span)))
-        extra = preset_part.boost + character.boost + _hit_extra(plan, onset.beat) + (STEP_EXTRA if onset.accent else 0)
+        extra = preset_part.boost + character.boost + hit_extra(plan, onset.beat) + (STEP_EXTRA if onset.accent else 0)
         extra += ACCENT_EXTRA if plan.is_moving(onset.beat) else 0.0
         pitch = _pitch_of_tone(tones_of_span[span.start_beat], onset.tone, len(span.chord.pitch_classes))
         notes.append(Note(onset.beat, stop - onset.beat, pitch, velocity(plan.curve.loudness_at(onset.beat), extra)))
@@ -341,7 +341,8 @@ def _span_end(plan: Plan, span: ChordSpan) -> float:
     return plan.last_beat if abs(span.end_beat - plan.end_beat) < 1e-6 else span.end_beat
 
 
-def _hit_extra(plan: Plan, beat: float) -> float:
+def hit_extra(plan: Plan, beat: float) -> float:
+    """Velocity added at a beat: on a must-hit, on any other landed hit, 0 elsewhere."""
     if plan.is_strong(beat):
         return STRONG_EXTRA
     return ACCENT_EXTRA if plan.is_accent(beat) else 0.0

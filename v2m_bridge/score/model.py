@@ -69,6 +69,26 @@ class MoodDocument(_ScoreDocument):
     mood: str
 
 
+class PhraseDocument(_ScoreDocument):
+    """A phrase of the form, from bar ``start_bar`` (the first is 1) on; see :class:`v2m_bridge.music.form.Phrase`."""
+
+    start_bar: int
+    bars: int
+    letter: str
+    occurrence: int
+    cadence: str | None = None
+
+
+class ThemeDocument(_ScoreDocument):
+    """Where the theme of a letter sounds: ``how`` it is developed there, first and last bar, and in which part."""
+
+    letter: str
+    how: str
+    first_bar: int
+    last_bar: int
+    part: str
+
+
 class CandidateDocument(_ScoreDocument):
     """One of the scores compared: how well it follows the film, and its log-likelihood per chord."""
 
@@ -117,6 +137,8 @@ class Score(_ScoreDocument):
     seed: int
     checkpoint: str
     chords: tuple[ChordDocument, ...]
+    form: tuple[PhraseDocument, ...] = ()
+    themes: tuple[ThemeDocument, ...] = ()
     parts: tuple[Part, ...]
     dynamics: tuple[DynamicsDocument, ...] = ()
     footage: tuple[SecondDocument, ...] = ()
