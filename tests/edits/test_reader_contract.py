@@ -20,6 +20,7 @@ from edit_model import (
     ModelItem,
     ModelMarker,
     ModelNest,
+    ModelTrack,
     check_shows,
     check_sound,
     features_of,
@@ -132,9 +133,7 @@ def test_every_format_gives_the_same_timeline(writer: EditWriter, edit: ModelEdi
         assert [(m.note, m.duration_frames) for m in timeline.markers] == [(m.note, m.length) for m in edit.markers]
 
 
-@pytest.mark.parametrize(
-    ("writer", "edit"), [case for case in CASES if Feature.DISSOLVE in features_of(case.values[1])]
-)
+@pytest.mark.parametrize(("writer", "edit"), [case for case in CASES if "dissolves" in str(case.id)])
 def test_dissolves_cover_the_same_frames(writer: EditWriter, edit: ModelEdit, tmp_path: Path) -> None:
     expected = {
         at: (at - item.before, at + item.after)
@@ -302,8 +301,8 @@ def items(draw: st.DrawFn, carries: frozenset[Feature], names: Iterator[str], de
         inner = st.lists(items(carries, names, depth + 1), min_size=1, max_size=4)
         tracks = tuple(track(*draw(inner)) for _ in range(draw(st.integers(1, 3))))
         return ModelNest(name, tracks, draw(st.integers(0, 20)), length, enabled=enabled)
-    speeds = [1, 1, 2, HALF, 0, -1] if Feature.RETIME in carries else [1]
-    speed = Fraction(draw(st.sampled_from(speeds)))
+    speeds = [Fraction(1), Fraction(1), Fraction(2), HALF, Fraction(0), Fraction(-1)]
+    speed = draw(st.sampled_from(speeds if Feature.RETIME in carries else speeds[:1]))
     media_start = draw(st.sampled_from([0, 86_400])) if Feature.MEDIA_START in carries else 0
     return ModelClip(name, draw(st.integers(0, 200)), length, speed, enabled, media_start)
 
@@ -327,7 +326,7 @@ def edits(draw: st.DrawFn, carries: frozenset[Feature]) -> ModelEdit:
     """An edit of up to four tracks in any rate."""
     rate = draw(st.sampled_from((Fraction(24), NTSC_24, Fraction(25), NTSC_30, NTSC_60, Fraction(48))))
     names = (f"c{number}" for number in range(10_000))
-    layers = []
+    layers: list[ModelTrack] = []
     for _ in range(draw(st.integers(1, 4))):
         enabled = draw(st.sampled_from([True, True, True, False])) if Feature.DISABLED in carries else True
         found = draw(st.lists(items(carries, names, 0), min_size=1, max_size=6))

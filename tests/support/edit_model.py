@@ -154,20 +154,20 @@ def all_items(tracks: tuple[ModelTrack, ...]) -> Iterator[ModelItem]:
 def features_of(edit: ModelEdit) -> frozenset[Feature]:
     """What a format must carry to hold this edit."""
     items = list(all_items(edit.tracks))
-    clips = [i for i in items if isinstance(i, ModelClip)]
-    nests = [i for i in items if isinstance(i, ModelNest)]
+    clips: list[ModelClip | ModelNest] = [i for i in items if isinstance(i, ModelClip)]
+    nests: list[ModelClip | ModelNest] = [i for i in items if isinstance(i, ModelNest)]
     dissolves = [i for i in items if isinstance(i, ModelDissolve)]
     needed = {
         Feature.UPPER_TRACKS: len(edit.tracks) > 1,
-        Feature.DISABLED: not all(x.enabled for x in (*edit.tracks, *clips, *nests)),
-        Feature.RETIME: any(x.speed != 1 for x in (*clips, *nests)),
+        Feature.DISABLED: not all([x.enabled for x in edit.tracks] + [x.enabled for x in clips + nests]),
+        Feature.RETIME: any(x.speed != 1 for x in clips + nests),
         Feature.NEST: bool(nests),
         Feature.DISSOLVE: bool(dissolves),
         Feature.CENTRED_DISSOLVE: any(d.before for d in dissolves),
         Feature.MARKER: bool(edit.markers),
         Feature.MARKER_NOTE: any(m.note or m.length != 1 for m in edit.markers),
-        Feature.CLIP_MARKER: any(c.markers for c in clips),
-        Feature.MEDIA_START: any(c.media_start for c in clips),
+        Feature.CLIP_MARKER: any(i.markers for i in items if isinstance(i, ModelClip)),
+        Feature.MEDIA_START: any(i.media_start for i in items if isinstance(i, ModelClip)),
         Feature.DROP_FRAME: edit.drop_frame,
     }
     return frozenset(feature for feature, is_needed in needed.items() if is_needed)

@@ -141,8 +141,8 @@ def edl_text(edit: ModelEdit) -> str:
                 f"{number:03d}", channel, edit, (at, item if shown else ModelGap(item.length)), previous
             )
     for marker in edit.markers:
-        at = format_timecode(edit.start_frame + marker.frame, edit.rate, edit.drop_frame)
-        lines.append(f"* LOC: {at} RED     {marker.name}")
+        timecode = format_timecode(edit.start_frame + marker.frame, edit.rate, edit.drop_frame)
+        lines.append(f"* LOC: {timecode} RED     {marker.name}")
     return "\n".join(lines) + "\n"
 
 
