@@ -17,7 +17,7 @@ from v2m_bridge.amt.decode_options import DecodeOptions, HarmonyOptions
 from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.emotions import EMOTIONS, parse_emotion
 from v2m_bridge.music.keys import Key, parse_key
-from v2m_bridge.music.player_options import PlayerOptions
+from v2m_bridge.music.themes.player_options import PlayerOptions
 from v2m_bridge.option_fields import Option
 from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.timeline.hits import HitOptions

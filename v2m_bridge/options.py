@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_serialize
 
 from v2m_bridge.amt.decode_options import DecodeOptions, HarmonyOptions
 from v2m_bridge.music.arrange_options import ArrangeOptions
-from v2m_bridge.music.player_options import PlayerOptions
+from v2m_bridge.music.themes.player_options import PlayerOptions
 from v2m_bridge.option_table import (
     GROUPS,
     OPTIONS,

@@ -27,6 +27,9 @@ from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.model import Score
 from v2m_bridge.score.write_json import read_score
 
+PLAIN = {"texture": "figures", "themes": False}
+"""Candidates differ in chords and dynamics; who plays them is no matter here."""
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
@@ -40,7 +43,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def ranked(demo: Demo, engine: Engine) -> Score:
-    return compose(demo.edit, ScoreOptions(seed=4, candidates=6), engine)
+    return compose(demo.edit, ScoreOptions(**PLAIN, seed=4, candidates=6), engine)
 
 
 def labels(score: Score) -> list[str]:
@@ -64,22 +67,22 @@ def test_the_kept_score_is_the_one_its_seed_draws_alone(ranked: Score, demo: Dem
     """Ranking chooses, it changes nothing: the winner's seed alone gives the same chords."""
     assert ranked.ranking is not None
     seed = ranked.ranking.candidates[ranked.ranking.chosen].seed
-    alone = compose(demo.edit, ScoreOptions(seed=seed, candidates=1), engine)
+    alone = compose(demo.edit, ScoreOptions(**PLAIN, seed=seed, candidates=1), engine)
     assert labels(alone) == labels(ranked)
     assert alone.ranking is None
 
 
 def test_candidates_differ_in_their_dynamics_too(demo: Demo, engine: Engine) -> None:
     """The first is as predicted; where another one is kept, its swells are its own, and the same every time."""
-    alone = {seed: compose(demo.edit, ScoreOptions(seed=seed, candidates=1), engine) for seed in range(8)}
-    kept = {seed: compose(demo.edit, ScoreOptions(seed=seed, candidates=4), engine) for seed in range(8)}
+    alone = {seed: compose(demo.edit, ScoreOptions(**PLAIN, seed=seed, candidates=1), engine) for seed in range(8)}
+    kept = {seed: compose(demo.edit, ScoreOptions(**PLAIN, seed=seed, candidates=4), engine) for seed in range(8)}
     chosen = {seed: score.ranking.chosen for seed, score in kept.items() if score.ranking}
     assert set(chosen.values()) != {0}
     for seed, place in chosen.items():
         same = [point.loudness for point in kept[seed].dynamics] == [point.loudness for point in alone[seed].dynamics]
         assert same == (place == 0)
     other = next(seed for seed, place in chosen.items() if place)
-    again = compose(demo.edit, ScoreOptions(seed=other, candidates=4), engine)
+    again = compose(demo.edit, ScoreOptions(**PLAIN, seed=other, candidates=4), engine)
     assert again.dynamics == kept[other].dynamics
 
 
@@ -105,7 +108,7 @@ def test_the_first_candidate_has_the_seed_asked_for(ranked: Score) -> None:
 
 
 def test_locks_hold_in_every_candidate(demo: Demo, engine: Engine) -> None:
-    score = compose(demo.edit, ScoreOptions(key="C major", locks=("4.0=Ab",), candidates=3), engine)
+    score = compose(demo.edit, ScoreOptions(**PLAIN, key="C major", locks=("4.0=Ab",), candidates=3), engine)
     there = next(chord for chord in score.chords if chord.start_s <= 4.02 < chord.end_s)
     assert there.symbol == "Ab" and score.ranking is not None
 
@@ -141,7 +144,7 @@ def test_networks_of_a_folder_are_used_and_what_it_lacks_is_shipped(demo: Demo, 
     weights = read_weights(folder / "dynamics.safetensors")
     louder = {name: tensor + 0.05 if name == "mean" else tensor for name, tensor in weights.tensors.items()}
     save_weights(folder / "dynamics.safetensors", DYNAMICS_FORMAT, DynamicsShape(), louder, "{}")
-    wish = ScoreOptions(seed=1, candidates=1)
+    wish = ScoreOptions(**PLAIN, seed=1, candidates=1)
     plain, own = compose(demo.edit, wish, engine), compose(demo.edit, wish, Engine(checkpoint=folder))
     assert labels(plain) == labels(own)
     assert all(there.loudness > here.loudness for here, there in zip(plain.dynamics, own.dynamics, strict=True))

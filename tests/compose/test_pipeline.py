@@ -25,6 +25,9 @@ from v2m_bridge.score.write_json import read_score, score_json
 
 FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", "cuesheet.csv")
 
+PLAIN = {"texture": "figures", "themes": False}
+"""For tests that look at chords and dynamics alone."""
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
@@ -89,7 +92,7 @@ def share_in_key(scores: list[Score]) -> float:
 
 
 def compose_seeds(edit: Path, engine: Engine) -> list[Score]:
-    return [compose(edit, ScoreOptions(affect=0, seed=seed), engine) for seed in range(6)]
+    return [compose(edit, ScoreOptions(affect=0, seed=seed, **PLAIN), engine) for seed in range(6)]
 
 
 def test_every_file_is_written_and_the_score_reads_back(demo_score: Score, tmp_path: Path) -> None:
@@ -244,7 +247,7 @@ def test_options_are_echoed(demo: Demo, engine: Engine) -> None:
 
 def test_a_mood_marker_turns_the_energy_where_it_stands(demo: Demo, engine: Engine) -> None:
     marked, plain = (
-        compose(demo.edit, ScoreOptions(tempo=120, affect=affect, candidates=1), engine) for affect in (1, 0)
+        compose(demo.edit, ScoreOptions(tempo=120, affect=affect, candidates=1, **PLAIN), engine) for affect in (1, 0)
     )
     ratios = {round(m.note_density / p.note_density, 3) for m, p in zip(marked.dynamics, plain.dynamics, strict=True)}
     assert ratios == {0.75, 1.35, 0.7}

@@ -29,9 +29,9 @@ from v2m_bridge.music.emotions import character
 from v2m_bridge.music.form import Form, Phrase
 from v2m_bridge.music.instruments import PRESETS, Preset, Role
 from v2m_bridge.music.keys import parse_key
-from v2m_bridge.music.line_parts import line_notes, texture_notes
-from v2m_bridge.music.lines import Lines
 from v2m_bridge.music.plan import Plan, make_plan
+from v2m_bridge.music.themes.line_parts import line_notes, texture_notes
+from v2m_bridge.music.themes.lines import Lines
 from v2m_bridge.score.model import Score
 from v2m_bridge.sync.document import tempo_map_from_document
 from v2m_bridge.sync.model import Lands

@@ -19,8 +19,6 @@ from v2m_bridge.music.instruments import (
     Role,
     parse_preset,
 )
-from v2m_bridge.music.line_parts import closing_only, line_notes, striking_only, swelling_only, texture_notes
-from v2m_bridge.music.lines import Lines
 from v2m_bridge.music.parts import (
     bass_notes,
     expression_controls,
@@ -30,6 +28,8 @@ from v2m_bridge.music.parts import (
     hit_notes,
 )
 from v2m_bridge.music.plan import Plan, make_plan
+from v2m_bridge.music.themes.line_parts import closing_only, line_notes, striking_only, swelling_only, texture_notes
+from v2m_bridge.music.themes.lines import Lines
 from v2m_bridge.music.voicing import VoicedMoment, Voicing, VoicingStyle, voice_chords
 
 CHORD_VOICES, SWELL_VOICES = 4, 3
@@ -48,7 +48,7 @@ def arrange(request: ArrangeRequest, options: ArrangeOptions, lines: Lines | Non
     plan = make_plan(request, options.tail_s)
     mood = parse_emotion(options.mood) if options.mood else None
     preset = PRESETS[preset_name(options)]
-    writer = _Writer(plan, preset, character(mood, options.affect), options.seed, lines or Lines(texture=False))
+    writer = _PartWriter(plan, preset, character(mood, options.affect), options.seed, lines or Lines(texture=False))
     parts = [part for role in options.roles() if (part := writer.part(role))]
     warnings = [] if any(s.chord.root is not None for s in plan.spans) else [f"no chord sounds in {request.key.name}"]
     return Arrangement(parts=tuple(parts), warnings=tuple(warnings))
@@ -63,7 +63,7 @@ def preset_name(options: ArrangeOptions) -> str:
     return DEFAULT_PRESET
 
 
-class _Writer:
+class _PartWriter:
     """Writes one part after another into the same plan."""
 
     def __init__(self, plan: Plan, preset: Preset, colour: Character, seed: int, lines: Lines) -> None:

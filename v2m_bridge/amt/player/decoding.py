@@ -80,6 +80,13 @@ class _Row:
     def over(self) -> bool:
         return self.beat >= self.passage.length
 
+    @property
+    def can_add(self) -> bool:
+        """Whether another note may begin with the last one: fewer than allowed do, and a pitch above it is free."""
+        role = self.place % ROLES
+        above = self.passage.pitch_bias[self.beat, role, self.pitch + 1 :]
+        return self.at_place < self.passage.together.get(role, 1) and bool((above > SHUT / 2).any())
+
     def context(self) -> None:
         """Put the beats before the first drawn one, and that one's own step, into the history."""
         for beat in range(self.passage.first_beat):
@@ -230,7 +237,7 @@ class _Batch:
             scores[slot] += passage.place_bias[row.beat]
             if row.in_beat >= passage.most:
                 scores[slot, :BEAT_OVER] = SHUT
-            again = row.place >= 0 and row.at_place < passage.together.get(row.place % ROLES, 1) and row.pitch < 127
+            again = row.place >= 0 and row.can_add
             scores[slot, order < row.place + (0 if again else 1)] = SHUT
         return scores
 

@@ -29,8 +29,8 @@ from v2m_bridge.compose.playing.themes_of_film import (
     theme_stretch,
     write_themes,
 )
-from v2m_bridge.music.lines import LineNote, Lines, ThemeAppearance
 from v2m_bridge.music.themes.development import Development
+from v2m_bridge.music.themes.lines import LineNote, Lines, ThemeAppearance
 from v2m_bridge.music.themes.schedule import Appearance, appearances
 from v2m_bridge.music.themes.theme import Theme
 from v2m_bridge.progress import Progress, silent

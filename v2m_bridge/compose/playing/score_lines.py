@@ -13,10 +13,10 @@ from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.arrangement import ArrangeRequest
 from v2m_bridge.music.form import Form, Phrase
 from v2m_bridge.music.instruments import PRESETS, Preset, Role
-from v2m_bridge.music.lines import Lines
 from v2m_bridge.music.plan import Plan, make_plan
-from v2m_bridge.music.player_options import PLAYED, PlayerOptions
+from v2m_bridge.music.themes.lines import Lines
 from v2m_bridge.music.themes.own import read_theme, theme_in_key
+from v2m_bridge.music.themes.player_options import PLAYED, PlayerOptions
 from v2m_bridge.music.themes.theme import Theme
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.timeline.model import Timeline

@@ -1,1 +1,1 @@
-"""Themes: short melodies, how singable they are, what becomes of them at returns. Door: :mod:`.schedule`."""
+"""Themes and the lines of the player: written, developed at returns, given to instruments. Door: :mod:`.schedule`."""

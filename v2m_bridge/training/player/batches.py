@@ -21,7 +21,7 @@ from v2m_bridge.amt.player.steps import (
     PLACES,
     Ints,
 )
-from v2m_bridge.training.player.pieces import Piece, counts, pitch_table, step_notes
+from v2m_bridge.training.player.pieces import NotePiece, counts, pitch_table, step_notes
 
 HIDDEN_SHARE = 0.4
 """How often each of the densities and the velocity is hidden, as in the first training."""
@@ -40,13 +40,13 @@ FILM_GROUPS = (
 
 
 @dataclass(frozen=True)
-class Window:
+class PieceWindow:
     """A piece from ``start_beat`` on, played by ``cast``, moved by ``shift`` semitones.
 
     ``hidden`` names conditions to hide; ``hints`` shows the last occurrence; ``film`` shows anything of the film.
     """
 
-    piece: Piece
+    piece: NotePiece
     start_beat: int
     cast: int = CAST_ALL
     shift: int = 0
@@ -63,7 +63,7 @@ class PlayerBatch:
     counted: torch.Tensor
 
 
-def chosen_notes(piece: Piece, cast: int) -> np.ndarray:
+def chosen_notes(piece: NotePiece, cast: int) -> np.ndarray:
     """[N] which notes a cast plays."""
     if cast == CAST_MELODY:
         return np.asarray(piece.role == MELODY)
@@ -72,7 +72,7 @@ def chosen_notes(piece: Piece, cast: int) -> np.ndarray:
     return np.ones(len(piece.pitch), dtype=bool)
 
 
-def random_window(pieces: Sequence[Piece], rng: np.random.Generator) -> Window:
+def random_window(pieces: Sequence[NotePiece], rng: np.random.Generator) -> PieceWindow:
     """A window for training."""
     piece = pieces[int(rng.integers(len(pieces)))]
     cast = int(rng.choice(list(CAST_SHARES), p=list(CAST_SHARES.values())))
@@ -84,10 +84,10 @@ def random_window(pieces: Sequence[Piece], rng: np.random.Generator) -> Window:
     for group in FILM_GROUPS:
         hidden += group if rng.random() < FILM_HIDDEN_SHARE else ()
     hints = bool(rng.random() >= FILM_HIDDEN_SHARE)
-    return Window(piece, start, cast, int(rng.integers(-5, 7)), frozenset(hidden), hints, bool(film))
+    return PieceWindow(piece, start, cast, int(rng.integers(-5, 7)), frozenset(hidden), hints, bool(film))
 
 
-def make_batch(windows: Sequence[Window], length: int) -> PlayerBatch:
+def make_batch(windows: Sequence[PieceWindow], length: int) -> PlayerBatch:
     """The windows' first ``length`` + 1 steps."""
     n_rows = len(windows)
     notes = np.zeros((n_rows, length + 1, 5), dtype=np.int64)
@@ -116,7 +116,7 @@ def _moved_steps(steps: Ints, shift: int) -> Ints:
     return moved
 
 
-def beat_conditions(window: Window) -> Ints:
+def beat_conditions(window: PieceWindow) -> Ints:
     """[beats, 21] conditions of the piece's beats as the window shows them."""
     piece = window.piece
     harmony = piece.harmony.copy()
@@ -135,7 +135,7 @@ def beat_conditions(window: Window) -> Ints:
     return table
 
 
-def beat_hints(window: Window) -> Ints:
+def beat_hints(window: PieceWindow) -> Ints:
     """[beats, 72] pitches at the same beat of the letter's last occurrence, moved with the window."""
     piece = window.piece
     table = pitch_table(piece, chosen_notes(piece, window.cast)).astype(np.int64)

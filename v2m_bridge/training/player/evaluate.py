@@ -16,7 +16,7 @@ from v2m_bridge.training.player.judging import VIEWS, Nats, judge, judged_window
 from v2m_bridge.training.player.note_baselines import NoteStatistics
 from v2m_bridge.training.player.note_statistics import NAMES, note_figures, vector
 from v2m_bridge.training.player.over_pieces import bar_windows, people_excerpt, player_excerpt
-from v2m_bridge.training.player.pieces import Piece, load_pieces
+from v2m_bridge.training.player.pieces import NotePiece, load_pieces
 
 LENGTH = 384
 """Steps of a window that are judged."""
@@ -92,7 +92,7 @@ def _first_training(path: Path) -> PlayerNetwork:
 
 
 def _sampled(
-    pieces: list[Piece], network: PlayerNetwork, options: NotesEvaluationOptions, progress: Progress
+    pieces: list[NotePiece], network: PlayerNetwork, options: NotesEvaluationOptions, progress: Progress
 ) -> dict[str, Any]:
     """Statistics of what the player writes over the pieces' chords, beside people's quartiles."""
     windows = bar_windows(pieces, 2)

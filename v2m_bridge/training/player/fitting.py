@@ -20,7 +20,7 @@ from v2m_bridge.amt.player.steps import BEAT_OVER, COLUMN, NO_PLACE
 from v2m_bridge.errors import CheckpointError
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.player.batches import PlayerBatch, make_batch, random_window
-from v2m_bridge.training.player.pieces import Piece
+from v2m_bridge.training.player.pieces import NotePiece
 
 STATE_FILE, LOG_FILE = "player.state.pt", "player.log.jsonl"
 
@@ -116,7 +116,7 @@ class PlayerFit:
         self.optimizer = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
         self.step = 0
 
-    def run(self, pieces: Sequence[Piece], folder: Path, progress: Progress = silent) -> PlayerNetwork:
+    def run(self, pieces: Sequence[NotePiece], folder: Path, progress: Progress = silent) -> PlayerNetwork:
         """Train to the recipe's last step; a state in ``folder`` is taken up, and kept up to date.
 
         Returns:
@@ -141,7 +141,7 @@ class PlayerFit:
                 gathered = 0.0
         return self.average.eval()
 
-    def one_step(self, pieces: Sequence[Piece]) -> float:
+    def one_step(self, pieces: Sequence[NotePiece]) -> float:
         """One batch that follows from the seed and the step's number alone; nats a note."""
         recipe = self.recipe
         rng = np.random.default_rng((recipe.seed, self.step))

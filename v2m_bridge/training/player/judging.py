@@ -11,9 +11,9 @@ import torch
 from v2m_bridge.amt.player.network import PlayerNetwork
 from v2m_bridge.amt.player.steps import CAST_ALL, CAST_DUO, CAST_MELODY
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.training.player.batches import Window, make_batch
+from v2m_bridge.training.player.batches import PieceWindow, make_batch
 from v2m_bridge.training.player.fitting import losses
-from v2m_bridge.training.player.pieces import Piece
+from v2m_bridge.training.player.pieces import NotePiece
 
 DENSITIES = frozenset(("melody_density", "texture_density", "velocity"))
 
@@ -54,7 +54,7 @@ VIEWS = (
 )
 
 
-def judged_windows(pieces: Sequence[Piece], count: int, seed: int = 1) -> list[Window]:
+def judged_windows(pieces: Sequence[NotePiece], count: int, seed: int = 1) -> list[PieceWindow]:
     """Windows that begin on bars, the same for every network and view; pieces in turn, a window of each."""
     rng = np.random.default_rng(seed)
     windows = []
@@ -63,13 +63,13 @@ def judged_windows(pieces: Sequence[Piece], count: int, seed: int = 1) -> list[W
         piece = pieces[int(order[index % len(pieces)])]
         bars = np.flatnonzero(piece.harmony[:, 0] == 0)
         starts = bars[bars < max(1, piece.beats - 16)]
-        windows.append(Window(piece, int(rng.choice(starts)) if len(starts) else 0))
+        windows.append(PieceWindow(piece, int(rng.choice(starts)) if len(starts) else 0))
     return windows
 
 
 def judge(
     network: PlayerNetwork,
-    windows: Sequence[Window],
+    windows: Sequence[PieceWindow],
     view: View,
     length: int = 512,
     rows: int = 8,

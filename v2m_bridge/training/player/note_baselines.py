@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from v2m_bridge.amt.player.steps import BEAT_OVER, DURATIONS, PITCHES, PLACES, ROLES, VELOCITIES, Ints
-from v2m_bridge.training.player.batches import Window, beat_hints, chosen_notes
+from v2m_bridge.training.player.batches import PieceWindow, beat_hints, chosen_notes
 from v2m_bridge.training.player.judging import Nats
-from v2m_bridge.training.player.pieces import Piece, step_notes
+from v2m_bridge.training.player.pieces import NotePiece, step_notes
 
 _FLOOR = 0.02
 """Share of the uniform distribution in every mixture, so that nothing is impossible."""
@@ -43,7 +43,7 @@ class _Events:
 class NoteStatistics:
     """Counts of what follows what in people's music."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[NotePiece]) -> None:
         self.place = np.zeros(((PLACES + 2), (PLACES + 2), PLACES + 1))
         self.pitch_line = np.zeros((ROLES, PITCHES, PITCHES))
         self.pitch_chord = np.zeros((ROLES, 13, PITCHES))
@@ -51,7 +51,7 @@ class NoteStatistics:
         self.duration_line = np.zeros((ROLES, len(DURATIONS), len(DURATIONS)))
         self.velocity = np.zeros((VELOCITIES, VELOCITIES))
         for piece in pieces:
-            self._count(_events(Window(piece, 0), piece.beats))
+            self._count(_events(PieceWindow(piece, 0), piece.beats))
 
     def _count(self, found: _Events) -> None:
         np.add.at(self.place, (found.earlier, found.before, found.place), 1)
@@ -63,7 +63,7 @@ class NoteStatistics:
         np.add.at(self.duration_line, (role, found.duration_before[note], found.duration[note]), 1)
         np.add.at(self.velocity, (found.velocity_before[note], found.velocity[note]), 1)
 
-    def judge(self, windows: Sequence[Window], length: int, copy: bool = False) -> Nats:
+    def judge(self, windows: Sequence[PieceWindow], length: int, copy: bool = False) -> Nats:
         """Nats of the windows' first ``length`` steps; ``copy`` also knows the letter's last occurrence."""
         sums = np.zeros(5)
         for window in windows:
@@ -115,7 +115,7 @@ def _copied(plain: np.ndarray, same: np.ndarray, known: np.ndarray, share: float
     return np.where(known, share * same + (1 - share) * plain, plain)
 
 
-def _events(window: Window, length: int) -> _Events:
+def _events(window: PieceWindow, length: int) -> _Events:
     """What happens in a window's first ``length`` + 1 steps, or beats when it is a whole piece."""
     piece = window.piece
     steps, of_beat, starts = step_notes(piece, chosen_notes(piece, window.cast))

@@ -21,7 +21,7 @@ from v2m_bridge.music.keys import Key
 from v2m_bridge.music.plan import make_plan
 from v2m_bridge.timing.tempo import Bar, TempoMap
 from v2m_bridge.training.player.note_statistics import Excerpt
-from v2m_bridge.training.player.pieces import Piece
+from v2m_bridge.training.player.pieces import NotePiece
 
 WINDOW_BARS = 16
 _PRESET_OF_SOURCE = {"pop": "warm", "lied": "piano", "quartet": "orchestra"}
@@ -33,7 +33,7 @@ _BPM = 100.0
 class BarWindow:
     """Sixteen bars of a piece: ``start_beat``..``stop_beat``."""
 
-    piece: Piece
+    piece: NotePiece
     start_beat: int
     stop_beat: int
 
@@ -44,7 +44,7 @@ class BarWindow:
         return tuple(int(b) for b in np.flatnonzero(places == 0))
 
 
-def bar_windows(pieces: Sequence[Piece], each: int = 1, seed: int = 3) -> list[BarWindow]:
+def bar_windows(pieces: Sequence[NotePiece], each: int = 1, seed: int = 3) -> list[BarWindow]:
     """Windows of sixteen bars in the middle of the pieces, on the beginnings of phrases where these are known."""
     rng = np.random.default_rng(seed)
     found: list[BarWindow] = []

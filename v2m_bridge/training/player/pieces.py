@@ -45,7 +45,7 @@ _FIELDS = (
 
 
 @dataclass(frozen=True)
-class Piece:
+class NotePiece:
     """One piece in C major or A minor.
 
     Attributes:
@@ -85,7 +85,7 @@ class Piece:
         return self.beat * TICKS + self.place // ROLES
 
 
-def load_pieces(path: Path, splits: Sequence[str] | None = None, form: Path | None = None) -> list[Piece]:
+def load_pieces(path: Path, splits: Sequence[str] | None = None, form: Path | None = None) -> list[NotePiece]:
     """Every piece of a file that is long enough.
 
     Args:
@@ -121,7 +121,7 @@ def _labels(path: Path) -> dict[str, str]:
         return {row["song"]: row["label1"] for row in csv.DictReader(handle, delimiter="\t")}
 
 
-def _piece(arrays: Mapping[str, np.ndarray], index: int, source: int, labels: Mapping[str, str]) -> Piece | None:
+def _piece(arrays: Mapping[str, np.ndarray], index: int, source: int, labels: Mapping[str, str]) -> NotePiece | None:
     notes = slice(*arrays["note_start"][index : index + 2])
     span = slice(*arrays["beat_start"][index : index + 2])
     n_beats = span.stop - span.start
@@ -142,7 +142,7 @@ def _piece(arrays: Mapping[str, np.ndarray], index: int, source: int, labels: Ma
     name = str(arrays["piece_id"][index])
     phrases, prior = _form(harmony, onset, pitch, role, labels.get(name))
     loud = arrays["dynamic"][notes][order].astype(np.int64)
-    return Piece(
+    return NotePiece(
         name=name,
         split=str(arrays["split"][index]),
         source=source,
@@ -299,7 +299,7 @@ def _to_next(hits: np.ndarray) -> Ints:
     return distance
 
 
-def step_notes(piece: Piece, chosen: np.ndarray) -> tuple[Ints, Ints, Ints]:
+def step_notes(piece: NotePiece, chosen: np.ndarray) -> tuple[Ints, Ints, Ints]:
     """The piece as steps, with the notes of ``chosen`` [N] alone.
 
     Returns:
@@ -318,7 +318,7 @@ def step_notes(piece: Piece, chosen: np.ndarray) -> tuple[Ints, Ints, Ints]:
     return steps, of_beat, starts
 
 
-def counts(piece: Piece, chosen: np.ndarray) -> Ints:
+def counts(piece: NotePiece, chosen: np.ndarray) -> Ints:
     """[beats, 3] density classes of melody and of the rest, and the mean velocity class, of the chosen notes."""
     beat, role = piece.beat[chosen], piece.role[chosen]
     velocity = piece.velocity[chosen]
@@ -332,7 +332,7 @@ def counts(piece: Piece, chosen: np.ndarray) -> Ints:
     return np.column_stack([density_class(per_beat(role == MELODY)), density_class(per_beat(role != MELODY)), mean])
 
 
-def pitch_table(piece: Piece, chosen: np.ndarray) -> np.ndarray:
+def pitch_table(piece: NotePiece, chosen: np.ndarray) -> np.ndarray:
     """[beats, 72] the pitch at each place, 0 where none: the highest of a chord, of the lowest role the lowest."""
     table = np.zeros((piece.beats, PLACES), dtype=np.uint8)
     high = chosen & (piece.role != LOWER)

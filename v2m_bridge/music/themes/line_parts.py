@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from v2m_bridge.music.arrangement import Note
 from v2m_bridge.music.dynamics import velocity
 from v2m_bridge.music.instruments import Preset, PresetPart, Role
-from v2m_bridge.music.lines import LineNote, Lines
 from v2m_bridge.music.parts import hit_extra
 from v2m_bridge.music.plan import Plan
+from v2m_bridge.music.themes.lines import LineNote, Lines
 
 _SHORTEST_BEATS = 0.1
 _TOGETHER_BEATS = 0.02
