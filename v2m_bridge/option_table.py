@@ -55,6 +55,26 @@ class DirectionOptions:
         float,
         Option("How strongly the mood bends the harmony; 0 is off.", label="Mood bends harmony", ge=0, le=3, step=0.1),
     ] = 1.0
+    under_dialogue: Annotated[
+        float,
+        Option(
+            "How far the music gives way under speech: 0 not at all, 1 to almost nothing.",
+            label="Give way to dialogue",
+            ge=0,
+            le=1,
+            step=0.1,
+        ),
+    ] = 0.6
+    dialogue: Annotated[
+        str | None,
+        Option(
+            "Sound or video file with the dialogue, in time with the edit; without it the clips' own sound is heard.",
+            label="Dialogue track",
+            unset="The clips' sound",
+            example="dialogue.wav",
+            max_length=4096,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from v2m_bridge import __version__
 from v2m_bridge.compose.direction import Direction
@@ -13,6 +13,7 @@ from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import Arrangement, Note, Part
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.model import (
+    ChoiceDocument,
     ChordDocument,
     DynamicsDocument,
     MoodDocument,
@@ -20,6 +21,7 @@ from v2m_bridge.score.model import (
     RankingDocument,
     Score,
     SecondDocument,
+    SectionDocument,
     ThemeDocument,
 )
 from v2m_bridge.sync.document import fit_document
@@ -62,6 +64,10 @@ def assemble(results: StageResults, options: ScoreOptions) -> Score:
         key=direction.key.name,
         mood=direction.mood,
         moods=tuple(MoodDocument(seconds=seconds, mood=mood) for seconds, mood in direction.moods),
+        ensemble=direction.preset,
+        choices=tuple(ChoiceDocument.model_validate(choice) for choice in direction.choices),
+        sections=_sections(direction, fit),
+        speech=results.features.speech,
         options=options,
         seed=options.direction.seed,
         checkpoint=harmony.checkpoint,
@@ -73,6 +79,19 @@ def assemble(results: StageResults, options: ScoreOptions) -> Score:
         footage=_footage(results.features),
         ranking=RankingDocument.model_validate(harmony.ranking) if harmony.ranking else None,
         warnings=results.warnings,
+    )
+
+
+def _sections(direction: Direction, fit: Fit) -> tuple[SectionDocument, ...]:
+    beat_at = fit.tempo_map.beat_at
+    last = len(direction.sections) - 1
+    return tuple(
+        SectionDocument(
+            start_beat=beat_at(section.start_s),
+            end_beat=fit.end_beat if index == last else beat_at(section.end_s),
+            **asdict(section),
+        )
+        for index, section in enumerate(direction.sections)
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.compose.direction import Direction
 from v2m_bridge.compose.engine import HarmonyNetworks
+from v2m_bridge.compose.measured_energy import energy_of_arousal, mean_arousals, neutral_arc, with_measured_moods
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import DynamicsPoint
@@ -95,14 +96,22 @@ def harmonise(
 
     slots, direction, aligner = film.slots, film.direction, networks.aligner
     cuts_s = [film.timeline.seconds(cut.frame) for cut in film.timeline.cuts]
-    conditioning = condition(slots, film.features, cuts_s, direction.moods, direction.key.minor)
+    features = with_measured_moods(film.features, direction.sections)
+    conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     drawn = _drawn(_decode_options(slots, direction, options), options.harmony.candidates if aligner else 1)
     sequences = decode_batch(networks.chords, [conditioning] * len(drawn), drawn, progress)
-    courses = _courses(predict_dynamics(conditioning, networks.dynamics, CUE_MARGIN), slots, drawn)
+    predicted = predict_dynamics(conditioning, networks.dynamics, CUE_MARGIN)
+    if not conditioning.motion_present.any():
+        predicted = neutral_arc(predicted, [slot.start_s for slot in slots])
+    courses = _courses(predicted, slots, drawn)
     ranking = _ranked(aligner, film, sequences, courses) if aligner and len(drawn) > 1 else None
     chosen = ranking.chosen if ranking else 0
     sequence, course = sequences[chosen], courses[chosen]
-    factors = [energy(mood, options.direction.affect) for mood in conditioning.moods]
+    arousals = mean_arousals(slots, film.features)
+    factors = [
+        energy(mood, options.direction.affect) if mood else energy_of_arousal(arousal, options.direction.affect)
+        for mood, arousal in zip(conditioning.moods, arousals, strict=True)
+    ]
     points = tuple(
         DynamicsPoint(slot.start_beat, float(density) * factor, float(loudness) * factor)
         for slot, density, loudness, factor in zip(slots, course.note_density, course.loudness, factors, strict=True)

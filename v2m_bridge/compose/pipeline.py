@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from v2m_bridge.compose.playing.score_lines import LineInput, check_player, scor
 from v2m_bridge.compose.source import read_source
 from v2m_bridge.footage.measure import measure
 from v2m_bridge.music.arrange import arrange
-from v2m_bridge.music.arrangement import Accent, ArrangeRequest
+from v2m_bridge.music.arrangement import Accent, ArrangeRequest, FilmSection
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score.model import Score
@@ -48,14 +49,19 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, options.hits)))
     direction = direct(timeline, features, options)
     hits = find_hits(timeline, options.hits, features.onsets)
-    limits = replace(options.fit, mood=direction.mood if options.direction.affect else None)
+    limits = replace(options.fit, mood=asked_mood(direction, options), arousal=direction.arousal)
     fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, limits)
     progress("chords", 0.0)
     film = HarmonyInput(timeline, features, direction, harmonic_slots(fit, options.harmony.harmonic_rhythm_s))
     harmony = harmonise(film, options, engine.harmony_networks(options.harmony.candidates), progress)
     progress("parts", 0.0)
     theme_at_s = theme_seconds(options.player.theme_at, timeline)
-    film_lines = line_input(arrange_request(harmony, fit, direction), direction, options, theme_at_s)
+    film_lines = line_input(
+        arrange_request(harmony, fit, direction, features.speech, options.direction.under_dialogue),
+        direction,
+        options,
+        theme_at_s,
+    )
     written = score_lines(film_lines, engine.player, progress)
     arrangement = arrange(film_lines.request, film_lines.arranging, written.lines)
     return assemble(StageResults(timeline, features, direction, fit, harmony, written, arrangement), options)
@@ -66,11 +72,29 @@ def line_input(
 ) -> LineInput:
     """What the player and the arranger are asked for."""
     wishes = options.direction
-    arranging = replace(options.arrangement, mood=direction.mood, affect=min(1.0, wishes.affect), seed=wishes.seed)
-    return LineInput(request, arranging, options.player, theme_at_s=theme_at_s)
+    arranging = replace(
+        options.arrangement,
+        preset=direction.preset,
+        mood=direction.mood,
+        affect=min(1.0, wishes.affect),
+        seed=wishes.seed,
+    )
+    speech = request.speech if request.under_dialogue else ()
+    return LineInput(request, arranging, options.player, speech=speech, theme_at_s=theme_at_s)
 
 
-def arrange_request(harmony: Harmony, fit: Fit, direction: Direction) -> ArrangeRequest:
+def asked_mood(direction: Direction, options: ScoreOptions) -> str | None:
+    """The mood that weighs on the tempo: one that was asked for; the picture's counts by its arousal."""
+    return direction.mood if options.direction.affect and direction.arousal is None else None
+
+
+def arrange_request(
+    harmony: Harmony,
+    fit: Fit,
+    direction: Direction,
+    speech: Sequence[tuple[float, float]] = (),
+    under_dialogue: float = 0.0,
+) -> ArrangeRequest:
     """The harmony over the bars of the fit, with weight on the hits that land."""
     landed = [x for x in fit.landings if x.lands is not Lands.MISS]
     accents = [Accent(x.beat, strong=x.hit.must, moving=x.hit.kind is HitKind.MOTION) for x in landed]
@@ -82,4 +106,15 @@ def arrange_request(harmony: Harmony, fit: Fit, direction: Direction) -> Arrange
         key=direction.key,
         end_beat=fit.end_beat,
         tempo=fit.tempo_map,
+        sections=_film_sections(direction, fit),
+        speech=speech,
+        under_dialogue=under_dialogue,
+    )
+
+
+def _film_sections(direction: Direction, fit: Fit) -> tuple[FilmSection, ...]:
+    beat_at = fit.tempo_map.beat_at
+    return tuple(
+        FilmSection(beat_at(x.start_s), min(fit.end_beat, beat_at(x.end_s)), x.label, x.energy, x.mood)
+        for x in direction.sections
     )

@@ -99,12 +99,16 @@ def _film(score: Score) -> tuple[FilmBeats, Preset]:
         end_beat=end_beat,
         tempo=tempo,
     )
-    arranging = replace(score.options.arrangement, mood=score.mood, affect=min(1.0, score.options.direction.affect))
+    preset = score.ensemble or score.options.arrangement.preset
+    arranging = replace(
+        score.options.arrangement, preset=preset, mood=score.mood, affect=min(1.0, score.options.direction.affect)
+    )
     plan = make_plan(request, arranging.tail_s)
     phrases = [Phrase(p.start_bar, p.bars, p.letter, p.occurrence, p.cadence) for p in score.form]
     form = Form(tuple(phrases)) if phrases else simple_form(len(plan.bars))
-    preset = preset_name(arranging)
-    return film_beats(plan, form, request.key, preset), PRESETS[preset]
+    name = preset_name(arranging)
+    speech = score.speech if score.options.direction.under_dialogue else ()
+    return film_beats(plan, form, request.key, name, speech), PRESETS[name]
 
 
 def _beats(plan: Plan, request: RewriteRequest) -> tuple[int, int]:

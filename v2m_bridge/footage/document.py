@@ -21,13 +21,16 @@ class ModalitiesDocument(Document):
     scene_offset: bool
     semantic: bool
     emotion: bool
+    affect: bool
+    speech: bool
 
 
 class FeaturesDocument(Document):
     """``v2m.features/1``. Frames count from the start of the film; lists hold one value a second.
 
     ``cuts`` are hard cuts; fades and dissolves are in ``transitions``. The value of a second that could not be measured
-    is None. The arrays of :class:`v2m_bridge.footage.model.FootageFeatures` become lists of rounded numbers.
+    is None. ``affect`` is arousal and valence, -1..1, ``speech`` lists ``[start_s, end_s]``. The arrays of
+    :class:`v2m_bridge.footage.model.FootageFeatures` become lists of rounded numbers.
     """
 
     schema_: Literal["v2m.features/1"] = Field("v2m.features/1", alias="schema")
@@ -42,6 +45,8 @@ class FeaturesDocument(Document):
     scene_offset: tuple[int, ...]
     emotions: tuple[str, ...] = EMOTIONS
     emotion: tuple[tuple[float, ...] | None, ...]
+    affect: tuple[tuple[float, float], ...]
+    speech: tuple[tuple[float, float], ...]
     onsets: tuple[MotionOnset, ...]
     modalities: ModalitiesDocument
     warnings: tuple[str, ...]
@@ -66,12 +71,16 @@ def features_document(timeline: Timeline, features: FootageFeatures) -> Features
             tuple(round(float(p), 4) for p in row) if there else None
             for row, there in zip(features.emotion, features.emotion_present, strict=True)
         ),
+        affect=tuple((round(float(arousal), 4), round(float(valence), 4)) for arousal, valence in features.affect),
+        speech=tuple((round(start, 3), round(end, 3)) for start, end in features.speech),
         onsets=tuple(MotionOnset(round(onset.seconds, 4), round(onset.strength, 3)) for onset in features.onsets),
         modalities=ModalitiesDocument(
             motion=bool(features.motion_present.any()),
             scene_offset=True,
             semantic=bool(features.semantic_present.any()),
             emotion=bool(features.emotion_present.any()),
+            affect=bool(features.look_present.any()),
+            speech=bool(features.speech),
         ),
         warnings=(*timeline.warnings, *features.warnings),
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from v2m_bridge.errors import CheckpointError, MediaError, SetupError
+from v2m_bridge.footage.affect.look import LookMeter
+from v2m_bridge.footage.affect.measures import FilmMeasures, measure_affect
 from v2m_bridge.footage.cache import FEATURES_FOLDER, NO_CACHE, ArrayCache, FeatureCache, entry_key, media_identity
 from v2m_bridge.footage.clip.batcher import ClipBatcher, ClipRows, LazyClip
 from v2m_bridge.footage.clip.encoder import ClipEncoder
@@ -145,21 +147,24 @@ class _Measurement:
         self._change = np.full(timeline.duration_frames, np.nan, np.float32)
         self._moving = np.ones(timeline.duration_frames, np.bool_)
         self._clip_rows = ClipRows.absent(rows)
-        self._dense = DenseMeter(timeline)
+        self._dense, self._look = DenseMeter(timeline), LookMeter(timeline)
         self._contacts: list[MotionOnset] = []
 
     def run(self) -> FootageFeatures:
         """Measure everything."""
         self._progress("footage", 0.0)
         plans = plan(self._timeline)
-        film = self._whole_film(plans)
-        if film is not None:
-            self._measure_film(film, plans[0].take)
+        path = self._whole_film(plans)
+        if path is not None:
+            self._measure_film(path, plans[0].take)
         else:
             self._measure_edit(plans)
         self._progress("footage", 1.0)
         bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate, self._moving)
         dense, dense_present = self._dense.finish()
+        look, palette, look_present = self._look.finish()
+        cuts_s = [self._timeline.seconds(cut.frame) for cut in self._timeline.cuts]
+        film = FilmMeasures(look, look_present, dense, dense_present, cuts_s, self._timeline.duration_s)
         return FootageFeatures(
             duration_s=self._timeline.duration_s,
             motion=self._motion,
@@ -173,6 +178,10 @@ class _Measurement:
             warnings=tuple(dict.fromkeys(self._warnings)),
             dense=dense,
             dense_present=dense_present,
+            look=look,
+            palette=palette,
+            look_present=look_present,
+            affect=measure_affect(film),
         )
 
     # ------------------------------------------------------------------------------------------ a film as a whole
@@ -300,6 +309,7 @@ class _Measurement:
     def _add_trace(self, take: SourceTake, trace: PictureTrace) -> None:
         """Dense features, contacts, and where anything moves, from the pictures that a take shows."""
         self._dense.add(take, trace)
+        self._look.add(take, trace)
         if trace.length:
             shown = shown_pictures(take, trace, self._timeline.rate)
             self._moving[take.start_frame : take.end_frame] = moves(trace)[shown]

@@ -20,6 +20,10 @@ DENSE_RATE = 8
 """Rows of dense features a second."""
 DENSE_SIZE = 4
 """Motion, novelty, brightness, colourfulness."""
+LOOK_SIZE = 4
+"""Brightness, saturation, contrast, warmth."""
+PALETTE_SIZE = 20
+"""Eight bins of luma, six of red against green, six of yellow against blue."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class FootageFeatures:
             black to white once), difference to the second before 0..1, mean luma 0..1, colourfulness (0 grey, 1
             extreme; Hasler and Süsstrunk 2003); zeros where absent. Empty where nothing was decoded.
         dense_present: [8 T] whether the row was measured.
+        look: [T, 4] brightness, saturation and contrast 0..1, warmth -1..1; zeros where absent.
+        palette: [T, 20] which colours there are, as three histograms.
+        look_present: [T] whether ``look`` and ``palette`` were measured.
+        affect: [T, 2] arousal and valence, -1..1, by measures of colour, motion and pace (``footage.affect``).
+        speech: ``(start_s, end_s)`` of speech in the production sound, in order, apart from each other.
     """
 
     duration_s: float
@@ -52,6 +61,11 @@ class FootageFeatures:
     warnings: tuple[str, ...] = ()
     dense: FloatArray = field(default_factory=lambda: np.zeros((0, DENSE_SIZE), np.float32))
     dense_present: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    look: FloatArray = field(default_factory=lambda: np.zeros((0, LOOK_SIZE), np.float32))
+    palette: FloatArray = field(default_factory=lambda: np.zeros((0, PALETTE_SIZE), np.float32))
+    look_present: BoolArray = field(default_factory=lambda: np.zeros(0, np.bool_))
+    affect: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    speech: tuple[tuple[float, float], ...] = ()
 
     @property
     def length(self) -> int:

@@ -78,6 +78,17 @@ class Accent:
 
 
 @dataclass(frozen=True)
+class FilmSection:
+    """A part of the film, ``[start_beat, end_beat)``; ``label`` returns when a place returns, ``energy`` is 0..1."""
+
+    start_beat: float
+    end_beat: float
+    label: str
+    energy: float
+    mood: str | None = None
+
+
+@dataclass(frozen=True)
 class ArrangeRequest:
     """What is to be arranged.
 
@@ -89,6 +100,9 @@ class ArrangeRequest:
         key: named in warnings; chords are not changed.
         end_beat: where the picture ends; without a tail no note sounds after it.
         tempo: converts beats to seconds, for densities in notes a second, breaths and the tail; 120 BPM if not given.
+        sections: of the film, in order; empty where nobody has looked.
+        speech: ``(start_s, end_s)`` of dialogue, in order.
+        under_dialogue: how far the music gives way under it, 0..1.
     """
 
     chords: Sequence[ChordEvent]
@@ -98,3 +112,6 @@ class ArrangeRequest:
     key: Key
     end_beat: float
     tempo: TempoMap = field(default_factory=lambda: TempoMap.constant(120.0))
+    sections: Sequence[FilmSection] = ()
+    speech: Sequence[tuple[float, float]] = ()
+    under_dialogue: float = 0.0

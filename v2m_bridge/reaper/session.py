@@ -25,6 +25,8 @@ CUT_COLOR = 0x4C9AFF
 TRANSITION_COLOR = 0x8C7BFF
 MARKER_COLOR = 0xFFB020
 CUE_COLOR = 0x3FA36B
+SECTION_COLOR = 0x7C8F5A
+SPEECH_COLOR = 0xB07A3C
 CHORD_COLOR = 0x6E8BA0
 PART_COLORS = (0xC0573E, 0xD08A2E, 0x7A9E3F, 0x3E8E9E, 0x5B6FC0, 0x9A5FB0)
 
@@ -62,6 +64,16 @@ class SessionMarker:
 
     seconds: float
     kind: str
+    color: int
+    name: str
+
+
+@dataclass(frozen=True)
+class SessionRegion:
+    """A stretch of the film with a name: a section, or speech; ``color`` 0xRRGGBB."""
+
+    start_s: float
+    end_s: float
     color: int
     name: str
 
@@ -119,6 +131,7 @@ class Session:
     """A whole cue. ``identity`` is a digest of the content, so equal scores give equal files.
 
     Attributes:
+        regions: sections and speech; the project file has them, the job file does not.
         offset_s: real seconds of the timeline's first frame as the ruler should show it (start frame / rate).
     """
 
@@ -136,6 +149,7 @@ class Session:
     markers: tuple[SessionMarker, ...]
     tracks: tuple[SessionTrack, ...]
     warnings: tuple[str, ...]
+    regions: tuple[SessionRegion, ...] = ()
 
 
 def plan_session(score: Score) -> Session:
@@ -168,6 +182,7 @@ def plan_session(score: Score) -> Session:
         markers=tuple(_markers(score, rate)),
         tracks=tuple(tracks),
         warnings=(*score.warnings, *warnings),
+        regions=tuple(_regions(score)),
     )
 
 
@@ -213,6 +228,15 @@ def _markers(score: Score, rate: Fraction) -> Iterator[SessionMarker]:
         name = name.strip(": ") or "marker"
         found.append(SessionMarker(float(frame_to_seconds(marker.frame, rate)), "marker", MARKER_COLOR, name))
     return iter(sorted(found, key=lambda m: m.seconds))
+
+
+def _regions(score: Score) -> Iterator[SessionRegion]:
+    """The sections, named by label and mood, then speech."""
+    for section in score.sections:
+        name = f"{section.label} {section.mood}" if section.mood else section.label
+        yield SessionRegion(section.start_s, section.end_s, SECTION_COLOR, name)
+    for start_s, end_s in score.speech:
+        yield SessionRegion(start_s, end_s, SPEECH_COLOR, "speech")
 
 
 def _videos(shots: Sequence[Shot], rate: Fraction) -> tuple[tuple[VideoItem, ...], list[str]]:

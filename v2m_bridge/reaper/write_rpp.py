@@ -136,6 +136,10 @@ def _markers(writer: _Writer) -> Iterator[str]:
     color, guid = CUSTOM_COLOR | _native(CUE_COLOR), writer.guid("region")
     yield f"  MARKER 1 0 {quoted(session.title)} 1 {color} 1 B {guid} 0"
     yield f'  MARKER 1 {_number(session.duration_s)} "" 1'
+    for number, region in enumerate(session.regions, 2):
+        color, guid = CUSTOM_COLOR | _native(region.color), writer.guid("region", number)
+        yield f"  MARKER {number} {_number(region.start_s)} {quoted(region.name)} 1 {color} 1 B {guid} 0"
+        yield f'  MARKER {number} {_number(region.end_s)} "" 1'
 
 
 def _track(writer: _Writer, track: SessionTrack) -> Iterator[str]:

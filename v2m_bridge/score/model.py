@@ -69,6 +69,33 @@ class MoodDocument(_ScoreDocument):
     mood: str
 
 
+class SectionDocument(_ScoreDocument):
+    """What belongs together in the film: ``[start_s, end_s)``; ``label`` returns when a place returns.
+
+    ``energy`` is 0..1, ``arousal`` and ``valence`` are -1..1, ``confidence`` is the probability of the mood.
+    """
+
+    start_beat: float
+    end_beat: float
+    start_s: float
+    end_s: float
+    label: str
+    mood: str | None
+    energy: Figure
+    reason: str
+    confidence: Figure
+    arousal: Figure
+    valence: Figure
+
+
+class ChoiceDocument(_ScoreDocument):
+    """What was chosen for the whole score (``key``, ``ensemble``, ...), and why in words."""
+
+    what: str
+    value: str
+    reason: str
+
+
 class PhraseDocument(_ScoreDocument):
     """A phrase of the form, from bar ``start_bar`` (the first is 1) on; see :class:`v2m_bridge.music.form.Phrase`."""
 
@@ -133,6 +160,10 @@ class Score(_ScoreDocument):
     key: str
     mood: str | None = None
     moods: tuple[MoodDocument, ...] = ()
+    ensemble: str | None = None
+    choices: tuple[ChoiceDocument, ...] = ()
+    sections: tuple[SectionDocument, ...] = ()
+    speech: tuple[tuple[Figure, Figure], ...] = ()
     options: ScoreOptions
     seed: int
     checkpoint: str

@@ -30,6 +30,9 @@ tempo: name = metre, value = beats a minute
 chord: name = symbol, value = probability (empty for a locked chord), note = Harte label
 note: name = part, value = pitch, note = velocity
 dynamics: name = predicted notes a second, value = predicted loudness (linear RMS)
+section: name = label, value = mood, note = the reason
+speech: the length is what matters
+choice: name = what was chosen, value = the choice, note = the reason
 second: name = motion, value = strongest emotion, note = the six probabilities
 """
 
@@ -48,6 +51,7 @@ Row = tuple[object, ...]
 def _rows(facts: CueFacts) -> Iterator[Row]:
     yield from _picture(facts)
     yield from _music(facts)
+    yield from _directed(facts)
     yield from _measured(facts)
 
 
@@ -96,6 +100,17 @@ def _music(facts: CueFacts) -> Iterator[Row]:
             seconds = facts.tempo.seconds_at(start)
             length_s = facts.tempo.seconds_at(start + length) - seconds
             yield (*_at(facts, "note", seconds, start, length_s, length), part.name, pitch, velocity)
+
+
+def _directed(facts: CueFacts) -> Iterator[Row]:
+    score = facts.score
+    for choice in score.choices:
+        yield (*_at(facts, "choice", 0.0, 0.0), choice.what, choice.value, choice.reason)
+    for part in score.sections:
+        length = f"{part.end_s - part.start_s:.6f}", f"{part.end_beat - part.start_beat:.6f}"
+        yield (*_at(facts, "section", part.start_s, part.start_beat, *length), part.label, part.mood or "", part.reason)
+    for start_s, end_s in score.speech:
+        yield (*_at(facts, "speech", start_s, facts.tempo.beat_at(start_s), f"{end_s - start_s:.6f}"), "", "", "")
 
 
 def _measured(facts: CueFacts) -> Iterator[Row]:

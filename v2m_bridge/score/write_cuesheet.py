@@ -67,6 +67,7 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         "parts": _parts(facts),
         "cuts": "".join(_cut_row(facts, event) for event in facts.events),
         "chords": "".join(_chord_rows(facts)),
+        "choices": _choices(score),
         "emotions": _emotions(score),
         "lines": _lines(score),
         "warnings": _warnings([*score.timeline.warnings, *score.fit.warnings, *score.warnings]),
@@ -163,6 +164,14 @@ def _note_name(pitch: int) -> str:
     return ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")[pitch % 12] + str(pitch // 12 - 1)
 
 
+def _choices(score: Score) -> str:
+    """Why the score is as it is."""
+    if not score.choices:
+        return ""
+    rows = "".join(f"<tr>{_cells(choice.what, pretty(choice.value), choice.reason)}</tr>\n" for choice in score.choices)
+    return f'<section><h2>Why</h2><table id="choices"><tbody>\n{rows}</tbody></table></section>\n'
+
+
 def _warnings(texts: list[str]) -> str:
     if not texts:
         return ""
@@ -214,6 +223,8 @@ def _data(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, Any]:
         "chords": [[round(c.start_s, 5), round(c.end_s, 5), c.symbol, int(c.on_cut)] for c in score.chords],
         "dynamics": [[round(d.seconds, 4), round(d.note_density, 3), round(d.loudness, 4)] for d in score.dynamics],
         "emotions": list(EMOTIONS),
+        "sections": [[round(s.start_s, 4), round(s.end_s, 4), s.label, s.mood, s.reason] for s in score.sections],
+        "speech": [[round(start, 3), round(end, 3)] for start, end in score.speech],
         "moods": [[round(m.seconds, 4), m.mood] for m in score.moods],
         "footage": [
             [s.motion and round(s.motion, 2), s.emotion and [round(p, 3) for p in s.emotion]] for s in score.footage

@@ -34,6 +34,9 @@ EIGHTH_COST = 0.10
 MOOD_FACTOR = {"exciting": 1.2, "fearful": 1.0, "tense": 1.08, "sad": 0.75, "relaxing": 0.78, "neutral": 1.0}
 """Mood -> factor of the tempo that the pace suggests; arousal raises it, calm and sadness lower it (our own table)."""
 
+AROUSAL_FACTOR = 1.3
+"""Factor of that tempo at arousal 1, and divisor at -1: about the range of the moods."""
+
 
 def choose_tempo(hits: Sequence[Hit], rate: Fraction, options: FitOptions) -> float:
     """The tempo to request, in whole quarter notes a minute.
@@ -71,6 +74,8 @@ def pace_bpm(hits: Sequence[Hit], options: FitOptions) -> float:
     bpm = PACE_BPM * (max(shot_s, 0.1) / PACE_SHOT_S) ** PACE_EXPONENT
     if options.mood is not None:
         bpm *= MOOD_FACTOR[parse_emotion(options.mood)]
+    elif options.arousal is not None:
+        bpm *= AROUSAL_FACTOR**options.arousal
     return float(min(max(bpm, options.min_bpm), options.max_bpm))
 
 

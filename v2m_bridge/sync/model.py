@@ -24,8 +24,9 @@ class Lands(StrEnum):
 class FitOptions:
     """Hard limits and wishes of the fit.
 
-    Without a ``bpm`` the tempo that lands best is found; ``mood`` (one of ``music.emotions.EMOTIONS``) is weighed then,
-    and the map stays within ``min_bpm..max_bpm``. The stage itself takes any tempo from 10 to 400.
+    Without a ``bpm`` the tempo that lands best is found; ``mood`` (one of ``music.emotions.EMOTIONS``) or, without a
+    mood, ``arousal`` (-1..1) is weighed then, and the map stays within ``min_bpm..max_bpm``. The stage itself takes any
+    tempo from 10 to 400.
     """
 
     bpm: Annotated[
@@ -80,6 +81,7 @@ class FitOptions:
         float, Option("Hit weight given up to avoid one full tempo step.", ge=0, le=1e6, step=0.5)
     ] = 0.0
     mood: str | None = None
+    arousal: float | None = None
     min_bpm: float = 60.0
     max_bpm: float = 160.0
 

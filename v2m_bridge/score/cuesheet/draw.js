@@ -1,8 +1,8 @@
 "use strict";
 // Draws the score as systems, like a page of music: whole bars to a line, every lane on one time axis.
 const score = JSON.parse(document.getElementById("score").textContent);
-const SCREEN = { ruler: 32, picture: 58, tempo: 30, chords: 28, feeling: 42, dynamics: 42, roll: 128, gap: 7 };
-const PAPER = { ruler: 32, picture: 46, tempo: 25, chords: 26, feeling: 34, dynamics: 34, roll: 104, gap: 5 };  // two systems on a page
+const SCREEN = { ruler: 32, picture: 58, sections: 17, speech: 9, tempo: 30, chords: 28, feeling: 42, dynamics: 42, roll: 128, gap: 7 };
+const PAPER = { ruler: 32, picture: 46, sections: 15, speech: 7, tempo: 25, chords: 26, feeling: 34, dynamics: 34, roll: 104, gap: 5 };  // two systems on a page
 let LANES = SCREEN;
 const FLAG = 17;
 
@@ -151,6 +151,25 @@ function drawPicture(s) {
   return top;
 }
 
+// What belongs together: its letter, its mood, and on hovering the reason.
+function drawSections(s) {
+  if (!score.sections.length) return;
+  const top = s.lane("Section", LANES.sections);
+  for (const [from, to, label, mood, reason] of within(score.sections, s.from, s.to, (row) => row[1])) {
+    const x = s.x(from), w = s.x(to) - x;
+    s.add(`<g><title>${text(`${label}: ${reason}`)}</title>`);
+    s.box(x, top, w - 1, LANES.sections, mood ? `mood e${score.emotions.indexOf(mood)}` : "frame");
+    s.label(x + 4, top + LANES.sections - 4, "lane", mood ? `${label}  ${mood}` : label, w - 8);
+    s.add("</g>");
+  }
+}
+
+function drawSpeech(s) {
+  if (!score.speech.length) return;
+  const top = s.lane("Speech", LANES.speech);
+  for (const [from, to] of within(score.speech, s.from, s.to, (row) => row[1])) s.box(s.x(from), top, s.x(to) - s.x(from), LANES.speech, "speech", 'rx="2"');
+}
+
 function drawTempo(s) {
   const top = s.lane("Tempo", LANES.tempo), h = LANES.tempo, spread = Math.max(BPM[1] - BPM[0], 4);
   const y = (bpm) => top + h - 4 - (bpm - (BPM[0] + BPM[1] - spread) / 2) / spread * (h - 16);
@@ -276,7 +295,7 @@ function drawSystem(from, to, width, gutter, perSecond, number) {
   drawRuler(s);
   const gridTop = s.y, grid = s.out.length;
   const pictureTop = drawPicture(s);
-  drawTempo(s); drawChords(s); drawFeeling(s); drawDynamics(s); drawRoll(s);
+  drawSections(s); drawSpeech(s); drawTempo(s); drawChords(s); drawFeeling(s); drawDynamics(s); drawRoll(s);
   const bottom = s.y - LANES.gap, back = [];
   back.push(`<rect class="ground" x="${gutter}" y="${gridTop + LANES.picture}" width="${num(s.right - gutter)}" height="${num(bottom - gridTop - LANES.picture)}"/>`);
   for (const [at] of within(score.bars, from, to, (b) => b[0] + 1e-3)) {
