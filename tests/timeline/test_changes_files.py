@@ -16,7 +16,7 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.changes.change_edl import change_edl, read_change_edl, write_change_edl
 from v2m_bridge.timeline.changes.compare import compare_cuts
 from v2m_bridge.timeline.changes.document import ChangesDocument, changes_document, changes_from_document
-from v2m_bridge.timeline.changes.model import Change, ChangeKind, CutChanges, Segment
+from v2m_bridge.timeline.changes.model import Change, ChangeKind, CutChanges, KeptSegment
 from v2m_bridge.timeline.changes.write_csv import COLUMNS, changes_csv
 from v2m_bridge.timeline.changes.write_svg import changes_svg
 from v2m_bridge.timeline.model import Timeline
@@ -32,7 +32,7 @@ def made(rate: Fraction = Fraction(24), start: int = 0, drop: bool = False) -> t
         400,
         330,
         rate,
-        (Segment(0, 150, 0, 150), Segment(200, 400, 230, 330)),
+        (KeptSegment(0, 150, 0, 150), KeptSegment(200, 400, 230, 330)),
         (
             Change(ChangeKind.NEW, None, (150, 230), "=SUM(A1)"),
             Change(ChangeKind.GONE, (150, 200), None, "SH 2"),
@@ -86,7 +86,7 @@ def test_a_change_edl_of_another_tool_starts_where_its_first_event_does(tmp_path
         "002  REEL1    V     C        01:00:12:00 01:00:20:00 02:00:10:00 02:00:18:00\n"
     )
     changes = read_change_edl(path, Fraction(25))
-    assert changes.segments == (Segment(0, 250, 0, 250), Segment(300, 500, 250, 450))
+    assert changes.segments == (KeptSegment(0, 250, 0, 250), KeptSegment(300, 500, 250, 450))
     with pytest.raises(InputError, match="frame rate"):
         read_change_edl(path)
 
@@ -140,8 +140,8 @@ def test_there_and_back_meet() -> None:
 
 
 def test_frames_outside_every_segment_have_no_place() -> None:
-    changes = replace(made()[0], segments=(Segment(10, 20, 5, 15),))
+    changes = replace(made()[0], segments=(KeptSegment(10, 20, 5, 15),))
     assert changes.segment_at_new(4) is None
     assert changes.segment_at_new(15) is None
     assert changes.segment_at_old(9) is None
-    assert changes.segment_at_old(10) == Segment(10, 20, 5, 15)
+    assert changes.segment_at_old(10) == KeptSegment(10, 20, 5, 15)

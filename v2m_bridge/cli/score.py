@@ -60,10 +60,7 @@ def score(
 
     if via_daemon and checkpoint is not None:
         raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
-    if via_daemon and keep is not None:
-        raise InputError("--keep works on a folder of this machine", "leave --keep or --via-daemon out")
-    if keep is None and (change_edl is not None or heal != "all"):
-        raise InputError("--heal and --change-edl say how an earlier score is kept", "give its folder with --keep")
+    _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out)
     settings = Settings()
     engine = Engine(
@@ -86,6 +83,16 @@ def score(
         return
     print_warnings(result.warnings)
     print_summary(result, {name: str(out / name) for name in names})
+
+
+def _check_keep(keep: Path | None, via_daemon: bool, how: bool) -> None:
+    """Refuse options of an earlier score that cannot be followed; ``how``: whether any says how it is kept."""
+    from v2m_bridge.errors import InputError
+
+    if via_daemon and keep is not None:
+        raise InputError("--keep works on a folder of this machine", "leave --keep or --via-daemon out")
+    if keep is None and how:
+        raise InputError("--heal and --change-edl say how an earlier score is kept", "give its folder with --keep")
 
 
 def print_summary(result: Score, files: Mapping[str, str]) -> None:

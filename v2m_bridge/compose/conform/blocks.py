@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from v2m_bridge.timeline.changes.model import CutChanges, Segment
+from v2m_bridge.timeline.changes.model import CutChanges, KeptSegment
 from v2m_bridge.timing.tempo import Bar, TempoMap
 
 SAME_S = 1e-6
@@ -98,7 +98,7 @@ def blocks_of(changes: CutChanges, music: OldMusic) -> list[Block]:
 
 
 def _of_segment(
-    segment: Segment, changes: CutChanges, music: OldMusic, bars: Sequence[Bar], times: Sequence[float]
+    segment: KeptSegment, changes: CutChanges, music: OldMusic, bars: Sequence[Bar], times: Sequence[float]
 ) -> Iterator[Block]:
     if segment.retimed:
         return

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.timeline.changes.model import Change, ChangeKind, CutChanges, Segment
+from v2m_bridge.timeline.changes.model import Change, ChangeKind, CutChanges, KeptSegment
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import exact_rate
 from v2m_bridge.timing.timecode import format_timecode, parse_timecode
@@ -97,7 +97,7 @@ def _changes_of(
     events: list[_Event], kept: list[_Event], notes: dict[str, str], rate: Fraction, old_start: int, new_start: int
 ) -> CutChanges:
     segments = tuple(
-        Segment(e.old[0] - old_start, e.old[1] - old_start, e.new[0] - new_start, e.new[1] - new_start)
+        KeptSegment(e.old[0] - old_start, e.old[1] - old_start, e.new[0] - new_start, e.new[1] - new_start)
         for e in sorted(kept, key=lambda e: e.new)
     )
     new = tuple(

@@ -13,7 +13,7 @@ from v2m_bridge.timeline.changes.align import best_path
 from v2m_bridge.timeline.changes.candidates import Candidates
 from v2m_bridge.timeline.changes.classify import classify
 from v2m_bridge.timeline.changes.evidence import SOURCE_TOLERANCE_FRAMES, Match, Rarity, Trust, learn, shifts_of
-from v2m_bridge.timeline.changes.model import CutChanges, Segment
+from v2m_bridge.timeline.changes.model import CutChanges, KeptSegment
 from v2m_bridge.timeline.changes.spans import Span, common_scale, spans_of
 from v2m_bridge.timeline.model import Timeline
 
@@ -136,18 +136,18 @@ def _places(matches: Sequence[Match]) -> list[tuple[int, int, int, int]]:
     return [(m.new_start, m.new_end, round(m.old_start), m.slip) for m in matches]
 
 
-def _segments(matches: Sequence[Match], scale: Fraction) -> tuple[Segment, ...]:
+def _segments(matches: Sequence[Match], scale: Fraction) -> tuple[KeptSegment, ...]:
     """Joined where both cuts go on without a break, in the old cut's own frames."""
-    found: list[Segment] = []
+    found: list[KeptSegment] = []
     for m in matches:
         a, b = (round(Fraction(round(f)) / scale) for f in (m.old_start, m.old_end))
         if b <= a:
             continue
-        part = Segment(a, b, m.new_start, m.new_end)
+        part = KeptSegment(a, b, m.new_start, m.new_end)
         last = found[-1] if found else None
         goes_on = last is not None and last.new_end == part.new_start and last.old_end == a
         if last and goes_on and not last.retimed and not part.retimed:
-            found[-1] = Segment(last.old_start, b, last.new_start, part.new_end)
+            found[-1] = KeptSegment(last.old_start, b, last.new_start, part.new_end)
         else:
             found.append(part)
     return tuple(found)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from v2m_bridge.timeline.changes.model import Change, CutChanges, Segment
+from v2m_bridge.timeline.changes.model import Change, CutChanges, KeptSegment
 from v2m_bridge.timeline.document import Document
 from v2m_bridge.timeline.model import Timeline
 from v2m_bridge.timing.rates import exact_rate, rate_text
@@ -39,7 +39,7 @@ class ChangesDocument(Document):
     schema_: Literal["v2m.changes/1"] = Field("v2m.changes/1", alias="schema")
     old: ComparedCut
     new: ComparedCut
-    segments: tuple[Segment, ...]
+    segments: tuple[KeptSegment, ...]
     changes: tuple[Change, ...]
     summary: ChangesSummary
     warnings: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Segment:
+class KeptSegment:
     """Kept picture: old ``[old_start, old_end)`` is now at new ``[new_start, new_end)``; other lengths if retimed."""
 
     old_start: int
@@ -80,7 +80,7 @@ class CutChanges:
     old_frames: int
     new_frames: int
     rate: Fraction
-    segments: tuple[Segment, ...]
+    segments: tuple[KeptSegment, ...]
     changes: tuple[Change, ...]
     warnings: tuple[str, ...] = field(default=())
 
@@ -99,12 +99,12 @@ class CutChanges:
         counts = Counter(change.kind.value for change in self.changes)
         return {kind.value: counts[kind.value] for kind in ChangeKind if counts[kind.value]}
 
-    def segment_at_new(self, frame: int) -> Segment | None:
+    def segment_at_new(self, frame: int) -> KeptSegment | None:
         """The segment that shows a new frame."""
         place = bisect_right([s.new_start for s in self.segments], frame) - 1
         found = self.segments[place] if place >= 0 else None
         return found if found and frame < found.new_end else None
 
-    def segment_at_old(self, frame: int) -> Segment | None:
+    def segment_at_old(self, frame: int) -> KeptSegment | None:
         """The first segment of the new cut that shows an old frame."""
         return next((s for s in self.segments if s.old_start <= frame < s.old_end), None)

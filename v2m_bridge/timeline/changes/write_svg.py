@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from v2m_bridge.timeline.changes.model import CutChanges, Segment
+from v2m_bridge.timeline.changes.model import CutChanges, KeptSegment
 from v2m_bridge.timeline.model import Timeline
 
 WIDTH, ROW, GAP, MARGIN = 1200.0, 36.0, 130.0, 16.0
@@ -42,7 +42,7 @@ def write_changes_svg(changes: CutChanges, old: Timeline, new: Timeline, path: P
     path.write_text(changes_svg(changes, old, new), encoding="utf-8")
 
 
-def color_of(segment: Segment) -> str:
+def color_of(segment: KeptSegment) -> str:
     """By where the stretch went."""
     if segment.retimed:
         return RETIMED
@@ -58,7 +58,7 @@ def _row(cut: Timeline, frames: int, y: float, color: str, scale: float) -> str:
     )
 
 
-def _band(s: Segment, top: float, bottom: float, scale: float) -> str:
+def _band(s: KeptSegment, top: float, bottom: float, scale: float) -> str:
     a, b, c, d = (MARGIN + f * scale for f in (s.old_start, s.old_end, s.new_end, s.new_start))
     color = color_of(s)
     boxes = "".join(
