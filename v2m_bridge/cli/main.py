@@ -16,6 +16,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "score",
     "rewrite",
     "timeline",
+    "changes",
     "fit",
     "features",
     "demo",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.model import PreviewDocument, Score
 
+Healing = Literal["none", "gaps", "all"]
 INPUT_HELP = "An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
 
 
@@ -31,13 +32,24 @@ def score(
         None, "--checkpoint", help="Other networks: a folder from train, or a chord network, imported ones too."
     ),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
+    keep: Path | None = typer.Option(
+        None, "--keep", help="Folder of an earlier score: its music stays wherever the picture stayed."
+    ),
+    heal: Healing = typer.Option(
+        "all", "--heal", help="With --keep: write nothing, only the joints (gaps), or everything that is missing."
+    ),
+    change_edl: Path | None = typer.Option(
+        None, "--change-edl", help="With --keep: a change EDL that says what changed, instead of a comparison."
+    ),
     via_daemon: bool = typer.Option(False, "--via-daemon", help="Let the running daemon do it: networks stay warm."),
     as_json: bool = typer.Option(False, "--json", help="Print the score as one JSON object and nothing else."),
 ) -> None:
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
+    from v2m_bridge.compose.conform.conform import Heal
     from v2m_bridge.compose.engine import Engine
     from v2m_bridge.compose.pipeline import compose
+    from v2m_bridge.compose.rescore import rescore, write_rescored
     from v2m_bridge.compose.stages import stage_shares
     from v2m_bridge.compose.write_files import write_files
     from v2m_bridge.daemon.client import score_via_daemon
@@ -48,6 +60,7 @@ def score(
 
     if via_daemon and checkpoint is not None:
         raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
+    _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out)
     settings = Settings()
     engine = Engine(
@@ -59,6 +72,9 @@ def score(
     with shown_progress(stage_shares(), quiet=as_json) as progress:
         if via_daemon:
             names = score_via_daemon(source, out, options, progress)
+        elif keep is not None:
+            rescored = rescore(source, keep, options, engine, Heal(heal), progress, change_edl)
+            names = write_rescored(rescored, out, progress)
         else:
             names = write_files(compose(source, options, engine, progress), out, progress)
     result = read_score(out / "score.json")  # with what was measured while the files were written
@@ -67,6 +83,16 @@ def score(
         return
     print_warnings(result.warnings)
     print_summary(result, {name: str(out / name) for name in names})
+
+
+def _check_keep(keep: Path | None, via_daemon: bool, how: bool) -> None:
+    """Refuse options of an earlier score that cannot be followed; ``how``: whether any says how it is kept."""
+    from v2m_bridge.errors import InputError
+
+    if via_daemon and keep is not None:
+        raise InputError("--keep works on a folder of this machine", "leave --keep or --via-daemon out")
+    if keep is None and how:
+        raise InputError("--heal and --change-edl say how an earlier score is kept", "give its folder with --keep")
 
 
 def print_summary(result: Score, files: Mapping[str, str]) -> None:

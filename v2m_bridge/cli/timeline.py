@@ -36,7 +36,7 @@ def timeline(
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.timeline.document import timeline_document
 
-    read = _read(source, options.edit.rate, media_root, quiet=as_json)
+    read = read_cut(source, options.edit.rate, media_root, quiet=as_json)
     if as_json:
         print_json(timeline_document(read).model_dump(mode="json", by_alias=True))
         return
@@ -47,7 +47,8 @@ def timeline(
     print_warnings(read.warnings)
 
 
-def _read(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) -> Timeline:
+def read_cut(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) -> Timeline:
+    """An edit, or a bare video whose cuts are found; the bar of that is not shown when ``quiet``."""
     from v2m_bridge.edits.read_edit import VIDEO_SUFFIXES, read_edit
     from v2m_bridge.errors import InputError
     from v2m_bridge.settings import Settings

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from v2m_bridge.amt.decode_options import DecodeOptions
@@ -55,12 +56,14 @@ class HarmonyInput:
         features: what was measured in its picture.
         direction: key and moods.
         slots: spans of one chord each, contiguous from beat 0 to the end of the film.
+        held: chords that stand already, in the score's key, by the index of their slot.
     """
 
     timeline: Timeline
     features: FootageFeatures
     direction: Direction
     slots: Sequence[Slot]
+    held: Mapping[int, Chord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def harmonise(
     """Let the network choose a chord for every slot and predict the dynamics.
 
     With an aligner, ``options.harmony.candidates`` candidates are drawn in one batch, each with dynamics of its own,
-    and the one that the aligner ranks first is kept; without an aligner a single one is drawn.
+    and the one that the aligner ranks first is kept; without an aligner a single one is drawn. Around held chords,
+    several are drawn too, and the one whose joints the network finds most likely is kept.
 
     Raises:
         InputError: a primer or lock that cannot be read or lies outside the film.
@@ -98,14 +102,15 @@ def harmonise(
     cuts_s = [film.timeline.seconds(cut.frame) for cut in film.timeline.cuts]
     features = with_measured_moods(film.features, direction.sections)
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
-    drawn = _drawn(_decode_options(slots, direction, options), options.harmony.candidates if aligner else 1)
+    several = options.harmony.candidates if aligner or film.held else 1
+    drawn = _drawn(_decode_options(film, options), several)
     sequences = decode_batch(networks.chords, [conditioning] * len(drawn), drawn, progress)
     predicted = predict_dynamics(conditioning, networks.dynamics, CUE_MARGIN)
     if not conditioning.motion_present.any():
         predicted = neutral_arc(predicted, [slot.start_s for slot in slots])
     courses = _courses(predicted, slots, drawn)
     ranking = _ranked(aligner, film, sequences, courses) if aligner and len(drawn) > 1 else None
-    chosen = ranking.chosen if ranking else 0
+    chosen = ranking.chosen if ranking else _best_joined(sequences, film.held)
     sequence, course = sequences[chosen], courses[chosen]
     arousals = mean_arousals(slots, film.features)
     factors = [
@@ -124,6 +129,17 @@ def harmonise(
         warnings=_warnings(conditioning),
         ranking=ranking,
     )
+
+
+def _best_joined(sequences: Sequence[ChordSequence], held: Mapping[int, Chord]) -> int:
+    """The sequence whose free chords, and the held chords right after them, are the most likely."""
+
+    def likelihood(sequence: ChordSequence) -> float:
+        count = len(sequence.probabilities)
+        heard = [n for n in range(count) if n not in held or (n and n - 1 not in held)]
+        return sum(math.log(max(1e-12, float(sequence.probabilities[n]))) for n in heard)
+
+    return max(range(len(sequences)), key=lambda n: likelihood(sequences[n]))
 
 
 def energy(mood: str | None, affect: float) -> float:
@@ -162,14 +178,15 @@ def _ranked(
     return rank(aligner, film.features, pieces, per_chord, [item.options.seed for item in sequences])
 
 
-def _decode_options(slots: Sequence[Slot], direction: Direction, options: ScoreOptions) -> DecodeOptions:
-    down = -direction.key.semitones_from_network
+def _decode_options(film: HarmonyInput, options: ScoreOptions) -> DecodeOptions:
+    slots, down = film.slots, -film.direction.key.semitones_from_network
     locked: dict[int, int] = {}
     starts = [slot.start_s for slot in slots]
     for lock in parse_locks(options.harmony.locks):
         if lock.seconds >= slots[-1].end_s:
             raise InputError(f"--lock at {lock.seconds:g} s lies after the end of the film, {slots[-1].end_s:g} s")
         locked[max(0, bisect_right(starts, lock.seconds + LOCK_TOLERANCE_S) - 1)] = lock.chord.transposed(down).id
+    locked.update({index: chord.transposed(down).id for index, chord in film.held.items()})
     primer = parse_primer(options.harmony.primer) if options.harmony.primer else ()
     return replace(
         options.decoding,

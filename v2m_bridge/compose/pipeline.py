@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from v2m_bridge.compose.cut import NewCut
 from v2m_bridge.compose.direction import Direction, direct
 from v2m_bridge.compose.document import StageResults, assemble
 from v2m_bridge.compose.engine import Engine
@@ -25,18 +26,8 @@ from v2m_bridge.timeline.excerpt import excerpt
 from v2m_bridge.timeline.hits import HitKind, find_hits, unmatched_options
 
 
-def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> Score:
-    """Score an edit or a video.
-
-    Args:
-        source: the edit (``EDIT_SUFFIXES``) or video (``VIDEO_SUFFIXES``).
-        options: what the user asks for.
-        engine: networks and folders, reused between calls.
-        progress: told of every stage in ``compose.stages.STAGES`` but the last; may raise ``Cancelled``.
-
-    Raises:
-        V2MError: the input or an option cannot be used; nothing was written.
-    """
+def read_new_cut(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> NewCut:
+    """Everything that is known of a film before its tempo is fitted; arguments and errors of :func:`compose`."""
     progress("edit", 0.0)
     options.check()
     check_player(options.player)
@@ -49,8 +40,25 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, options.hits)))
     direction = direct(timeline, features, options)
     hits = find_hits(timeline, options.hits, features.onsets)
+    return NewCut(timeline, features, tuple(hits), direction, options)
+
+
+def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> Score:
+    """Score an edit or a video.
+
+    Args:
+        source: the edit (``EDIT_SUFFIXES``) or video (``VIDEO_SUFFIXES``).
+        options: what the user asks for.
+        engine: networks and folders, reused between calls.
+        progress: told of every stage in ``compose.stages.STAGES`` but the last; may raise ``Cancelled``.
+
+    Raises:
+        V2MError: the input or an option cannot be used; nothing was written.
+    """
+    cut = read_new_cut(source, options, engine, progress)
+    timeline, features, direction = cut.timeline, cut.features, cut.direction
     limits = replace(options.fit, mood=asked_mood(direction, options), arousal=direction.arousal)
-    fit = fit_with_motion(hits, timeline.duration_frames, timeline.rate, limits)
+    fit = fit_with_motion(cut.hits, timeline.duration_frames, timeline.rate, limits)
     progress("chords", 0.0)
     film = HarmonyInput(timeline, features, direction, harmonic_slots(fit, options.harmony.harmonic_rhythm_s))
     harmony = harmonise(film, options, engine.harmony_networks(options.harmony.candidates), progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from v2m_bridge.files.staging import staged
@@ -35,10 +35,15 @@ WRITERS: dict[str, Callable[[Score, Path], object]] = {
 """File name -> its writer, in the order they are written; a new file of ``score`` is a line here."""
 
 
-def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[str, ...]:
+def write_files(
+    score: Score, out: Path, progress: Progress = silent, extra: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Write every file of the score into ``out``: all of them or none.
 
     With a preview, every file holds what was measured on it.
+
+    Args:
+        extra: text by file name, written beside them.
 
     Returns:
         The names of the files.
@@ -46,7 +51,7 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
     Raises:
         InputError: ``out`` cannot be written.
     """
-    names = (*WRITERS, PREVIEW) if score.options.output.preview else tuple(WRITERS)
+    names = (*WRITERS, *(extra or {}), *((PREVIEW,) if score.options.output.preview else ()))
     with staged(out) as folder:
         if score.options.output.preview:
             progress("files", 0.0)
@@ -54,6 +59,8 @@ def write_files(score: Score, out: Path, progress: Progress = silent) -> tuple[s
         for done, (name, write) in enumerate(WRITERS.items(), len(names) - len(WRITERS)):
             progress("files", done / len(names))
             write(score, folder / name)
+        for name, text in (extra or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
         progress("files", 1.0)
     return names
 

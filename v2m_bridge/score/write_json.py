@@ -17,7 +17,12 @@ def score_json(score: Score) -> dict[str, Any]:
 
 def write_score(score: Score, path: Path) -> None:
     """Write ``score`` as UTF-8 JSON."""
-    path.write_text(_rows(score_json(score)) + "\n", encoding="utf-8")
+    path.write_text(score_text(score), encoding="utf-8")
+
+
+def score_text(score: Score) -> str:
+    """What ``score.json`` holds."""
+    return _rows(score_json(score)) + "\n"
 
 
 def read_score(path: Path) -> Score:
