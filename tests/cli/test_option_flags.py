@@ -29,6 +29,9 @@ SAMPLES: dict[str, tuple[list[str], Any]] = {
     "ignore_colors": (["BLUE", "RED"], ("BLUE", "RED")),
     "weights": (["cut=0", "Marker = 3"], {"cut": 0.0, "marker": 3.0}),
     "rate": (["23.976"], "23.976"),
+    "texture": (["figures"], "figures"),
+    "theme": (["own.mid"], "own.mid"),
+    "theme_at": (["01:00:12:00"], "01:00:12:00"),
 }
 """Key -> words of its flag, one a time it is given, and what JSON has then. Numbers and switches are made below."""
 

@@ -214,7 +214,9 @@ class _Batch:
         logits, gates = self.cache.place(hidden, hints)
         chances = np.stack([row.chance.random(4) for row in rows])
         drawn = draw(self._place_logits(logits), chances[:, 0], self.options.top_p, self.options.temperature)
-        place, steps, playing = drawn.index, [()] * len(rows), []
+        place = drawn.index
+        steps: list[tuple[int, ...]] = [()] * len(rows)
+        playing: list[int] = []
         for slot, row in enumerate(rows):
             waiting = row.waiting[row.beat]
             if waiting and place[slot] >= step_of(waiting[0])[1]:

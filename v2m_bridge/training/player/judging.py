@@ -91,5 +91,10 @@ def judge(
             values = (found.place, found.pitch, found.duration, found.velocity, found.notes)
             sums += np.array([float(value) for value in values])
             progress("judging", (first + len(shown)) / len(windows))
-    notes = max(sums[4], 1.0)
-    return Nats(*(float(value / notes) for value in sums[:4]), notes=int(sums[4]))
+    return mean_nats(sums)
+
+
+def mean_nats(sums: np.ndarray) -> Nats:
+    """Means from [5] sums of nats by field and how many notes they are over."""
+    place, pitch, duration, velocity = (float(value) / max(float(sums[4]), 1.0) for value in sums[:4])
+    return Nats(place, pitch, duration, velocity, int(sums[4]))

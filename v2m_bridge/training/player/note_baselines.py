@@ -9,7 +9,7 @@ import numpy as np
 
 from v2m_bridge.amt.player.steps import BEAT_OVER, DURATIONS, PITCHES, PLACES, ROLES, VELOCITIES, Ints
 from v2m_bridge.training.player.batches import PieceWindow, beat_hints, chosen_notes
-from v2m_bridge.training.player.judging import Nats
+from v2m_bridge.training.player.judging import Nats, mean_nats
 from v2m_bridge.training.player.pieces import NotePiece, step_notes
 
 _FLOOR = 0.02
@@ -68,8 +68,7 @@ class NoteStatistics:
         sums = np.zeros(5)
         for window in windows:
             sums += self._nats(_events(window, length), copy)
-        notes = max(sums[4], 1.0)
-        return Nats(*(float(value / notes) for value in sums[:4]), notes=int(sums[4]))
+        return mean_nats(sums)
 
     def _nats(self, found: _Events, copy: bool) -> np.ndarray:
         note = found.is_note
