@@ -29,6 +29,7 @@ SAMPLES: dict[str, tuple[list[str], Any]] = {
     "ignore_colors": (["BLUE", "RED"], ("BLUE", "RED")),
     "weights": (["cut=0", "Marker = 3"], {"cut": 0.0, "marker": 3.0}),
     "rate": (["23.976"], "23.976"),
+    "dialogue": (["voice.wav"], "voice.wav"),
     "texture": (["figures"], "figures"),
     "theme": (["own.mid"], "own.mid"),
     "theme_at": (["01:00:12:00"], "01:00:12:00"),
