@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class V2MError(Exception):
     """Root of every error this package raises on purpose.
@@ -27,6 +29,12 @@ class InputError(V2MError):
     """The edit, option or file that the user gave cannot be used."""
 
     code = "bad_input"
+
+
+class DiskFull(InputError):
+    """There is no room, or no quota, for what has to be written."""
+
+    code = "disk_full"
 
 
 class MediaError(V2MError):
@@ -57,3 +65,22 @@ class Cancelled(V2MError):
     """The user or a host cancelled the work; nothing was written."""
 
     code = "cancelled"
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_ROOM_WINDOWS = frozenset({39, 112})
+"""ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL of the Windows API."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether ``error`` says that there is no room (or no quota) left."""
+    if not isinstance(error, OSError):
+        return isinstance(error, DiskFull)
+    return error.errno in _NO_ROOM or getattr(error, "winerror", None) in _NO_ROOM_WINDOWS
+
+
+def cannot_write(what: object, error: OSError, hint: str | None = None) -> InputError:
+    """The error to raise when ``what`` (a path or a name) cannot be written."""
+    if is_disk_full(error):
+        return DiskFull(f"the disk is full: {what} cannot be written", "make room, then try again")
+    return InputError(f"cannot write {what}: {error.strerror or error}", hint)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from v2m_bridge.errors import SetupError
+from v2m_bridge.errors import InputError, SetupError
 
 STATE_FOLDERS = ("inbox", "outbox", "scores", "cache", "models")
 
@@ -42,24 +45,57 @@ def state_folder(name: str) -> Path:
     Raises:
         SetupError: it cannot be created.
     """
-    folder = home() / name
+    return make_folder(home() / name)
+
+
+def make_folder(folder: Path) -> Path:
+    """A folder of the state folder, made if it is missing.
+
+    Raises:
+        SetupError: it is a file, cannot be made, or cannot be written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise SetupError(f"{folder} is a file and has to be a folder", "move the file away, or set V2M_HOME") from error
     except OSError as error:
         raise SetupError(f"cannot make the state folder {folder}: {error.strerror}", "set V2M_HOME") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SetupError(f"the state folder {folder} cannot be written to", "change its rights, or set V2M_HOME")
     return folder
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseSettings):
     """What the environment says, read when the object is made; every field has a ``V2M_`` variable."""
 
-    model_config = SettingsConfigDict(env_prefix="V2M_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="V2M_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     host: str = "127.0.0.1"
-    port: int = 8765
-    osc_port: int = 8766
+    port: Port = 8765
+    osc_port: Port = 8766
     media_roots: tuple[Path, ...] = ()
     clip_weights: Path | None = None
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment.
+
+        Raises:
+            InputError: a variable holds something that cannot be used; the message names it.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "V2M_" + str(first["loc"][0]).upper()
+            reason = first["msg"][:1].lower() + first["msg"][1:]
+            raise InputError(f"{name} is {os.environ.get(name, '')[:80]!r}: {reason}", "correct or unset it") from None
+        except SettingsError as error:
+            found = re.search(r'field "(\w+)"', str(error))
+            name = "V2M_" + (found[1].upper() if found else "*")
+            raise InputError(f"{name} is no JSON list", f'for instance {name}=["/Volumes/Media"]') from None
 
     @property
     def home(self) -> Path:

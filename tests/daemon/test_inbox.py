@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from v2m_bridge.daemon.inbox.folder import SETTLE_S, UNFINISHED_S, Inbox, display_name
-from v2m_bridge.daemon.jobs.job import Job, JobError, QueueFull, State, Summary
+from v2m_bridge.daemon.inbox.folder import ANSWER_LIFE_S, SETTLE_S, UNFINISHED_S, Inbox, display_name
+from v2m_bridge.daemon.jobs.job import Job, JobError, QueueFull, State, StoreError, Summary
 from v2m_bridge.edits.menu_request import request_of
-from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.errors import DiskFull, InputError, V2MError
 from v2m_bridge.options import ScoreOptions
 
 NAME = "v2m1_6b49d200dee8dc7a_r23-2E976_d0_s86400_t5c1b_nMein-20Film_pF"
@@ -279,14 +279,28 @@ def test_a_damaged_record_does_not_stop_the_inbox(desk: Desk) -> None:
     assert desk.later() == 1
 
 
-def test_answers_of_yesterday_go(desk: Desk) -> None:
+def test_answers_go_after_a_day_that_the_daemon_counted_itself(desk: Desk) -> None:
+    """Neither a file's date nor the computer's clock decides: both may be days off."""
     desk.later()
-    old = desk.outbox / "abc.lua"
-    old.write_text("return {}")
-    os.utime(old, (time.time() - 90_000,) * 2)
+    (desk.outbox / "abc.lua").write_text("return {}")
+    os.utime(desk.outbox / "abc.lua", (time.time() - 10 * ANSWER_LIFE_S,) * 2)
+    desk.later(700)
+    assert [p.name for p in desk.outbox.iterdir()] == ["abc.lua"]
+    desk.later(ANSWER_LIFE_S / 2)
     (desk.outbox / "new.lua").write_text("return {}")
     desk.later(700)
+    desk.later(ANSWER_LIFE_S / 2)
     assert [p.name for p in desk.outbox.iterdir()] == ["new.lua"]
+
+
+@pytest.mark.parametrize("refusal", [DiskFull("the disk is full"), StoreError("locked"), QueueFull("many wait")])
+def test_what_passes_by_itself_is_tried_again(desk: Desk, refusal: V2MError) -> None:
+    desk.refuse = refusal
+    desk.drop()
+    desk.later()
+    assert desk.later() == 0 and desk.names() == ["edit.otio"] and desk.names("failed") == []
+    desk.refuse = None
+    assert desk.later() == 1
 
 
 def test_watching_takes_up_files_and_survives_a_folder_that_vanishes(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ What they do is told by the text of the edit: ``{"name": "...", "do": "..."}`` i
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -60,6 +61,8 @@ class CheapRunner:
             raise ZeroDivisionError("secret detail of /somewhere/inside.py")
         if do == "crash" or (do == "crash once" and self._runs(wish) == 1):
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        if do == "disk full" or (do == "disk full once" and self._runs(wish) == 1):
+            raise OSError(errno.ENOSPC, "No space left on device", "score.mid")
         if do == "hang":
             time.sleep(600)
 

@@ -10,7 +10,7 @@ import typer
 from typer.main import get_command
 
 from v2m_bridge import __version__
-from v2m_bridge.errors import V2MError
+from v2m_bridge.errors import V2MError, is_disk_full
 
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
@@ -87,6 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:  # the last border: one line for the user, the trace only on request
+        if is_disk_full(error):
+            _fail(f"the disk is full: {getattr(error, 'filename', None) or error} (make room, then try again)", 2)
         import os
         import traceback
 

@@ -27,6 +27,7 @@ class RequestLimits:
         strangers_per_s, stranger_burst: token bucket of each address that has not signed in.
         keep_jobs, keep_bytes: finished scores kept; the oldest go first.
         cancel_grace_s: how long a cancelled job may go on before its process is ended.
+        patience: factor on how long each stage may report nothing (``worker/patience.py``).
         crashes: how often the process may die under a job before the job has failed.
     """
 
@@ -43,6 +44,7 @@ class RequestLimits:
     keep_jobs: int = 500
     keep_bytes: int = 20 * GIB
     cancel_grace_s: float = 0.7
+    patience: float = 1.0
     crashes: int = 2
 
 
@@ -107,6 +109,11 @@ class DaemonConfig:
     def scores(self) -> Path:
         """Folder of the jobs' own folders."""
         return self.home / "scores"
+
+    @property
+    def may_read(self) -> tuple[Path, ...]:
+        """Folders that edits named by a path may lie in, today."""
+        return (self.home, *self.edit_roots, *self.media_roots)
 
     def hosts(self, port: int) -> frozenset[str]:
         """Every ``Host`` header that is answered when HTTP listens on ``port``."""

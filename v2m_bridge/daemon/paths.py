@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import InputError, cannot_write, is_disk_full
 from v2m_bridge.timeline.model import Timeline
 
 JOB_ID = re.compile(r"[0-9a-f]{12}\Z")
@@ -105,6 +106,7 @@ def adopt(source: Path, folder: Path, name: str | None = None) -> Path:
 
     Raises:
         InputError: it cannot be read.
+        DiskFull: there is no room for a copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / safe_name(name or source.name)
@@ -114,6 +116,8 @@ def adopt(source: Path, folder: Path, name: str | None = None) -> Path:
         else:
             _link_or_copy(str(source), str(target))
     except (OSError, shutil.Error) as error:
+        if is_disk_full(error) or os.strerror(errno.ENOSPC) in str(error):  # copytree gathers texts of errors
+            raise cannot_write(f"a copy of {source.name}", OSError(errno.ENOSPC, "")) from error
         raise InputError(f"cannot read {source.name}: {getattr(error, 'strerror', None) or 'copy failed'}") from error
     return target
 

@@ -30,13 +30,15 @@ from v2m_bridge.daemon.jobs.job import (
 )
 from v2m_bridge.daemon.jobs.store import JobStore
 from v2m_bridge.daemon.metrics import Metrics
-from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, job_folder, safe_name
+from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, is_below, job_folder, safe_name
 from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.tokens import tighten
 from v2m_bridge.daemon.worker.dispatch import Dispatcher, clear_leftovers
 from v2m_bridge.edits.menu_request import display_name
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
+from v2m_bridge.resolve.install import exchange
+from v2m_bridge.settings import make_folder
 
 Pusher = Callable[[Job, JobFolder], str]
 """Brings a finished score into a host; returns a sentence on what happened, raises ``V2MError``."""
@@ -70,8 +72,7 @@ class Service:
         Raises:
             SetupError: the state folder or the database cannot be used.
         """
-        config.scores.mkdir(parents=True, exist_ok=True)
-        tighten(config.home)
+        _make_folders(config)
         self.config = config
         self.store = JobStore(config.home / "jobs.sqlite")
         self.broker = Broker()
@@ -80,17 +81,21 @@ class Service:
         self.dispatcher = Dispatcher(config, self.store, self._changed, self._advanced, self._done)
         self.listeners: list[Callable[[ScoreStatus], None]] = []
         self.watchers: list[Callable[[str, Advance], None]] = []
+        self._received: dict[str, float] = {}
         self.osc_open = False
         self.inbox_open = False
-        self.edit_roots = (config.home, *config.edit_roots, *config.media_roots)
+        self.edit_roots = config.may_read
 
     def start(self) -> None:
         """Tidy up after the last run and begin to work."""
         clear_leftovers(self.config.scores)
-        self._forget_uploads(0.0)
+        shutil.rmtree(self.uploads, ignore_errors=True)
         self._forget_orphans()
         self.dispatcher.start()
-        self.tidy()
+        try:
+            self.tidy()
+        except V2MError as error:  # a full disk: the dispatcher says so in health and goes on when there is room
+            log.error("%s", error)
 
     def stop(self) -> None:
         """End the worker and close the queue; interrupted jobs wait for the next start."""
@@ -133,14 +138,14 @@ class Service:
             InputError: there is no such upload, or it expired.
         """
         waiting = self.uploads / upload
-        files = [p for p in waiting.iterdir() if not p.name.startswith(".")] if waiting.is_dir() else []
+        files = [p for p in waiting.iterdir() if not p.name.startswith(".")] if upload in self._received else []
         if len(files) != 1:
             raise InputError("the upload does not exist any more", "send the file again")
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
             path = files[0].rename(folder.source / files[0].name)
             job = self._queue(job_id, path, path.stem, submission)
-        shutil.rmtree(waiting, ignore_errors=True)
+        self.drop_upload(upload)
         return job
 
     def submit_kept(self, path: Path, submission: Submission) -> Job:
@@ -156,12 +161,17 @@ class Service:
 
         Raises:
             NoSuchJob, InputError: the job or its source is gone.
+            PathNotAllowed: its source lies outside the folders that the daemon may read today.
         """
         earlier = self.store.get(job_id)
         source = Path(earlier.source)
-        if not source.exists():
-            source = self.folder(job_id).source / source.name
-        if not source.exists():
+        kept_copy = self.folder(job_id).source / source.name
+        if is_below(source, self.edit_roots) and source.exists():
+            source = allowed_edit(str(source), self.edit_roots)
+        elif kept_copy.exists():
+            source = kept_copy
+        else:
+            allowed_edit(str(source), self.edit_roots)  # says so when the folders of today do not hold it
             raise InputError(f"{source.name} is not there any more", "choose the edit again")
         if source.is_relative_to(self.folder(job_id).source):
             fresh = new_id()
@@ -214,19 +224,26 @@ class Service:
         """
         clean = safe_name(name)
         _known_kind(clean)
-        self._forget_uploads(UPLOAD_LIFE_S)
+        self._forget_uploads()
         upload = new_id()
         folder = self.uploads / upload
         folder.mkdir(parents=True)
         return upload, folder / clean
 
-    def _forget_uploads(self, older_than_s: float) -> None:
-        if not self.uploads.is_dir():
-            return
-        for folder in self.uploads.iterdir():
-            with contextlib.suppress(OSError):
-                if folder.stat().st_mtime < time.time() - older_than_s:
-                    shutil.rmtree(folder, ignore_errors=True)
+    def upload_received(self, upload: str) -> None:
+        """The upload is complete: from now on it waits for its request."""
+        self._received[upload] = time.monotonic()
+
+    def drop_upload(self, upload: str) -> None:
+        """The upload was broken off."""
+        self._received.pop(upload, None)
+        shutil.rmtree(self.uploads / upload, ignore_errors=True)
+
+    def _forget_uploads(self) -> None:
+        """Remove uploads that nobody has named for an hour; one that is still being received is not touched."""
+        for upload, at in list(self._received.items()):
+            if time.monotonic() - at > UPLOAD_LIFE_S:
+                self.drop_upload(upload)
 
     # -- existing scores
 
@@ -372,6 +389,18 @@ class Service:
             self.tidy()
         except Exception:
             log.exception("tidying up failed")
+
+
+def _make_folders(config: DaemonConfig) -> None:
+    """Make every folder that the daemon writes to.
+
+    Raises:
+        SetupError: one of them is a file, or cannot be written to.
+    """
+    exchanged = exchange(config.home)
+    for folder in (config.home, config.scores, exchanged.inbox, exchanged.outbox, config.home / "cache"):
+        make_folder(folder)
+    tighten(config.home)
 
 
 def _where_it_would_be(job: Job, name: str) -> str:

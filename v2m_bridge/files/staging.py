@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import DiskFull, InputError, is_disk_full
 
 
 @contextmanager
@@ -18,6 +18,7 @@ def staged(out: Path) -> Iterator[Path]:
 
     Raises:
         InputError: ``out`` is a file or cannot be written.
+        DiskFull: there is no room for the files, whichever writer notices it.
     """
     out = out.absolute()
     refuse_unwritable(out)
@@ -25,10 +26,14 @@ def staged(out: Path) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror}") from error
+        raise _unwritable(out, error) from error
     try:
         yield folder
         _move_all(folder, out)
+    except OSError as error:
+        if is_disk_full(error):
+            raise _unwritable(out, error) from error
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -53,4 +58,10 @@ def _move_all(folder: Path, out: Path) -> None:
         for file in sorted(folder.iterdir()):
             file.replace(out / file.name)
     except OSError as error:
-        raise InputError(f"cannot write to {out}: {error.strerror}") from error
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: OSError) -> InputError:
+    if is_disk_full(error):
+        return DiskFull(f"the disk is full: nothing was written to {out}", "make room, then try again")
+    return InputError(f"cannot write to {out}: {error.strerror}")

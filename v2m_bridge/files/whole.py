@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import cannot_write
 
 PART_SUFFIX = ".part"
 """A killed process may leave a file whose name ends so; it is never read."""
@@ -19,7 +19,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """Put ``content`` (text as UTF-8, line ends as they are) at ``path``; a reader sees the old file or the new one.
 
     Raises:
-        InputError: the file cannot be written; what was at ``path`` is still there.
+        InputError: the file cannot be written (``DiskFull``: for want of room); what was at ``path`` is still there.
     """
     with whole_file(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -45,4 +45,4 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise cannot_write(path, error) from error

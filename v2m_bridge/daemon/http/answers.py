@@ -12,10 +12,10 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from v2m_bridge.daemon.jobs.job import NoSuchJob, QueueFull, WrongState
+from v2m_bridge.daemon.jobs.job import NoSuchJob, QueueFull, StoreError, WrongState
 from v2m_bridge.daemon.paths import PathNotAllowed
 from v2m_bridge.daemon.schemas import ErrorAnswer, ErrorBody
-from v2m_bridge.errors import HostError, InputError, SetupError, V2MError
+from v2m_bridge.errors import DiskFull, HostError, InputError, SetupError, V2MError, cannot_write, is_disk_full
 
 STATUSES: tuple[tuple[type[V2MError], int], ...] = (
     (PathNotAllowed, 403),
@@ -24,6 +24,8 @@ STATUSES: tuple[tuple[type[V2MError], int], ...] = (
     (HostError, 409),
     (SetupError, 409),
     (QueueFull, 429),
+    (StoreError, 503),
+    (DiskFull, 507),
     (InputError, 422),
     (V2MError, 422),
 )
@@ -39,6 +41,9 @@ CODES = {
     429: "too_many_requests",
 }
 
+RETRY_AFTER_S = {429: 2, 503: 5, 507: 30}
+"""Status -> after how many seconds another try makes sense."""
+
 log = logging.getLogger("v2m_bridge.http")
 
 Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
@@ -47,7 +52,7 @@ Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 def answer(status: int, code: str, message: str, hint: str | None = None) -> JSONResponse:
     """An error as JSON."""
     body = ErrorAnswer(error=ErrorBody(code=code, message=message, hint=hint)).model_dump()
-    headers = {"retry-after": "2"} if status == 429 else None
+    headers = {"retry-after": str(RETRY_AFTER_S[status])} if status in RETRY_AFTER_S else None
     return JSONResponse(body, status, headers)
 
 
@@ -78,6 +83,13 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer(error.status_code, CODES.get(error.status_code, "refused"), str(error.detail))
 
 
+async def _system(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    if is_disk_full(error):
+        return await _ours(request, cannot_write("what was sent", error))
+    return await _unknown(request, error)
+
+
 async def _unknown(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return answer(500, "internal_error", "internal error; the daemon's log has the details")
@@ -90,6 +102,7 @@ def install(app: FastAPI) -> None:
         RequestValidationError: _invalid,
         ValidationError: _invalid,
         HTTPException: _http,
+        OSError: _system,
         Exception: _unknown,
     }
     for kind, handler in handlers.items():

@@ -32,6 +32,7 @@ from v2m_bridge.daemon.schemas import (
 )
 from v2m_bridge.daemon.service import Service, Submission
 from v2m_bridge.daemon.tokens import LINK_LIFE_S, OneTimeLinks, Sessions
+from v2m_bridge.errors import V2MError
 
 JSON_TYPES = ("application/json", "application/vnd.opentimelineio+json")
 
@@ -52,7 +53,7 @@ ARTIFACT_TYPES = {
 }
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 409, 413, 415, 421, 422, 429)
+    status: {"model": ErrorAnswer} for status in (400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503, 507)
 }
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -187,9 +188,9 @@ def _file_routes(router: APIRouter, service: Service) -> None:
                     size += len(chunk)
                     await run_in_threadpool(file.write, chunk)
         except BaseException:
-            path.unlink(missing_ok=True)
-            path.parent.rmdir()
+            service.drop_upload(upload_id)
             raise
+        service.upload_received(upload_id)
         return Uploaded(upload=upload_id, name=path.name, bytes=size)
 
     @router.get(
@@ -212,15 +213,17 @@ def _daemon_routes(router: APIRouter, service: Service, links: OneTimeLinks, ses
     def health() -> Health:
         """Whether the daemon works and what it is doing."""
         worker = service.dispatcher
-        well = worker.worker_state in ("ready", "starting") and not worker.warning
+        jobs, trouble = _counts(service)
+        warning = trouble or worker.warning
+        well = worker.worker_state in ("ready", "starting") and not warning
         return Health(
             status="ok" if well else "degraded",
             version=__version__,
             uptime_s=round(service.metrics.uptime_s, 3),
             worker=worker.worker_state,
             worker_restarts=worker.restarts,
-            warning=worker.warning,
-            jobs=service.store.counts(),
+            warning=warning,
+            jobs=jobs,
             osc=service.osc_open,
             inbox=service.inbox_open,
         )
@@ -246,6 +249,14 @@ def _daemon_routes(router: APIRouter, service: Service, links: OneTimeLinks, ses
     def metrics() -> Response:
         """Prometheus text."""
         return Response(service.metrics.text(_gauges(service)), media_type=CONTENT_TYPE)
+
+
+def _counts(service: Service) -> tuple[dict[State, int], str]:
+    """How many jobs there are, and what keeps them from going on; health answers even without a store."""
+    try:
+        return service.store.counts(), service.dispatcher.trouble
+    except V2MError as error:
+        return dict.fromkeys(State, 0), str(error)
 
 
 def _gauges(service: Service) -> dict[str, dict[Labels, float]]:

@@ -23,7 +23,7 @@ from v2m_bridge.daemon.inbox.answer import REPLACED, InboxAnswer, answer_of, ref
 from v2m_bridge.daemon.inbox.sidecar import options_for, read_sidecar
 from v2m_bridge.daemon.jobs.job import FINISHED, Job, State
 from v2m_bridge.edits.menu_request import display_name, request_of
-from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.errors import V2MError
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.options import ScoreOptions
 
@@ -39,7 +39,8 @@ UNFINISHED_S = 15.0
 """JSON without its last brace is waited for so long; then it is taken up, and the reader says what is wrong with it."""
 
 ANSWER_LIFE_S = 24 * 3600.0
-RETRY_CODES = frozenset({"queue_full"})
+RETRY_CODES = frozenset({"queue_full", "disk_full", "store_unavailable"})
+"""Refusals that pass by themselves: the edit stays where it is and is tried again."""
 
 Submit = Callable[[Path, ScoreOptions], str]
 Find = Callable[[str], Job | None]
@@ -69,8 +70,8 @@ class Inbox:
         outbox: folder for answers (``<request>.lua`` and ``<request>.json``); created when missing.
         submit: ``submit(path, options) -> job id``; called once a file, with the absolute path and the options of the
             sidecar, plus ``first_frame`` and ``end_frame`` where the timeline had marks. (:func:`display_name` of the
-            path is what to call the job.) May raise ``V2MError``; the file then counts as failed, except for the code
-            ``queue_full``, which is tried again.
+            path is what to call the job.) May raise ``V2MError``; the file then counts as failed, except for
+            those of :data:`RETRY_CODES`.
         find: the job of an id, or None for one that is gone.
         clock: monotonic seconds.
 
@@ -94,13 +95,14 @@ class Inbox:
         self._answered: dict[str, State] = {}
         self._taken = self._load()
         self._last_sweep_s = float("-inf")
+        self._answers_since: dict[str, float] = {}
 
     def watch(self, stop: threading.Event, every_s: float = 0.5) -> None:
         """Poll until ``stop`` is set; an error of the disk is logged and tried again."""
         while not stop.is_set():
             try:
                 self.poll()
-            except (OSError, InputError) as error:
+            except (OSError, V2MError) as error:
                 log.warning("inbox %s: %s", self._inbox, error)
             stop.wait(every_s)
 
@@ -234,11 +236,13 @@ class Inbox:
         """Answers that nobody waits for any more go after a day."""
         if self._clock() - self._last_sweep_s < 600:
             return
-        self._last_sweep_s = self._clock()
-        oldest = time.time() - ANSWER_LIFE_S
-        for path in self._outbox.iterdir():
-            if path.suffix in (".lua", ".json") and path.is_file() and path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+        self._last_sweep_s = now = self._clock()
+        answers = {path.name: path for path in self._outbox.iterdir() if path.suffix in (".lua", ".json")}
+        # Counted from when this process first saw the file: the date of a file and the clock may be days apart.
+        self._answers_since = {name: self._answers_since.get(name, now) for name in answers}
+        for name, since in self._answers_since.items():
+            if now - since > ANSWER_LIFE_S and answers[name].is_file():
+                answers[name].unlink(missing_ok=True)
 
     @property
     def _record(self) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from v2m_bridge.daemon.inbox.folder import Inbox
 from v2m_bridge.daemon.jobs.job import Job, NoSuchJob
 from v2m_bridge.daemon.service import Service, Submission
-from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.errors import InputError, V2MError, cannot_write, is_disk_full
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.resolve.install import exchange
 
@@ -33,6 +33,8 @@ def _submit(service: Service, path: Path, options: ScoreOptions) -> str:
     except V2MError:
         raise
     except OSError as error:
+        if is_disk_full(error):
+            raise cannot_write(f"a copy of {path.name}", error) from error
         raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
     except Exception as error:  # one strange file must not hold up the others
         log.exception("%s was not taken up", path.name)

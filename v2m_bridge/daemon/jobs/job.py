@@ -48,6 +48,12 @@ class NoSuchArtifact(NoSuchJob):
     code = "no_such_artifact"
 
 
+class StoreError(V2MError):
+    """The queue's file cannot be read or written at the moment, for another reason than a full disk."""
+
+    code = "store_unavailable"
+
+
 class WrongState(V2MError):
     """The job is not in a state that allows this."""
 

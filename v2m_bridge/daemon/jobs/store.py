@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from v2m_bridge.daemon.jobs.job import (
     ACTIVE,
     FINISHED,
-    Artifact,
     Job,
     JobError,
     JobEvent,
@@ -24,10 +21,10 @@ from v2m_bridge.daemon.jobs.job import (
     Push,
     QueueFull,
     State,
-    Summary,
+    StoreError,
 )
-from v2m_bridge.errors import SetupError
-from v2m_bridge.options import ScoreOptions
+from v2m_bridge.daemon.jobs.rows import ARTIFACTS, UNREADABLE, job_of
+from v2m_bridge.errors import DiskFull, SetupError
 
 SCHEMA_VERSION = 1
 
@@ -66,39 +63,32 @@ CREATE TABLE events (
 CREATE TABLE sessions (digest TEXT PRIMARY KEY, until_s REAL NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-_ARTIFACTS = TypeAdapter(tuple[Artifact, ...])
 _ACTIVE = ", ".join(f"'{state}'" for state in ACTIVE)
 _FINISHED = ", ".join(f"'{state}'" for state in FINISHED)
 
 
-def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        id=row["id"],
-        seq=row["seq"],
-        state=State(row["state"]),
-        name=row["name"],
-        source=row["source"],
-        origin=row["origin"],
-        options=ScoreOptions.model_validate_json(row["options"]),
-        created_s=row["created_s"],
-        stage=row["stage"],
-        progress=row["progress"],
-        started_s=row["started_s"],
-        finished_s=row["finished_s"],
-        crashes=row["crashes"],
-        interruptions=row["interruptions"],
-        error=JobError.model_validate_json(row["error"]) if row["error"] else None,
-        artifacts=_ARTIFACTS.validate_json(row["artifacts"]),
-        summary=Summary.model_validate_json(row["summary"]) if row["summary"] else None,
-        push=Push.model_validate_json(row["push"]) if row["push"] else None,
-    )
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")  # damaged bytes must not end the reading of all other rows
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """SQLite's errors as ours; whether the disk is full is told apart."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise DiskFull(
+                "the disk is full: the queue cannot be written", "make room; it goes on by itself"
+            ) from error
+        raise StoreError(f"the queue cannot be read or written: {error}", "it is tried again") from error
 
 
 class JobStore:
     """The queue on disk. Every method is one transaction and may be called from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the database.
+        """Open or make the database. Rows with a state that is none count as failed from then on.
 
         Raises:
             SetupError: it is damaged, of a newer version, or cannot be written.
@@ -107,6 +97,7 @@ class JobStore:
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._db.row_factory = sqlite3.Row
+            self._db.text_factory = _text
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -117,8 +108,15 @@ class JobStore:
         if found != "ok" or version > SCHEMA_VERSION:
             reason = "is damaged" if found != "ok" else "was written by a newer version"
             raise SetupError(f"{path} {reason}", "move it away to start with an empty queue")
-        if version == 0:
-            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        try:
+            if version == 0:
+                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            self._db.execute(
+                f"UPDATE jobs SET state = 'failed', error = ? WHERE state NOT IN ({_ACTIVE}, {_FINISHED})",
+                (UNREADABLE.model_dump_json(),),
+            )
+        except sqlite3.Error as error:
+            raise SetupError(f"cannot write {path}: {error}", "make room, or set V2M_HOME to another disk") from error
 
     def close(self) -> None:
         """Close the file; nothing may be called afterwards."""
@@ -127,18 +125,30 @@ class JobStore:
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, _in_words():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite has ended it already after some errors, such as a full disk
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
-        with self._lock:
+        with self._lock, _in_words():
             return self._db.execute(sql, tuple(values)).fetchall()
+
+    def check_writable(self) -> None:
+        """Write a page and take it back.
+
+        Raises:
+            DiskFull, StoreError: it cannot be written.
+        """
+        with self._write() as db:
+            db.execute("CREATE TABLE probe (room BLOB)")
+            db.execute("INSERT INTO probe VALUES (zeroblob(65536))")
+            db.execute("DROP TABLE probe")
 
     # -- jobs
 
@@ -152,7 +162,7 @@ class JobStore:
             if new.key is not None:
                 known = db.execute("SELECT * FROM jobs WHERE request_key = ?", (new.key,)).fetchone()
                 if known:
-                    return _job(known)
+                    return job_of(known)
             active = db.execute(f"SELECT count(*) FROM jobs WHERE state IN ({_ACTIVE})").fetchone()[0]
             if active >= most_active:
                 raise QueueFull(f"{active} scores wait already", "try again when some have finished")
@@ -171,7 +181,7 @@ class JobStore:
                 ),
             )
             self._event(db, new.id, "queued", new.origin)
-            return _job(db.execute("SELECT * FROM jobs WHERE id = ?", (new.id,)).fetchone())
+            return job_of(db.execute("SELECT * FROM jobs WHERE id = ?", (new.id,)).fetchone())
 
     def get(self, job_id: str) -> Job:
         """The job.
@@ -182,17 +192,17 @@ class JobStore:
         rows = self._rows("SELECT * FROM jobs WHERE id = ?", (job_id,))
         if not rows:
             raise NoSuchJob(f"there is no score {job_id[:40]!r}")
-        return _job(rows[0])
+        return job_of(rows[0])
 
     def by_key(self, key: str) -> Job | None:
         """The job that a request with this key made."""
         rows = self._rows("SELECT * FROM jobs WHERE request_key = ?", (key,))
-        return _job(rows[0]) if rows else None
+        return job_of(rows[0]) if rows else None
 
     def newest(self, limit: int, before_seq: int | None = None, state: State | None = None) -> list[Job]:
         """At most ``limit`` jobs, newest first, older than ``before_seq`` and in ``state`` if these are given."""
         return [
-            _job(row)
+            job_of(row)
             for row in self._rows(
                 "SELECT * FROM jobs WHERE (?1 IS NULL OR seq < ?1) AND (?2 IS NULL OR state = ?2)"
                 " ORDER BY seq DESC LIMIT ?3",
@@ -202,17 +212,17 @@ class JobStore:
 
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
-        found = {State(row[0]): row[1] for row in self._rows("SELECT state, count(*) FROM jobs GROUP BY state")}
-        return {state: found.get(state, 0) for state in State}
+        found = {str(row[0]): int(row[1]) for row in self._rows("SELECT state, count(*) FROM jobs GROUP BY state")}
+        return {state: found.get(state.value, 0) for state in State}
 
     def ahead_of(self, job: Job) -> int:
         """How many queued jobs come before this one."""
         return int(self._rows("SELECT count(*) FROM jobs WHERE state = 'queued' AND seq < ?", (job.seq,))[0][0])
 
     def next_queued(self) -> Job | None:
-        """The job that is next in line."""
+        """The job that is next in line; in the state ``failed`` when its row cannot be read (:meth:`set_aside` it)."""
         rows = self._rows("SELECT * FROM jobs WHERE state = 'queued' ORDER BY seq LIMIT 1")
-        return _job(rows[0]) if rows else None
+        return job_of(rows[0]) if rows else None
 
     def start(self, job_id: str) -> bool:
         """Queued -> running; False when it was cancelled in the meantime."""
@@ -261,7 +271,7 @@ class JobStore:
                 " summary = ?, name = ? WHERE id = ? AND state = 'running'",
                 (
                     time.time(),
-                    _ARTIFACTS.dump_json(outcome.artifacts).decode(),
+                    ARTIFACTS.dump_json(outcome.artifacts).decode(),
                     sum(artifact.bytes for artifact in outcome.artifacts),
                     outcome.summary.model_dump_json(),
                     outcome.summary.name,
@@ -277,6 +287,17 @@ class JobStore:
         with self._write() as db:
             changed = db.execute(
                 "UPDATE jobs SET state = 'failed', finished_s = ?, error = ? WHERE id = ? AND state = 'running'",
+                (time.time(), error.model_dump_json(), job_id),
+            ).rowcount
+            if changed:
+                self._event(db, job_id, "failed", error.code)
+            return bool(changed)
+
+    def set_aside(self, job_id: str, error: JobError) -> bool:
+        """Queued or running -> failed, for a job that cannot be started."""
+        with self._write() as db:
+            changed = db.execute(
+                f"UPDATE jobs SET state = 'failed', finished_s = ?, error = ? WHERE id = ? AND state IN ({_ACTIVE})",
                 (time.time(), error.model_dump_json(), job_id),
             ).rowcount
             if changed:
@@ -307,8 +328,8 @@ class JobStore:
             return bool(db.execute(sql, (job_id,)).rowcount)
 
     def surplus(self, keep_jobs: int, keep_bytes: int) -> list[str]:
-        """Ids of finished jobs beyond ``keep_jobs`` or ``keep_bytes``, counted from the newest."""
-        rows = self._rows(f"SELECT id, bytes FROM jobs WHERE state IN ({_FINISHED}) ORDER BY finished_s DESC, seq DESC")
+        """Ids of finished jobs beyond ``keep_jobs`` or ``keep_bytes``, counted from the newest by arrival."""
+        rows = self._rows(f"SELECT id, bytes FROM jobs WHERE state IN ({_FINISHED}) ORDER BY seq DESC")
         surplus, total = [], 0
         for place, row in enumerate(rows):
             total += row["bytes"]

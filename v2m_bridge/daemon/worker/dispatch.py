@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from v2m_bridge.compose.stages import overall
 from v2m_bridge.daemon.config import DaemonConfig
 from v2m_bridge.daemon.jobs.job import Advance, Job, JobError, NoSuchJob, State
+from v2m_bridge.daemon.jobs.rows import UNREADABLE
 from v2m_bridge.daemon.jobs.store import JobStore
-from v2m_bridge.daemon.paths import job_folder
+from v2m_bridge.daemon.paths import JOB_ID, PathNotAllowed, allowed_edit, job_folder
+from v2m_bridge.daemon.worker.child import WorkerChild
+from v2m_bridge.daemon.worker.patience import START_PATIENCE_S, Pause, Watchdog
 from v2m_bridge.daemon.worker.process import read_outcome
 from v2m_bridge.daemon.worker.protocol import (
     CancelOrder,
@@ -29,64 +29,27 @@ from v2m_bridge.daemon.worker.protocol import (
     Order,
     Progressed,
     Ready,
-    SetUp,
     Stopped,
-    line,
 )
+from v2m_bridge.errors import DiskFull, V2MError
 
 WorkerState = Literal["starting", "ready", "restarting", "stopped"]
 FIRST_BACKOFF_S = 0.2
 LONGEST_BACKOFF_S = 30.0
+SPARE_BYTES = 64 * 1024 * 1024
+"""With less room than this the disk counts as full: no score is begun."""
+
+MOST_FULL = 3
+"""A job that fills the disk so often, while there was room before it, needs more room than there is: it has failed."""
 
 log = logging.getLogger("v2m_bridge.daemon")
 
 
-class _Process:
-    """The worker process from its start to its exit."""
-
-    def __init__(self, config: DaemonConfig) -> None:
-        environment = dict(os.environ)
-        extra = [*config.runner_path, *([environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else [])]
-        if extra:
-            environment["PYTHONPATH"] = os.pathsep.join(extra)
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "v2m_bridge.daemon.worker.process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-        self.ready = False
-        self.ended_by_us = False
-        self._write_lock = threading.Lock()
-        lock = config.scores / ".worker.lock"
-        self.send(SetUp(runner=config.runner, lanes=config.lanes, lock=str(lock), engine=config.engine))
-
-    @property
-    def output(self) -> IO[bytes]:
-        assert self.popen.stdout is not None
-        return self.popen.stdout
-
-    def send(self, message: BaseModel) -> None:
-        assert self.popen.stdin is not None
-        with self._write_lock, contextlib.suppress(OSError, ValueError):  # the reading thread notices that it died
-            self.popen.stdin.write(line(message))  # type: ignore[arg-type]
-            self.popen.stdin.flush()
-
-    def kill(self) -> None:
-        self.ended_by_us = True
-        self.popen.kill()
-
-    def close(self) -> int:
-        """Close the pipes, wait for the exit and give its code; for when its output has ended."""
-        assert self.popen.stdin is not None
-        with contextlib.suppress(OSError):
-            self.popen.stdin.close()
-        self.output.close()
-        return self.popen.wait()
-
-
 class Dispatcher:
     """One worker process, ``config.lanes`` jobs in flight, restarts, cancellation within ``cancel_grace_s``.
+
+    Whatever cannot be stored ends the worker: its jobs are settled (done, failed or queued again) once the store takes
+    it, and no other job is begun before. Health is ``degraded`` for as long.
 
     Args:
         changed: called with a job's id after each change of its state.
@@ -108,9 +71,14 @@ class Dispatcher:
         self._advanced = advanced
         self._done = done
         self._wake = threading.Condition()
-        self._process: _Process | None = None
+        self._process: WorkerChild | None = None
         self.in_flight: dict[str, Job] = {}
         self._deadlines: dict[str, float] = {}
+        self._unsettled: dict[str, str | JobError] = {}
+        self._filled: dict[str, int] = {}
+        self._pause = Pause()
+        self._watchdog = Watchdog(config.limits.patience)
+        self._launched_at = 0.0
         self._advances: dict[str, Advance] = {}
         self._stopping = False
         self._backoff_s = 0.0
@@ -123,8 +91,16 @@ class Dispatcher:
     # -- from the service
 
     def start(self) -> None:
-        """Settle the jobs that ran when the daemon last stopped, then begin."""
-        self._recover()
+        """Settle the jobs that ran when the daemon last stopped, then begin.
+
+        Raises:
+            DiskFull, StoreError: the queue cannot be read.
+        """
+        self._unsettled = dict.fromkeys(self._store.ids(State.RUNNING), "interruption")
+        try:
+            self._settle_all()
+        except Exception as error:
+            self._in_trouble(error)
         self._thread.start()
 
     def notify(self) -> None:
@@ -163,69 +139,128 @@ class Dispatcher:
 
     # -- the loop
 
-    def _recover(self) -> None:
-        for job_id in self._store.ids(State.RUNNING):
-            outcome = read_outcome(job_folder(self._config.scores, job_id).out)
-            if outcome is not None:  # finished, but the daemon died before it could say so
-                self._store.done(job_id, outcome)
-                log.info("score %s was finished before the last stop", job_id)
-            else:
-                self._store.requeue(job_id, "interruption")
-                log.info("score %s was interrupted, it starts again", job_id)
-
     def _loop(self) -> None:
         with self._wake:
             while not self._stopping:
                 try:
                     self._tick()
-                except Exception:  # a full disk or a locked database must not end this thread
-                    log.exception("the dispatcher failed and tries again")
-                    self._wake.wait(1.0)
-                    continue
+                except Exception as error:  # a full disk or a locked database must not end this thread
+                    self._in_trouble(error)
                 self._wake.wait(self._until_next_tick_s())
         self._shut_down()
 
     def _tick(self) -> None:
         now = time.monotonic()
-        if any(deadline <= now for deadline in self._deadlines.values()) and self._process is not None:
-            log.info("a cancelled score did not stop by itself, its process is ended")
-            self._deadlines.clear()
-            self._process.kill()
+        self._end_what_hangs(now)
+        if self._pause.left_s:
+            return
+        self._settle_all()
+        if self._pause.reason:
+            self._check_room()
+            self._pause.over()
+            log.info("the disk takes scores again")
         if self._process is None and now >= self._start_at:
             self._launch()
         if self._process is not None and self._process.ready and not self._process.ended_by_us:
             self._fill_lanes(self._process)
 
+    def _end_what_hangs(self, now: float) -> None:
+        process = self._process
+        if process is None or process.ended_by_us:
+            return
+        if any(deadline <= now for deadline in self._deadlines.values()):
+            log.info("a cancelled score did not stop by itself, its process is ended")
+            self._deadlines.clear()
+            process.kill()
+        elif (job_id := self._watchdog.stuck()) is not None:
+            verdict = self._watchdog.verdict(job_id)
+            log.error("score %s: %s; its process is ended", job_id, verdict.message)
+            self._forget(job_id)
+            self._unsettled[job_id] = verdict
+            process.kill()
+        elif not process.ready and now >= self._launched_at + START_PATIENCE_S:
+            log.error("the worker process did not become ready, it is started again")
+            process.kill()
+
+    def _check_room(self) -> None:
+        self._store.check_writable()
+        if shutil.disk_usage(self._config.scores).free < SPARE_BYTES:
+            raise DiskFull("the disk is full: no score can be written", "make room; it goes on by itself")
+
+    def _in_trouble(self, error: Exception) -> None:
+        if isinstance(error, V2MError):
+            log.error("%s", error)
+            self._pause.begin(str(error))
+        else:
+            log.exception("the dispatcher failed and tries again", exc_info=error)
+            self._pause.begin(f"an internal error ({type(error).__name__}); the log has the details")
+
+    @property
+    def trouble(self) -> str:
+        """What keeps scores from being made at the moment, in words; empty while all is well."""
+        if self._pause.reason:
+            return self._pause.reason
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._stopping:
+            return "the queue stands still; start the daemon again"
+        return ""
+
     def _until_next_tick_s(self) -> float | None:
         moments = list(self._deadlines.values())
+        if (silent := self._watchdog.next_deadline()) is not None:
+            moments.append(silent)
         if self._process is None:
             moments.append(self._start_at)
-        return max(0.0, min(moments) - time.monotonic()) if moments else None
+        elif not self._process.ready:
+            moments.append(self._launched_at + START_PATIENCE_S)
+        waits = [max(0.0, moment - time.monotonic()) for moment in moments]
+        if self._pause.reason:
+            waits = [max(wait, self._pause.left_s) for wait in waits] + [self._pause.left_s]
+        return min(waits, default=None)
 
     def _launch(self) -> None:
-        self._process = _Process(self._config)
+        self._process = WorkerChild(self._config)
+        self._launched_at = time.monotonic()
         threading.Thread(target=self._listen, args=(self._process,), name="worker-output", daemon=True).start()
 
-    def _fill_lanes(self, process: _Process) -> None:
+    def _fill_lanes(self, process: WorkerChild) -> None:
         while len(self.in_flight) < self._config.lanes:
             job = self._store.next_queued()
             if job is None or (self.in_flight and (job.crashes or self._in_flight_has_crashed())):
                 return  # a job that crashed the process once runs alone, so that no other job is lost with it
+            if (obstacle := self._obstacle(job)) is not None:
+                self._store.set_aside(job.id, obstacle)
+                self._changed(job.id)
+                continue
+            if shutil.disk_usage(self._config.scores).free < SPARE_BYTES:
+                self._check_room()
             if not self._store.start(job.id):
                 continue
             folder = job_folder(self._config.scores, job.id)
             self.in_flight[job.id] = job
+            self._watchdog.saw(job.id, "")
             work = folder.work(job.attempt)
             self._advances[job.id] = Advance("", 0.0, 0.0)
             process.send(Order(id=job.id, source=job.source, work=str(work), out=str(folder.out), options=job.options))
             self._changed(job.id)
+
+    def _obstacle(self, job: Job) -> JobError | None:
+        """Why the job cannot be started: its row cannot be read, or its edit lies outside of today's folders."""
+        if job.state is State.FAILED:
+            return job.error
+        try:
+            allowed_edit(job.source, self._config.may_read)
+        except PathNotAllowed as error:
+            return JobError.of(error)
+        except V2MError:
+            return None  # it is missing: the pipeline says so in its own words
+        return None
 
     def _in_flight_has_crashed(self) -> bool:
         return any(job.crashes for job in self.in_flight.values())
 
     # -- from the worker (reader thread)
 
-    def _listen(self, process: _Process) -> None:
+    def _listen(self, process: WorkerChild) -> None:
         for text in process.output:
             try:
                 message = FromWorker.validate_json(text)
@@ -233,32 +268,53 @@ class Dispatcher:
                 log.error("the worker sent a line that is no message: %r", text[:200])
                 continue
             with self._wake:
-                self._on_message(process, message)
+                self._take_up(process, message)
                 self._wake.notify_all()
         code = process.close()
         with self._wake:
             self._on_exit(process, code)
             self._wake.notify_all()
 
-    def _on_message(self, process: _Process, message: Ready | Progressed | Finished | Stopped) -> None:
+    def _take_up(self, process: WorkerChild, message: Ready | Progressed | Finished | Stopped) -> None:
+        """Store what the worker says. When that fails, the worker is ended and its jobs are settled later."""
+        try:
+            self._on_message(process, message)
+        except Exception as error:
+            self._in_trouble(error)
+            process.kill()
+
+    def _on_message(self, process: WorkerChild, message: Ready | Progressed | Finished | Stopped) -> None:
         if isinstance(message, Ready):
             process.ready = True
             self.warning = message.warning
+            return
+        if message.id not in self.in_flight:  # it was given up before
             return
         if isinstance(message, Progressed):
             self._advance(message)
             return
         self.worker_bytes = message.resident_bytes
         self._backoff_s = 0.0
-        self._forget(message.id)
         if isinstance(message, Finished):
             self._finish(message)
         elif message.error is not None:
-            self._store.fail(message.id, message.error)
-            self._changed(message.id)
+            self._fail(message.id, message.error)
+        self._forget(message.id)
+
+    def _fail(self, job_id: str, error: JobError) -> None:
+        if error.code == DiskFull.code:
+            self._pause.begin(error.message)
+            self._filled[job_id] = self._filled.get(job_id, 0) + 1
+            if self._filled[job_id] < MOST_FULL:
+                self._store.requeue(job_id, "")
+                self._changed(job_id)
+                return
+        self._store.fail(job_id, error)
+        self._changed(job_id)
 
     def _advance(self, message: Progressed) -> None:
         before = self._advances.get(message.id)
+        self._watchdog.saw(message.id, message.stage)
         if before is None or message.id in self._deadlines:
             return
         now = Advance(message.stage, message.fraction, overall(message.stage, message.fraction, before.progress))
@@ -271,15 +327,17 @@ class Dispatcher:
         self.in_flight.pop(job_id, None)
         self._advances.pop(job_id, None)
         self._deadlines.pop(job_id, None)
+        self._watchdog.forget(job_id)
 
     def _finish(self, message: Finished) -> None:
+        self._filled.pop(message.id, None)
         if self._store.done(message.id, message.outcome):
             self._changed(message.id)
             self._done(self._store.get(message.id))
         else:  # it was cancelled just before: its files go
             shutil.rmtree(job_folder(self._config.scores, message.id).out, ignore_errors=True)
 
-    def _on_exit(self, process: _Process, code: int) -> None:
+    def _on_exit(self, process: WorkerChild, code: int) -> None:
         if self._process is process:
             self._process = None
         if self._stopping:
@@ -289,19 +347,40 @@ class Dispatcher:
             log.warning("the worker process ended by itself (exit code %d)", code)
             self._backoff_s = min(LONGEST_BACKOFF_S, max(FIRST_BACKOFF_S, self._backoff_s * 2))
         self._start_at = time.monotonic() + (0.0 if process.ended_by_us else self._backoff_s)
+        self._let_go("" if process.ended_by_us else "crash")
+        try:
+            self._settle_all()
+        except Exception as error:
+            self._in_trouble(error)
+
+    def _let_go(self, blame: str) -> None:
         for job_id in list(self.in_flight):
             self._forget(job_id)
-            self._settle(job_id, "" if process.ended_by_us else "crash")
+            self._unsettled.setdefault(job_id, blame)
 
-    def _settle(self, job_id: str, blame: str) -> None:
-        """Decide what becomes of a job whose process has ended: done, failed or queued again."""
-        folder = job_folder(self._config.scores, job_id)
+    def _settle_all(self) -> None:
+        for job_id, blame in list(self._unsettled.items()):
+            self._settle(job_id, blame)
+            del self._unsettled[job_id]
+
+    def _settle(self, job_id: str, blame: str | JobError) -> None:
+        """Decide what becomes of a job whose process has ended: done, failed or queued again.
+
+        Args:
+            blame: see :meth:`v2m_bridge.daemon.jobs.store.JobStore.requeue`; or the error that it failed with.
+        """
         with contextlib.suppress(NoSuchJob):
             job = self._store.get(job_id)
+            if not JOB_ID.match(job_id):
+                self._store.set_aside(job_id, UNREADABLE)
+                return
+            folder = job_folder(self._config.scores, job_id)
             shutil.rmtree(folder.work(job.attempt), ignore_errors=True)
             outcome = read_outcome(folder.out)
             if outcome is not None and self._store.done(job_id, outcome):
                 self._done(self._store.get(job_id))
+            elif isinstance(blame, JobError):
+                self._store.fail(job_id, blame)
             elif blame == "crash" and job.crashes + 1 >= self._config.limits.crashes:
                 self._store.fail(job_id, _CRASHED)
             else:
@@ -314,9 +393,11 @@ class Dispatcher:
             process.kill()
             process.popen.wait()
         with self._wake:
-            for job_id in list(self.in_flight):
-                self._forget(job_id)
-                self._settle(job_id, "")
+            self._let_go("")
+            try:
+                self._settle_all()
+            except V2MError as error:  # the next start settles them
+                log.error("%s", error)
 
 
 _CRASHED = JobError(

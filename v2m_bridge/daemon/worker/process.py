@@ -36,7 +36,7 @@ from v2m_bridge.daemon.worker.protocol import (
     ToWorker,
     line,
 )
-from v2m_bridge.errors import Cancelled, V2MError
+from v2m_bridge.errors import Cancelled, V2MError, cannot_write, is_disk_full
 from v2m_bridge.files.lock import hold
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress
@@ -131,15 +131,24 @@ class Worker:
             self._send(Stopped(id=order.id, error=None, resident_bytes=resident_bytes()))
         except V2MError as error:
             self._send(Stopped(id=order.id, error=JobError.of(error), resident_bytes=resident_bytes()))
+        except OSError as error:
+            if is_disk_full(error):
+                full = JobError.of(cannot_write("the score", error))
+                self._send(Stopped(id=order.id, error=full, resident_bytes=resident_bytes()))
+            else:
+                self._bug(order, error)
         except Exception as error:  # the border of the process: the trace goes to the log, a sentence to the user
-            log.exception("score %s failed", order.id)
-            message = f"internal error while scoring ({type(error).__name__}); the daemon's log has the details"
-            failure = JobError(code="internal_error", message=message)
-            self._send(Stopped(id=order.id, error=failure, resident_bytes=resident_bytes()))
+            self._bug(order, error)
         else:
             self._send(Finished(id=order.id, outcome=outcome, resident_bytes=resident_bytes()))
         finally:
             self._cancelled.pop(order.id, None)
+
+    def _bug(self, order: Order, error: Exception) -> None:
+        log.exception("score %s failed", order.id, exc_info=error)
+        message = f"internal error while scoring ({type(error).__name__}); the daemon's log has the details"
+        failure = JobError(code="internal_error", message=message)
+        self._send(Stopped(id=order.id, error=failure, resident_bytes=resident_bytes()))
 
     def _score(self, order: Order) -> Outcome:
         work, out = Path(order.work), Path(order.out)
