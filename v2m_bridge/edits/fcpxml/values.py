@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
 from v2m_bridge.edits.limits import MAX_DURATION_S, MAX_SPEED, MAX_TIME_S
+from v2m_bridge.edits.window import TimeMap
 from v2m_bridge.errors import InputError
 from v2m_bridge.timing.rates import MAX_RATE, exact_rate
 
@@ -136,42 +135,6 @@ class Resources:
             return Fraction(0)
         content = target.find("sequence") if target.find("sequence") is not None else target.find("multicam")
         return time_s(content, "tcStart") if content is not None else Fraction(0)
-
-
-@dataclass(frozen=True)
-class TimeMap:
-    """The ``<timeMap>`` of a clip: (seconds of the clip's own clock, seconds in the media), linear between them.
-
-    Without points both clocks are one.
-    """
-
-    points: tuple[tuple[Fraction, Fraction], ...] = ()
-
-    def media_s(self, own_s: Fraction) -> Fraction:
-        """Media seconds at a time of the clip's own clock; the first and last slope go on beyond the points."""
-        if len(self.points) < 2:
-            shift_s = self.points[0][1] - self.points[0][0] if self.points else Fraction(0)
-            return own_s + shift_s
-        index = 0
-        while index + 2 < len(self.points) and own_s >= self.points[index + 1][0]:
-            index += 1
-        (t0, v0), (t1, v1) = self.points[index], self.points[index + 1]
-        return v0 + (own_s - t0) * (v1 - v0) / (t1 - t0)
-
-    def speed(self, start_s: Fraction, end_s: Fraction) -> Fraction:
-        """Mean speed between two times of the clip's own clock."""
-        if end_s == start_s:
-            return Fraction(1)
-        return (self.media_s(end_s) - self.media_s(start_s)) / (end_s - start_s)
-
-    def is_straight(self, start_s: Fraction, end_s: Fraction) -> bool:
-        """Whether one speed holds over the whole range."""
-        speeds = {
-            (v1 - v0) / (t1 - t0)
-            for (t0, v0), (t1, v1) in itertools.pairwise(self.points)
-            if t1 > start_s and t0 < end_s
-        }
-        return len(speeds) < 2 or max(speeds) - min(speeds) < Fraction(1, 1000)
 
 
 def time_map(element: Element) -> TimeMap:

@@ -11,7 +11,6 @@ from xml.etree.ElementTree import Element
 from v2m_bridge.edits.draft import EditDraft, to_frame
 from v2m_bridge.edits.fcpxml.values import (
     Resources,
-    TimeMap,
     conform_scale,
     duration_s,
     is_faded,
@@ -26,7 +25,7 @@ from v2m_bridge.edits.fcpxml.values import (
 from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.limits import TooLargeError
 from v2m_bridge.edits.names import clean, transition_kind
-from v2m_bridge.edits.window import Window, join_at_knees, ramp_windows, whole_timeline
+from v2m_bridge.edits.window import TimeMap, Window, join_at_knees, ramp_windows, whole_timeline
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.sweep import Blend, Piece
 
@@ -115,7 +114,7 @@ class FcpxmlWalk:
                 self._draft.warn_damage(error)
 
     def _connected(self, element: Element, base: Window, window: Window, key: LayerKey, depth: int) -> None:
-        """An element that hangs on a clip: it is placed by the clip's clock, but runs on the clock of their sequence."""
+        """An element that hangs on a clip: placed by the clip's clock, it runs on the clock of their sequence."""
         try:
             root_s = base.root(time_s(element, "offset", base.own_s))
             at_s = window.own(root_s)
@@ -264,7 +263,9 @@ class FcpxmlWalk:
         if asset is not None and is_sound(asset):
             return
         if not self._resources.has_media(element):
-            self._draft.warn(f"{title(element)}: its source {element.get('ref')!r} is not in the file; taken as offline")
+            self._draft.warn(
+                f"{title(element)}: its source {element.get('ref')!r} is not in the file; taken as offline"
+            )
         retime = self._retime(element)
         edges_s = inner.own(inner.begin_s), inner.own(inner.end_s)
         slope = retime.speed(*edges_s)
