@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from v2m_bridge.edits.limits import MAX_CLIPS, MAX_DURATION_S
+from v2m_bridge.edits.limits import MAX_CLIPS, MAX_DURATION_S, TooLargeError
 from v2m_bridge.edits.names import clean
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import CutKind, Marker, Timeline
@@ -17,6 +18,9 @@ OWN_MARKER = "v2m: "
 """Names of markers that we wrote into a host (status, chords, hits) begin like this; they are not part of the edit."""
 
 MAX_WARNINGS = 50
+
+LONG_BLACK_S = 1800
+"""More black than this before the first clip is a mistake of whatever wrote the edit."""
 
 
 @dataclass
@@ -32,6 +36,8 @@ class EditDraft:
             if nothing in the edit has media.
         end_frame: length of the timeline as far as it is known.
         disabled_clips: how many clips are left out because they are disabled.
+        markers_only: whether the edit has no clips, so that its picture is black.
+        damaged: how many items were left out or mended.
         suppressed_warnings: how many warnings came after the first :data:`MAX_WARNINGS`.
     """
 
@@ -45,6 +51,8 @@ class EditDraft:
     markers: list[Marker] = field(default_factory=list)
     end_frame: int = 0
     disabled_clips: int = 0
+    damaged: int = 0
+    markers_only: bool = False
     suppressed_warnings: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -72,6 +80,17 @@ class EditDraft:
         if count:
             self.warn(f"{place}: {count} markers lie on footage that is not used and are left out")
 
+    def warn_damage(self, error: InputError, cost: str = "it is left out") -> None:
+        """Warn that an item is damaged, and what that costs; a limit that is passed stops the reading.
+
+        Raises:
+            TooLargeError: ``error`` itself, if it is one.
+        """
+        if isinstance(error, TooLargeError):
+            raise error
+        self.damaged += 1
+        self.warn(f"{error.message}; {cost}")
+
     def add(self, piece: Piece, maybe_title: bool = False) -> None:
         """Take up one clip; one shorter than a frame is left out with a warning.
 
@@ -84,7 +103,7 @@ class EditDraft:
             )
             return
         if len(self.pieces) + len(self.maybe_titles) >= MAX_CLIPS:
-            raise InputError(f"the edit has more than {MAX_CLIPS} clips")
+            raise TooLargeError(f"the edit has more than {MAX_CLIPS} clips")
         (self.maybe_titles if maybe_title else self.pieces).append(piece)
         self.reach(piece.end_frame)
 
@@ -154,9 +173,8 @@ def assemble(draft: EditDraft) -> Timeline:
     """
     pieces = draft.pieces + _decided_titles(draft)
     if not any(p.end_frame > 0 for p in pieces):
-        disabled = draft.disabled_clips
-        reason = f": all {disabled} clips are disabled" if disabled else ": no video clip on any enabled track"
-        raise InputError(f"the edit {draft.name!r} has no picture{reason}")
+        _take_as_markers_only(draft)
+    _warn_long_black(draft, pieces)
     if draft.end_frame > MAX_DURATION_S * draft.rate:
         raise InputError(f"the edit {draft.name!r} is {draft.end_frame} frames long, more than 100 hours")
     swept = sweep(pieces, draft.blends, draft.end_frame, draft.rate)
@@ -181,6 +199,36 @@ def assemble(draft: EditDraft) -> Timeline:
         drop_frame=draft.drop_frame and can_drop_frames(draft.rate),
         warnings=tuple(draft.warnings),
     )
+
+
+def _take_as_markers_only(draft: EditDraft) -> None:
+    """An edit without clips is one of markers (review tools write them): black picture to the last marker.
+
+    Raises:
+        InputError: it has no markers either, or its clips are disabled or damaged.
+    """
+    if draft.disabled_clips:
+        reason = f"all {draft.disabled_clips} clips are disabled"
+    elif draft.damaged:
+        reason = draft.warnings[0] if draft.warnings else "its clips are damaged"
+    else:
+        reason = "no video clip on any enabled track"
+    ends = [m.frame + max(1, m.duration_frames) for m in draft.markers if m.frame >= 0]
+    if draft.disabled_clips or draft.damaged or not ends:
+        raise InputError(f"the edit {draft.name!r} has no picture: {reason}")
+    draft.reach(max(ends))
+    draft.markers_only = True
+    draft.warn("the edit holds markers only, no shots; the picture is taken as black")
+
+
+def _warn_long_black(draft: EditDraft, pieces: Sequence[Piece]) -> None:
+    first = min((max(0, p.start_frame) for p in pieces if p.end_frame > 0), default=0)
+    if first > LONG_BLACK_S * draft.rate:
+        hours = float(first / draft.rate / 3600)
+        draft.warn(
+            f"the edit begins with {hours:.1f} hours of black before its first clip; its start timecode was probably "
+            "written as a gap"
+        )
 
 
 def _decided_titles(draft: EditDraft) -> list[Piece]:

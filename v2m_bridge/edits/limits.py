@@ -6,6 +6,11 @@ from pathlib import Path
 
 from v2m_bridge.errors import InputError
 
+
+class TooLargeError(InputError):
+    """The edit is beyond a limit: reading it stops, whereas other damage costs the damaged item alone."""
+
+
 MAX_TEXT_BYTES = 256 * 1024 * 1024
 """Size of an edit that is JSON or XML."""
 
@@ -29,4 +34,4 @@ def refuse_larger(path: Path, max_bytes: int, name: str = "") -> None:
         OSError: the file cannot be looked at.
     """
     if path.stat().st_size > max_bytes:
-        raise InputError(f"{name or path.name} is larger than {max_bytes // 2**20} MiB")
+        raise TooLargeError(f"{name or path.name} is larger than {max_bytes // 2**20} MiB")

@@ -34,6 +34,8 @@ class Piece:
         source_start_s: seconds from the first frame of the media to the piece's first frame.
         speed: media seconds per timeline second.
         take: name that identifies the footage where ``media`` is None (an offline clip); empty: unknown.
+        part: which part or view of the footage is used (camera angle, subclip); two shots of different parts do not
+            continue each other.
     """
 
     start_frame: int
@@ -46,6 +48,7 @@ class Piece:
     speed: Fraction = Fraction(1)
     name: str = ""
     take: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def _source_at(span: _Span, frame: int, rate: Fraction) -> Fraction:
 def _is_through_edit(before: _Span, after: _Span, rate: Fraction) -> bool:
     """Whether the picture runs on across the edit point: same footage, same speed, continuous source."""
     a, b = before.piece, after.piece
-    if a is None or b is None or a.speed != b.speed:
+    if a is None or b is None or a.speed != b.speed or a.part != b.part:
         return False
     same_media = a.media == b.media if a.media or b.media else a.take == b.take != ""
     if not same_media:

@@ -6,8 +6,10 @@ Exit code 3 with the reason as the last line of standard error when the adapter 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
+from typing import BinaryIO
 
 MEMORY_BYTES = 4 * 1024**3
 
@@ -15,6 +17,7 @@ MEMORY_BYTES = 4 * 1024**3
 def main(path: str) -> int:
     """Convert ``path``; returns the exit code."""
     _limit_memory()
+    data = _own_standard_output()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     import opentimelineio as otio
@@ -25,8 +28,17 @@ def main(path: str) -> int:
     except Exception as error:  # a damaged file makes the adapter raise anything
         print(f"{type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 3
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    with data:
+        data.write(text.encode("utf-8"))
     return 0
+
+
+def _own_standard_output() -> BinaryIO:
+    """Standard output for our data alone: whatever else is printed, by Python or C, goes to standard error."""
+    sys.stdout.flush()
+    data = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return data
 
 
 def _limit_memory() -> None:

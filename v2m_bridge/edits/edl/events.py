@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -38,9 +40,9 @@ class EdlEvent:
 
     @property
     def is_picture(self) -> bool:
-        """V, V2, AA/V, B (both): anything but pure sound."""
+        """V, V2, AA/V, B (both), ASMBL (assemble): anything but pure sound."""
         track = self.track.upper()
-        return track == "B" or "V" in track
+        return track in ("B", "BOTH", "ASMBL") or "V" in track
 
     @property
     def layer(self) -> int:
@@ -80,19 +82,34 @@ class EdlList:
 
 
 class TimecodeCounter:
-    """Counts the timecodes of one list in frames; errors and warnings name the line."""
+    """Counts the timecodes of one list in frames; errors and warnings name the line.
+
+    The record clock may pass midnight: then what is recorded after it counts on from there (:meth:`wrap_midnight`).
+    Some lists name the last frame of an event instead of the first one after it (:meth:`count_inclusive`).
+    """
 
     def __init__(self, draft: EditDraft, drop_frame: bool, file_name: str) -> None:
         self._draft = draft
         self._drop = drop_frame and can_drop_frames(draft.rate)
         self._name = file_name
+        self._after_midnight_before = 0
+        self._last = 0
+
+    @property
+    def day(self) -> int:
+        """Frames of a whole day of timecode."""
+        rate = self._draft.rate
+        per_ten_minutes = 600 * nominal_fps(rate) - (9 * (nominal_fps(rate) // 15) if self._drop else 0)
+        return 144 * per_ten_minutes
 
     def frames(self, text: str, line: int) -> int:
-        """Absolute frames of one timecode; a number that drop frame skips is read as the one after it.
+        """Absolute frames of one timecode or frame count; a number that drop frame skips is read as the one after it.
 
         Raises:
             InputError: the rate has no such frame.
         """
+        if text.isdigit():
+            return int(text)
         plain = re.sub(r"[;.,]", ":", text)
         hours_to_seconds, _, frame = plain.rpartition(":")
         drop = self._drop or ";" in text
@@ -106,19 +123,52 @@ class TimecodeCounter:
             raise InputError(f"{self._name}, line {line}: {error.message}", "is the rate right?") from error
 
     def source(self, event: EdlEvent) -> tuple[int, int]:
-        """Source in and out in absolute frames, out not before in."""
-        return self._ordered(event.source_in, event.source_out, event.line)
+        """Source in and out in absolute frames; out lies before in where the footage runs backwards."""
+        first, last = (self.frames(text, event.line) for text in (event.source_in, event.source_out))
+        if last < first and first - last > self.day // 2:
+            last += self.day  # past midnight
+        if last < first:
+            return first + self._last, last
+        return first, last + self._last
 
     def record(self, event: EdlEvent) -> tuple[int, int]:
-        """Record in and out in absolute frames, out not before in."""
-        return self._ordered(event.record_in, event.record_out, event.line)
+        """Record in and out in absolute frames, out not before in.
 
-    def _ordered(self, start: str, end: str, line: int) -> tuple[int, int]:
-        first, last = self.frames(start, line), self.frames(end, line)
-        rate = self._draft.rate
-        day = round(24 * 3600 * (rate if self._drop else nominal_fps(rate)))
+        Raises:
+            InputError: out lies before in, and not because of midnight.
+        """
+        first, last = (self.frames(text, event.line) for text in (event.record_in, event.record_out))
+        if first < self._after_midnight_before:
+            first, last = first + self.day, last + self.day
         if last < first:
-            last += day  # past midnight
-        if last - first > day // 2:
-            raise InputError(f"{self._name}, line {line}: out {end} lies before in {start}")
-        return first, last
+            last += self.day  # past midnight
+        if last - first > self.day // 2:
+            raise InputError(
+                f"{self._name}, line {event.line}: out {event.record_out} lies before in {event.record_in}"
+            )
+        return first, last + self._last
+
+    def wrap_midnight(self, events: Sequence[EdlEvent]) -> None:
+        """Find out whether the record clock passes midnight between these events, in the order of the list."""
+        if any(e.record_in.isdigit() for e in events):
+            return
+        spans = [self.record(e) for e in events]
+        starts = [first for first, _ in spans]
+        half = self.day // 2
+        if not starts or max(starts) - min(starts) <= half:
+            return
+        falls = any(before - after > half for before, after in itertools.pairwise(starts))
+        rises = any(after - before > half for before, after in itertools.pairwise(starts))
+        late_end = max(last for first, last in spans if first >= half)
+        meets = late_end % self.day == min(starts) and late_end >= self.day
+        if (falls and not rises) or meets:
+            self._after_midnight_before = half
+            self._draft.warn("the record timecode passes midnight; what follows it counts on from there")
+
+    def count_inclusive(self, events: Sequence[EdlEvent]) -> None:
+        """Find out whether outs name the last frame: every event then starts one frame after the out before it."""
+        spans = [self.record(e) for e in events if e.kind == "C" and e.record_in != e.record_out]
+        gaps = [after[0] - before[1] for before, after in itertools.pairwise(spans)]
+        if len(gaps) >= 2 and all(gap == 1 for gap in gaps):
+            self._last = 1
+            self._draft.warn("the list's outs name the last frame of each event; each is read as one frame longer")

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from v2m_bridge.edits.decode_text import decode_text
 from v2m_bridge.edits.draft import EditDraft, assemble
 from v2m_bridge.edits.edl.events import EdlEvent, EdlList, TimecodeCounter
 from v2m_bridge.edits.edl.marker_edl import marker_of
-from v2m_bridge.edits.edl.parse_edl import decode_edl, parse_edl
+from v2m_bridge.edits.edl.parse_edl import parse_edl
 from v2m_bridge.edits.edl.walk import EdlWalk
 from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.limits import refuse_larger
@@ -22,8 +23,11 @@ from v2m_bridge.timing.rates import exact_rate
 from v2m_bridge.timing.timecode import can_drop_frames, parse_timecode
 
 MAX_BYTES = 32 * 1024 * 1024
-GUESSES = (24, 25, 30, 50, 60, 100, 120)
+GUESSES = (24, 25, 30, 48, 50, 60, 100, 120)
 """Rates tried when none is given, smallest first."""
+
+ODD_FRAME = 60
+"""Frame numbers from here on are so rare that a single one is damage."""
 
 
 def read_edl(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -36,7 +40,7 @@ def read_edl(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
         InputError: no events, or timecodes that the rate does not have; the message names the line.
     """
     refuse_larger(path, MAX_BYTES)
-    found = parse_edl(decode_edl(path.read_bytes()), path.name)
+    found = parse_edl(decode_text(path.read_bytes()), path.name)
     if not found.events:
         raise InputError(f"{path.name} has no events", "is it a CMX 3600 edit decision list?")
     draft = EditDraft(name=clean(found.title or path.stem), rate=rate or _guess_rate(found), warnings=found.warnings)
@@ -46,12 +50,16 @@ def read_edl(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
             f"an EDL names no frame rate; {float(draft.rate):g} is guessed from its timecodes (set it with --rate)"
         )
     counter = TimecodeCounter(draft, found.drop_frame, path.name)
-    marked = {id(event) for event, _ in found.markers}
-    shots = [e for e in found.events if not (id(e) in marked and _is_marker_event(e, counter))]
+    _drop_damaged(found, draft, counter)
+    counter.wrap_midnight(found.events)
+    shots = _shots(found, counter)
     everything = shots or found.events
     pictures = [e for e in everything if e.is_picture]
     if not pictures:
         raise InputError(f"{path.name} has no picture: all its {len(everything)} events are sound")
+    if shots:
+        lowest = min(e.layer for e in pictures)
+        counter.count_inclusive([e for e in pictures if e.layer == lowest])
     draft.start_frame = min(counter.record(e)[0] for e in pictures)
     if shots:
         EdlWalk(draft, MediaFinder(path.parent, media_roots), counter).events(shots)
@@ -62,32 +70,71 @@ def read_edl(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
     return assemble(draft)
 
 
+def _drop_damaged(found: EdlList, draft: EditDraft, counter: TimecodeCounter) -> None:
+    """Leave out events whose record timecodes cannot be: a few are damage, many mean a wrong rate.
+
+    Raises:
+        InputError: a third of the events or more are damaged; it names the first.
+    """
+    damaged: list[tuple[EdlEvent, InputError]] = []
+    for event in found.events:
+        try:
+            counter.record(event)
+        except InputError as error:
+            damaged.append((event, error))
+    if damaged and 3 * len(damaged) >= len(found.events):
+        raise damaged[0][1]
+    for event, error in damaged:
+        draft.warn_damage(error)
+    gone = {id(event) for event, _ in damaged}
+    found.events = [event for event in found.events if id(event) not in gone]
+    found.markers = [(event, line) for event, line in found.markers if id(event) not in gone]
+
+
 def _guess_rate(found: EdlList) -> Fraction:
     """The smallest rate that has all frame numbers and makes most source lengths equal the record lengths."""
-    highest = max(int(re.split(r"[:;.,]", tc)[-1]) for e in found.events for tc in e.timecodes())
+    numbers = sorted(_parts(text)[3] for e in found.events for text in e.timecodes() if not text.isdigit())
+    highest = numbers[-1] if numbers else 0
+    if len(found.events) > 3 and len(numbers) > 4 and highest >= ODD_FRAME > numbers[-2]:
+        highest = numbers[-2]  # a single frame number that no other comes near is damage
     candidates = [n for n in GUESSES if n > highest and (not found.drop_frame or n % 30 == 0)]
     if not candidates:
         raise InputError(f"no frame rate has frame {highest} in its timecode", "set it with --rate")
-    best = min(candidates, key=lambda n: (_unequal_lengths(found.events, n), n))
+    best = min(candidates, key=lambda n: (_unequal_lengths(found.events, n, found.drop_frame), n))
     return exact_rate(Fraction(best * 1000, 1001) if found.drop_frame else best)
 
 
-def _unequal_lengths(events: Iterable[EdlEvent], fps: int) -> int:
+def _parts(timecode: str) -> list[int]:
+    return [int(x) for x in re.split(r"[:;.,]", timecode)]
+
+
+def _unequal_lengths(events: Iterable[EdlEvent], fps: int, drop: bool) -> int:
     """How many events without a speed line have different source and record lengths at ``fps``."""
 
-    def length(start: str, end: str) -> int:
-        parts = [[int(x) for x in re.split(r"[:;.,]", t)] for t in (end, start)]
-        last, first = (((h * 60 + m) * 60 + s) * fps + f for h, m, s, f in parts)
-        return last - first
+    def count(text: str) -> int:
+        if text.isdigit():
+            return int(text)
+        hours, minutes, seconds, frames = _parts(text)
+        minutes += 60 * hours
+        dropped = fps // 15 * (minutes - minutes // 10) if drop else 0
+        return (minutes * 60 + seconds) * fps + frames - dropped
 
     plain = [e for e in events if e.speed_fps is None]
-    return sum(length(e.source_in, e.source_out) != length(e.record_in, e.record_out) for e in plain)
+    return sum(count(e.source_out) - count(e.source_in) != count(e.record_out) - count(e.record_in) for e in plain)
 
 
-def _is_marker_event(event: EdlEvent, counter: TimecodeCounter) -> bool:
-    """Resolve's marker lists carry each marker on an event of one frame; real shots are longer."""
+def _shots(found: EdlList, counter: TimecodeCounter) -> list[EdlEvent]:
+    """The events that are shots. Those with Resolve's marker line are markers if all have one, or if the event is
+    as long as its marker; a shot on which a marker lies is longer."""
+    lines = {id(event): line for event, line in found.markers}
+    if len(lines) == len(found.events):
+        return []
+    return [e for e in found.events if not (id(e) in lines and _is_marker_event(e, lines[id(e)], counter))]
+
+
+def _is_marker_event(event: EdlEvent, line: str, counter: TimecodeCounter) -> bool:
     start, end = counter.record(event)
-    return end - start <= 1
+    return end - start <= 1 or end - start == marker_of(line, start).duration_frames
 
 
 def _place_markers_only(draft: EditDraft, found: EdlList, counter: TimecodeCounter) -> None:
@@ -98,13 +145,18 @@ def _place_markers_only(draft: EditDraft, found: EdlList, counter: TimecodeCount
     ends = [end - draft.start_frame for _, end in records]
     ends += [m.frame + max(1, m.duration_frames) for m in _resolve_markers(found, draft, counter)]
     draft.add(Piece(0, max(ends), layer=0))
+    draft.markers_only = True
     draft.warn("the list holds markers only, no shots; the picture is taken as black")
 
 
 def _locators(found: EdlList, draft: EditDraft, counter: TimecodeCounter) -> Iterator[Marker]:
     """Avid's locators as markers."""
     for locator in found.locators:
-        frame = counter.frames(locator.timecode, locator.line) - draft.start_frame
+        try:
+            frame = counter.frames(locator.timecode, locator.line) - draft.start_frame
+        except InputError as error:
+            draft.warn_damage(error)
+            continue
         yield Marker(frame, clean(locator.text), clean(locator.color))
 
 

@@ -12,7 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from v2m_bridge.edits.draft import assemble, draft_of_first_sequence, to_frame
+from v2m_bridge.edits.draft import EditDraft, assemble, draft_of_first_sequence, to_frame
+from v2m_bridge.edits.fcpxml.edits_of_file import edits_of
 from v2m_bridge.edits.fcpxml.values import Resources, duration_s, time_s
 from v2m_bridge.edits.fcpxml.walk import FcpxmlWalk
 from v2m_bridge.edits.find_media import MediaFinder
@@ -32,8 +33,11 @@ def read_fcpxml(path: Path, *, rate: Fraction | None = None, media_roots: Sequen
     Raises:
         InputError: no sequence, no picture, or damaged; the message names the element.
     """
-    file = path / BUNDLE_FILE if path.is_dir() else path
-    if not file.is_file():
+    if not path.is_dir():
+        return read_fcpxml_tree(parse_xml(path), path, rate, media_roots)
+    inside = sorted(p for p in path.glob("*.fcpxml") if p.is_file())
+    file = next((p for p in inside if p.name == BUNDLE_FILE), inside[0] if inside else None)
+    if file is None:
         raise InputError(f"{path} is a folder without {BUNDLE_FILE}, not an edit")
     return read_fcpxml_tree(parse_xml(file), path, rate, media_roots)
 
@@ -45,24 +49,32 @@ def read_fcpxml_tree(
     if root.tag != "fcpxml":
         raise InputError(f"{path.name} is XML with root <{root.tag[:60]}>, not FCPXML")
     resources = Resources(root)
-    sequences = _sequences(root)
-    if not sequences:
-        raise InputError(f"{path.name} has no project with a sequence")
-    sequence = sequences[0][1]
-    draft = draft_of_first_sequence(path, [name for name, _ in sequences], resources.rate_of(sequence), rate)
-    start_s = time_s(sequence, "tcStart")
+    edits = edits_of(root, resources)
+    if not edits:
+        raise InputError(f"{path.name} has no project and no clip")
+    sequence, damage = edits[0].sequence, []
+    try:
+        own_rate = resources.rate_of(sequence)
+    except InputError as error:
+        if rate is None:
+            raise
+        own_rate, damage = None, [f"{error.message}; the given rate is used"]
+    draft = draft_of_first_sequence(path, [edit.name for edit in edits], own_rate, rate)
+    for text in damage:
+        draft.warn(text)
+    start_s, length_s = (_time_or_zero(draft, sequence, name) for name in ("tcStart", "duration"))
     draft.start_frame = to_frame(start_s, draft.rate)
     draft.drop_frame = sequence.get("tcFormat") == "DF"
-    FcpxmlWalk(draft, resources, MediaFinder(path.parent, media_roots)).timeline(sequence, start_s)
-    draft.reach_s(duration_s(sequence, Fraction(0)))
+    folder = path if path.is_dir() else path.parent
+    FcpxmlWalk(draft, resources, MediaFinder(folder, media_roots)).timeline(sequence, start_s)
+    draft.reach_s(length_s)
     return assemble(draft)
 
 
-def _sequences(root: Element) -> list[tuple[str, Element]]:
-    """Names and sequences of the projects; in a file without projects, of the compound media."""
-    for tag in ("project", "media"):
-        holders = [(holder.get("name") or "", holder.find("sequence")) for holder in root.iter(tag)]
-        found = [(name, sequence) for name, sequence in holders if sequence is not None]
-        if found:
-            return found
-    return []
+def _time_or_zero(draft: EditDraft, sequence: Element, name: str) -> Fraction:
+    """The start or length of the sequence; a damaged one is taken as 0 with a warning."""
+    try:
+        return duration_s(sequence, Fraction(0)) if name == "duration" else time_s(sequence, name)
+    except InputError as error:
+        draft.warn_damage(error, "it is taken as 0")
+        return Fraction(0)

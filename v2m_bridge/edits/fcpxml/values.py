@@ -3,22 +3,23 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from v2m_bridge.edits.limits import MAX_DURATION_S, MAX_TIME_S
+from v2m_bridge.edits.limits import MAX_DURATION_S, MAX_SPEED, MAX_TIME_S
+from v2m_bridge.edits.window import TimeMap
 from v2m_bridge.errors import InputError
 from v2m_bridge.timing.rates import MAX_RATE, exact_rate
 
 _TIME = re.compile(r"\s*(-?\d{1,18})(?:\.(\d{1,9})\d*)?(?:/(\d{1,18}))?s?\s*")
 _NAMED_RATES = {"2398": "24000/1001", "2997": "30000/1001", "5994": "60000/1001", "11988": "120000/1001"}
 CONFORM_LIMIT = Fraction(12, 100)
-"""Footage whose rate is closer than this to the edit's is conformed frame by frame (25 in 24); frames of other footage
-are left out or doubled."""
+"""Footage whose rate is closer than this to the sequence's is conformed frame by frame (25 in 24); frames of other
+footage are left out or doubled."""
+
+MAX_RAMP_POINTS = 1000
 
 
 def time_s(element: Element, name: str, default: Fraction | None = None) -> Fraction:
@@ -95,14 +96,34 @@ class Resources:
         return target if target is not None and target.tag == "asset" else None
 
     def rate_of(self, element: Element) -> Fraction | None:
-        """Frames per second of the element's format."""
+        """Frames per second of the element's format.
+
+        Raises:
+            InputError: a rate that nothing has.
+        """
         return format_rate(self.of(element, "format"))
+
+    def content_rate(self, element: Element) -> Fraction | None:
+        """Frames per second of what a clip shows: of its file, its compound's sequence or its multicam.
+
+        Raises:
+            InputError: a rate that nothing has.
+        """
+        target = self.of(element)
+        if target is not None and target.tag == "media":
+            target = target.find("sequence") if target.find("sequence") is not None else target.find("multicam")
+        own = self.rate_of(target) if target is not None else None
+        return own or self.rate_of(element)
+
+    def has_media(self, element: Element) -> bool:
+        """Whether what the element refers to is in the file; an element that refers to nothing has all it needs."""
+        return not element.get("ref") or self.of(element) is not None
 
     def default_length_s(self, element: Element) -> Fraction:
         """Length of an element without a duration: all of what it refers to."""
         target = self.of(element)
         if target is not None and target.tag == "media":
-            target = target.find("sequence")
+            target = target.find("sequence") if target.find("sequence") is not None else target.find("multicam")
         return duration_s(target, Fraction(0)) if target is not None else Fraction(0)
 
     def default_start_s(self, element: Element) -> Fraction:
@@ -110,74 +131,58 @@ class Resources:
         target = self.of(element)
         if target is not None and target.tag == "asset":
             return time_s(target, "start")
-        sequence = target.find("sequence") if target is not None and target.tag == "media" else None
-        return time_s(sequence, "tcStart") if sequence is not None else Fraction(0)
+        if target is None or target.tag != "media":
+            return Fraction(0)
+        content = target.find("sequence") if target.find("sequence") is not None else target.find("multicam")
+        return time_s(content, "tcStart") if content is not None else Fraction(0)
 
 
-@dataclass(frozen=True)
-class TimeMap:
-    """The retime of a clip.
-
-    Attributes:
-        points: of the ``<timeMap>``: (seconds of the clip's own clock, seconds in the media), linear between them.
-        scale: media seconds per second where there are no points.
-    """
-
-    points: tuple[tuple[Fraction, Fraction], ...] = ()
-    scale: Fraction = Fraction(1)
-
-    def media_s(self, own_s: Fraction) -> Fraction:
-        """Media seconds at a time of the clip's own clock; the first and last slope go on beyond the points."""
-        if len(self.points) < 2:
-            shift_s = self.points[0][1] - self.points[0][0] if self.points else Fraction(0)
-            return own_s * self.scale + shift_s
-        index = 0
-        while index + 2 < len(self.points) and own_s >= self.points[index + 1][0]:
-            index += 1
-        (t0, v0), (t1, v1) = self.points[index], self.points[index + 1]
-        return v0 + (own_s - t0) * (v1 - v0) / (t1 - t0)
-
-    def speed(self, start_s: Fraction, end_s: Fraction) -> Fraction:
-        """Mean speed over ``[start_s, end_s]`` of the clip's own clock."""
-        if end_s <= start_s:
-            return self.scale
-        return (self.media_s(end_s) - self.media_s(start_s)) / (end_s - start_s)
-
-    def is_straight(self, start_s: Fraction, end_s: Fraction) -> bool:
-        """Whether one speed holds over the whole range."""
-        speeds = {
-            (v1 - v0) / (t1 - t0)
-            for (t0, v0), (t1, v1) in itertools.pairwise(self.points)
-            if t1 > start_s and t0 < end_s
-        }
-        return len(speeds) < 2 or max(speeds) - min(speeds) < Fraction(1, 1000)
-
-
-def time_map(element: Element, media_rate: Fraction | None, edit_rate: Fraction) -> TimeMap:
-    """The retime of a clip: its ``<timeMap>``, else what ``<conform-rate>`` does to footage of another rate.
-
-    Args:
-        media_rate: frames per second of the footage, if known.
+def time_map(element: Element) -> TimeMap:
+    """The retime of a clip by its ``<timeMap>``.
 
     Raises:
-        InputError: a damaged time or rate.
+        InputError: a damaged time, or a speed that no clip has.
     """
     table = element.find("timeMap")
-    if table is not None:
-        points: list[tuple[Fraction, Fraction]] = []
-        for point in table.findall("timept"):
-            own_s, media_s = time_s(point, "time"), time_s(point, "value")
-            if not points or own_s > points[-1][0]:
-                points.append((own_s, media_s))
-        return TimeMap(tuple(points))
+    if table is None:
+        return TimeMap()
+    points: list[tuple[Fraction, Fraction]] = []
+    for point in table.findall("timept")[:MAX_RAMP_POINTS]:
+        own_s, media_s = time_s(point, "time"), time_s(point, "value")
+        if points and own_s <= points[-1][0]:
+            continue
+        if points and abs(media_s - points[-1][1]) > MAX_SPEED * (own_s - points[-1][0]):
+            raise InputError(f"{title(element)}: its speed is more than {MAX_SPEED} times the normal one")
+        points.append((own_s, media_s))
+    return TimeMap(tuple(points))
+
+
+def conform_scale(element: Element, media_rate: Fraction | None, sequence_rate: Fraction) -> Fraction:
+    """Seconds of the media's clock per second of the sequence, where ``<conform-rate>`` fits footage of another rate.
+
+    Frames are played one for one (25 in 24), or every second or fourth (50 in 24), where that changes the speed by
+    less than :data:`CONFORM_LIMIT`. Other rates (24 in 29.97) change the speed only by the 1000/1001 between the
+    families of rates; frames of the footage are then repeated or left out.
+
+    Args:
+        media_rate: frames per second of the footage, if known; the element's own word comes first.
+        sequence_rate: frames per second of the sequence that holds the clip.
+
+    Raises:
+        InputError: a rate that no footage has.
+    """
     conform = element.find("conform-rate")
     if conform is None or conform.get("scaleEnabled") == "0":
-        return TimeMap()
+        return Fraction(1)
     text = conform.get("srcFrameRate")
     source = exact_rate(text) if text else media_rate
-    if source is None or source == edit_rate or abs(edit_rate / source - 1) > CONFORM_LIMIT:
-        return TimeMap()
-    return TimeMap(scale=edit_rate / source)
+    if source is None:
+        return Fraction(1)
+    for multiple in (Fraction(1), Fraction(2), Fraction(1, 2), Fraction(4), Fraction(1, 4)):
+        scale = sequence_rate * multiple / source
+        if abs(scale - 1) <= CONFORM_LIMIT:
+            return scale
+    return Fraction(1001, 1000) ** ((source.denominator == 1001) - (sequence_rate.denominator == 1001))
 
 
 def lane_of(element: Element) -> int:

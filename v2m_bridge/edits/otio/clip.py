@@ -13,6 +13,10 @@ from v2m_bridge.edits.otio.values import Json, TimeRange, dict_of, list_of, numb
 from v2m_bridge.errors import InputError
 
 OPAQUE = Fraction(1)
+_RESOLVE_SOLIDS = ("solid color", "solid colour", "color bar", "colour bar", "four color gradient", "grey scale")
+_RESOLVE_SOLIDS_ALONE = ("10 step", "100mv steps", "window", "ycbcr ramp", "black", "white")
+"""How Resolve names its generators, which its OTIO shows as clips without media."""
+
 _SOLID = ("solid", "bars", "fill", "black video", "color matte", "colour matte", "white", "noise")
 
 
@@ -57,9 +61,21 @@ class ClipSource:
         return self.opacity <= 0
 
     @property
+    def is_resolve_solid(self) -> bool:
+        """Whether it is one of Resolve's generators that fill the picture."""
+        name = self.take.lower().strip()
+        named = name in _RESOLVE_SOLIDS_ALONE or any(word in name for word in _RESOLVE_SOLIDS)
+        return self.kind == "missing" and self.available is None and named
+
+    @property
     def maybe_title(self) -> bool:
         """No media and no sign of any: a title, or an offline clip of a host that does not say."""
-        return self.kind == "missing" and self.available is None and not looks_like_media(self.take)
+        return (
+            not self.is_resolve_solid
+            and self.kind == "missing"
+            and self.available is None
+            and not looks_like_media(self.take)
+        )
 
     @property
     def take(self) -> str:
@@ -76,20 +92,17 @@ class ClipSource:
         return not media.has_alpha
 
     def first_s(self, length_s: Fraction, retime: Retime) -> Fraction:
-        """Seconds into the media file of the clip's first frame; the clip lasts ``length_s``.
+        """Seconds into the media file at the clip's start; the clip lasts ``length_s``.
 
         The used range counts in media timecode, the available one at the media's own rate: both are made seconds first.
-        A reversed clip starts at the last frame of its used range.
+        A reversed clip starts at the end of its used range.
         """
         start_s = self.used.start_s if self.used else Fraction(0)
         if self.used is None and self.available:
             start_s = self.available.start_s
         origin_s = self.available.start_s if self.available else Fraction(0)
         into_s = start_s - origin_s + retime.shift_s
-        if retime.speed < 0:
-            frame_s = 1 / self.used.rate if self.used else Fraction(0)
-            into_s += length_s * -retime.speed - frame_s
-        return max(Fraction(0), into_s)
+        return into_s + length_s * -retime.speed if retime.speed < 0 else into_s
 
     def locate(self, media: MediaFinder) -> FoundMedia:
         """The clip's media on this machine."""
@@ -148,11 +161,10 @@ def _url(reference: Json) -> str:
 def retime_of(item: Json, place: str, draft: EditDraft, rate: Fraction) -> Retime:
     """Product of all speed effects of an item; ramps are taken at their mean speed, with a warning to ``draft``.
 
+    A damaged speed is taken as the normal one, with a warning.
+
     Args:
         rate: frames per second in which a ramp counts.
-
-    Raises:
-        InputError: a speed that is no number, or too fast.
     """
     if not item.get("effects"):
         return NORMAL
@@ -161,21 +173,35 @@ def retime_of(item: Json, place: str, draft: EditDraft, rate: Fraction) -> Retim
         kind = schema(effect)
         if kind not in ("LinearTimeWarp", "FreezeFrame", "TimeEffect") or effect.get("enabled") is False:
             continue
-        if kind == "FreezeFrame":
-            speed = Fraction(0)
-        elif "time_scalar" in effect:
-            speed *= number(effect["time_scalar"], f"{place}, speed")
-        elif kind == "TimeEffect":
-            lookup = [number(v, f"{place}, speed ramp") for v in list_of(dict_of(effect.get("metadata")).get("lookup"))]
-            if len(lookup) < 2:
-                draft.warn(f"{place}: its speed ramp cannot be read; the footage is taken at normal speed")
-            elif any(lookup):
-                speed *= 1 + (lookup[-1] - lookup[0]) / (len(lookup) - 1)
-                shift_s += lookup[0] / rate
-                draft.warn_speed_ramp(place, short(speed))
-        if abs(speed) > MAX_SPEED:
-            raise InputError(f"{place}: speed {short(speed)} is not between -{MAX_SPEED} and {MAX_SPEED}")
+        try:
+            more = _retime(effect, kind, place, rate)
+            if abs(speed * more.speed) > MAX_SPEED:
+                raise InputError(
+                    f"{place}: speed {short(speed * more.speed)} is not between -{MAX_SPEED} and {MAX_SPEED}"
+                )
+        except InputError as error:
+            draft.warn_damage(error, "it is taken at normal speed")
+            continue
+        if kind == "TimeEffect" and "time_scalar" not in effect and more is not NORMAL:
+            draft.warn_speed_ramp(place, short(speed * more.speed))
+        speed, shift_s = speed * more.speed, shift_s + more.shift_s
     return Retime(speed, shift_s)
+
+
+def _retime(effect: Json, kind: str, place: str, rate: Fraction) -> Retime:
+    """What one effect does."""
+    if kind == "FreezeFrame":
+        return Retime(Fraction(0))
+    if "time_scalar" in effect:
+        return Retime(number(effect["time_scalar"], f"{place}, speed"))
+    if kind != "TimeEffect":
+        return NORMAL
+    lookup = [number(v, f"{place}, speed ramp") for v in list_of(dict_of(effect.get("metadata")).get("lookup"))]
+    if len(lookup) < 2:
+        raise InputError(f"{place}: its speed ramp cannot be read")
+    if not any(lookup):
+        return NORMAL
+    return Retime(1 + (lookup[-1] - lookup[0]) / (len(lookup) - 1), lookup[0] / rate)
 
 
 def _opacity(item: Json) -> Fraction:

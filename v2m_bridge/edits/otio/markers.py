@@ -71,6 +71,8 @@ class TimelineMarkers:
         origin_s = draft.start_frame / draft.rate
         end_s = draft.end_frame / draft.rate
         starts = [marker.start_s for marker in self._found]
+        if end_s == 0:  # an edit of markers alone has no length to measure them by
+            end_s = max(starts, default=Fraction(0))
         absolute = all(origin_s <= s <= origin_s + end_s for s in starts)
         relative = not absolute and all(0 <= s <= end_s for s in starts)
         for marker in self._found:
@@ -113,7 +115,8 @@ def _read_all(holder: Json, found: list[OtioMarker], damaged: list[str]) -> None
             damaged.append(f"marker {index + 1} is not a marker and is left out")
             continue
         try:
-            span = time_range(value.get("marked_range"), f"marker {index + 1}")
+            # Marker.1 of old files has "range"
+            span = time_range(value.get("marked_range", value.get("range")), f"marker {index + 1}")
         except InputError as error:
             damaged.append(f"{error.message}; it is left out")
             continue

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.limits import MAX_TEXT_BYTES, refuse_larger
 from v2m_bridge.edits.menu_request import display_name, request_of
 from v2m_bridge.edits.names import clean
-from v2m_bridge.edits.otio.clip import clip_source
+from v2m_bridge.edits.otio.picture_rate import picture_rate
 from v2m_bridge.edits.otio.values import Json, dict_of, list_of, schema, text_of, time_range, time_s
 from v2m_bridge.edits.otio.walk import MAX_DEPTH, OtioWalk, is_video
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
-from v2m_bridge.timing.rates import MAX_RATE
 
 
 def read_otio(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[Path] = ()) -> Timeline:
@@ -59,23 +57,40 @@ def read_otio_text(
         InputError: no timeline, no picture, or damaged; the message names the place.
     """
     root = _load(data, file_name)
-    timeline = _find_timeline(root, file_name)
+    timeline, others = _find_timeline(root, file_name)
     stack = dict_of(timeline.get("tracks"))
     name = text_of(timeline.get("name")) or Path(file_name).stem
-    draft = EditDraft(name=clean(name), rate=_picture_rate(timeline, stack, rate, file_name))
+    draft = EditDraft(name=clean(name), rate=Fraction(1))
+    draft.rate = picture_rate(timeline, stack, rate, file_name, draft)
     for note in notes:
         draft.warn(note)
-    draft.warn_given_rate(rate)
-    start = timeline.get("global_start_time")
-    if start is not None:
-        start_s, _ = time_s(start, f"{file_name}: start of the timeline")
-        draft.start_frame = round(start_s * draft.rate)
+    start_s = _start_s(timeline, stack, draft, file_name)
+    draft.start_frame = round(start_s * draft.rate)
     told = dict_of(dict_of(timeline.get("metadata")).get("v2m_bridge")).get("drop_frame", drop_frame)
     draft.drop_frame = told if isinstance(told, bool) else guess_drop_frame(draft.start_frame, draft.rate)
-    if root is not timeline and schema(root) == "SerializableCollection" and len(list_of(root.get("children"))) > 1:
-        draft.warn(f"the file holds several edits; only {name!r} is read")
+    if others:
+        draft.warn(f"the file holds {others + 1} edits; only {name!r} is read")
     OtioWalk(draft, media, file_name).timeline(stack)
     return assemble(draft)
+
+
+def _start_s(timeline: Json, stack: Json, draft: EditDraft, file_name: str) -> Fraction:
+    """Timecode of the start in seconds.
+
+    Without one, the tracks may say it: an EDL that was converted to OTIO has tracks whose range starts at minus the
+    record timecode.
+    """
+    start = timeline.get("global_start_time")
+    try:
+        if start is not None:
+            return time_s(start, f"{file_name}: start of the timeline")[0]
+        for track in list_of(stack.get("children")):
+            span = time_range(dict_of(track).get("source_range"), file_name)
+            if span and span.start_s < 0:
+                return -span.start_s
+    except InputError as error:
+        draft.warn_damage(error, "the timeline is taken to start at 0")
+    return Fraction(0)
 
 
 def _load(data: bytes, file_name: str) -> Json:
@@ -97,16 +112,40 @@ def _load(data: bytes, file_name: str) -> Json:
     return dict_of(value)
 
 
-def _find_timeline(root: Json, file_name: str) -> Json:
-    """The timeline in the file; a bare stack, track or clip becomes one."""
+def _find_timeline(root: Json, file_name: str) -> tuple[Json, int]:
+    """The timeline in the file, and how many others there are. A bare stack, track or clip becomes one.
+
+    In a collection, which may hold others, the first timeline counts, else the first stack or track, else all clips
+    one after the other.
+    """
+    kind = schema(root)
+    if kind != "SerializableCollection":
+        return _as_timeline(root, file_name), 0
+    found: dict[str, list[Json]] = {"Timeline": [], "Stack": [], "Track": [], "Clip": []}
+    _collect(root, found, 0)
+    for wanted in ("Timeline", "Stack", "Track"):
+        if found[wanted]:
+            named = {"name": text_of(found[wanted][0].get("name")) or root.get("name")}
+            return {**_as_timeline(found[wanted][0], file_name), **named}, len(found[wanted]) - 1
+    if not found["Clip"]:
+        raise InputError(f"{file_name} holds a collection without a timeline")
+    track = {"OTIO_SCHEMA": "Track.1", "kind": "Video", "children": found["Clip"], "name": root.get("name")}
+    return _as_timeline(track, file_name), 0
+
+
+def _collect(collection: Json, found: dict[str, list[Json]], depth: int) -> None:
+    for child in list_of(collection.get("children")) if depth < MAX_DEPTH else ():
+        kind = schema(child)
+        if kind == "SerializableCollection":
+            _collect(child, found, depth + 1)
+        elif kind in found:
+            found[kind].append(child)
+
+
+def _as_timeline(root: Json, file_name: str) -> Json:
     kind = schema(root)
     if kind == "Timeline":
         return root
-    if kind == "SerializableCollection":
-        for child in list_of(root.get("children")):
-            if schema(child) == "Timeline":
-                return dict_of(child)
-        raise InputError(f"{file_name} holds a collection without a timeline")
     if kind == "Stack":
         return {"name": root.get("name"), "tracks": root}
     if kind == "Track":
@@ -115,39 +154,3 @@ def _find_timeline(root: Json, file_name: str) -> Json:
         track = {"OTIO_SCHEMA": "Track.1", "kind": "Video", "children": [root]}
         return {"name": root.get("name"), "tracks": {"OTIO_SCHEMA": "Stack.1", "children": [track]}}
     raise InputError(f"{file_name} holds a {clean(kind)[:60]}, not a timeline")
-
-
-def _picture_rate(timeline: Json, stack: Json, given: Fraction | None, file_name: str) -> Fraction:
-    """The rate of the start timecode, else the commonest one of the picture's clips; sound tracks count samples."""
-    start = timeline.get("global_start_time")
-    if start is not None:
-        _, rate = time_s(start, f"{file_name}: start of the timeline")
-        if rate <= MAX_RATE and dict_of(start).get("rate") != 1:
-            return rate
-    counts: Counter[Fraction] = Counter()
-    for clip in _picture_clips(stack, 0):
-        try:
-            window = time_range(clip.get("source_range"), "clip") or clip_source(clip, "clip").available
-        except InputError:
-            continue  # the walk names the place
-        if window and window.rate <= MAX_RATE:
-            counts[window.rate] += 1
-    if counts:
-        return max(counts, key=lambda r: counts[r])
-    if given is None:
-        raise InputError(f"{file_name} has no picture: no clip on any video track")
-    return given
-
-
-def _picture_clips(item: Json, depth: int) -> Iterator[Json]:
-    """All clips on video tracks below ``item``, nested ones included."""
-    if depth > MAX_DEPTH:
-        return
-    for child in list_of(item.get("children")):
-        kind = schema(child)
-        if kind == "Clip":
-            yield child
-        elif kind == "Stack" or (kind == "Track" and is_video(child)):
-            yield from _picture_clips(child, depth + 1)
-        elif kind == "Timeline":
-            yield from _picture_clips(dict_of(child.get("tracks")), depth + 1)

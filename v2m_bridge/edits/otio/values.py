@@ -18,7 +18,7 @@ from v2m_bridge.timing.rates import MAX_RATE, exact_rate
 
 Json = dict[str, Any]
 
-_OLD_NAMES = {"Sequence": "Track", "Filler": "Gap", "Timeline": "Timeline"}
+_OLD_NAMES = {"Sequence": "Track", "Filler": "Gap", "SerializeableCollection": "SerializableCollection"}
 MAX_SAMPLE_RATE = 1_000_000
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from v2m_bridge.edits.draft import EditDraft, to_frame
 from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.media_timecode import origin_s
+from v2m_bridge.edits.limits import TooLargeError
 from v2m_bridge.edits.names import clean, transition_kind
 from v2m_bridge.edits.otio.clip import Retime, clip_source, retime_of
 from v2m_bridge.edits.otio.markers import MarkedItem, TimelineMarkers, place_item_markers
@@ -19,6 +20,9 @@ from v2m_bridge.timeline.sweep import Piece
 MAX_DEPTH = 48
 MAX_VISITS = 2_000_000
 """Items that are looked at. Depth alone is no limit: a hostile file can be wide as well as deep."""
+
+HIGHEST_FRAME_RATE = 240
+"""A higher rate is a timescale: ticks per second, not frames."""
 
 MAX_SCALE = 1_000_000
 """Product of the speeds of nested items."""
@@ -63,7 +67,7 @@ class OtioWalk:
 
     def timeline(self, stack: Json) -> None:
         """Walk the tracks of a timeline. Errors in the picture are fatal; errors in the sound become warnings."""
-        outer = time_range(stack.get("source_range"), f"{self._file_name}: tracks")
+        outer = self._range(stack, f"{self._file_name}: tracks")
         end_s = outer.duration_s if outer else None
         window = whole_timeline(outer.start_s, outer.duration_s) if outer else whole_timeline()
         self._timeline_markers.collect(stack)
@@ -72,7 +76,10 @@ class OtioWalk:
             if schema(track) == "Track" and not is_video(track):
                 self._sound(track, name, end_s)
                 continue
-            self._item(dict_of(track), OtioPlace(name, Fraction(0), window, self._next_layer(), 1, is_track=True))
+            if not isinstance(track, dict):
+                self._draft.warn_damage(InputError(f"{name}: not an OTIO object"))
+                continue
+            self._safely(track, OtioPlace(name, Fraction(0), window, self._next_layer(), 1, is_track=True))
         if end_s is not None:
             self._draft.end_frame = min(self._draft.end_frame, to_frame(end_s, self._draft.rate))
         self._timeline_markers.place_all(self._draft)
@@ -97,13 +104,32 @@ class OtioWalk:
         except InputError as error:
             self._draft.warn(f"sound is not read any further: {error.message}")
 
+    def _safely(self, item: Json, place: OtioPlace) -> Fraction:
+        """As :meth:`_item`; a damaged item is left out with a warning, but keeps the length that it says."""
+        try:
+            return self._item(item, place)
+        except InputError as error:
+            self._draft.warn_damage(error)
+            try:
+                return self._length(item, place.name, place.depth)
+            except InputError:
+                return Fraction(0)
+
+    def _range(self, item: Json, name: str) -> TimeRange | None:
+        """The source range of an item; a damaged one counts as none, with a warning."""
+        try:
+            return time_range(item.get("source_range"), name)
+        except InputError as error:
+            self._draft.warn_damage(error, "all of it is taken")
+            return None
+
     def _item(self, item: Json, place: OtioPlace) -> Fraction:
         """Walk any kind of item; returns its length on the clock of what holds it."""
         self._visits += 1
         if place.depth > MAX_DEPTH:
-            raise InputError(f"{place.name}: nested more than {MAX_DEPTH} deep")
+            raise TooLargeError(f"{place.name}: nested more than {MAX_DEPTH} deep")
         if self._visits > MAX_VISITS:
-            raise InputError(f"{place.name}: the edit has more than {MAX_VISITS} items")
+            raise TooLargeError(f"{place.name}: the edit has more than {MAX_VISITS} items")
         kind = schema(item)
         length_s = self._length(item, place.name, place.depth)
         if item.get("enabled") is False:
@@ -130,6 +156,8 @@ class OtioWalk:
         rate = self._draft.rate
         retime = retime_of(item, place.name, self._draft, rate)
         source = own or TimeRange(Fraction(0), length_s, rate)
+        if schema(body) == "Track" and source.start_s < 0:  # a converted EDL: its content starts at 0 all the same
+            source = replace(source, start_s=Fraction(0))
         if retime.speed > 0 and retime.speed != 1:
             retime = self._without_black_at_end(item, place, source, retime)
         inner = place.window.inside(place.at_s, length_s, source.start_s, retime.speed)
@@ -145,7 +173,7 @@ class OtioWalk:
         for index, child in enumerate(children):
             if schema(child) != "Track" or is_video(child):
                 name = f"{place.name}, {_title('layer', index, child)}"
-                self._item(dict_of(child), OtioPlace(name, Fraction(0), inner, self._next_layer(), place.depth + 1))
+                self._safely(dict_of(child), OtioPlace(name, Fraction(0), inner, self._next_layer(), place.depth + 1))
 
     def _without_black_at_end(self, item: Json, place: OtioPlace, source: TimeRange, retime: Retime) -> Retime:
         """Hosts round speeds, so that a nested edit ends up to a frame early: then it is stretched over that frame."""
@@ -174,16 +202,19 @@ class OtioWalk:
             name = f"{place.name}, {_title('item', index, child)}"
             spot = OtioPlace(name, at_s, place.window, place.layer, place.depth + 1)
             if schema(child) == "Transition":
-                self._transition(child, spot)
+                try:
+                    self._transition(child, spot)
+                except InputError as error:
+                    self._draft.warn_damage(error)
             elif isinstance(child, dict):
-                at_s += self._item(child, spot)
+                at_s += self._safely(child, spot)
             else:
                 self._draft.warn(f"{name}: not an OTIO object, left out")
 
     def _length(self, item: Json, name: str, depth: int) -> Fraction:
         """Length of an item on its parent's clock; an item without any length counts as 0, with a warning."""
         if depth > MAX_DEPTH:
-            raise InputError(f"{name}: nested more than {MAX_DEPTH} deep")
+            raise TooLargeError(f"{name}: nested more than {MAX_DEPTH} deep")
         own = time_range(item.get("source_range"), name)
         if own:
             return own.duration_s
@@ -205,11 +236,15 @@ class OtioWalk:
             self._draft.warn(f"{place.name}: unknown kind {clean(schema(item))[:60]!r}, taken as a clip without media")
         begin_s, end_s = place.window.span(place.at_s, place.at_s + length_s)
         source = clip_source(item, place.name)
-        retime = retime_of(item, place.name, self._draft, source.rate or self._draft.rate)
+        ticks = source.rate is None or source.rate > HIGHEST_FRAME_RATE
+        retime = retime_of(item, place.name, self._draft, self._draft.rate if ticks else source.rate)
         self._item_markers(item, place, length_s, retime.speed)
         if length_s <= 0 or end_s <= begin_s or source.invisible:
             return
         first_s = source.first_s(length_s, retime) + (place.window.own(begin_s) - place.at_s) * retime.speed
+        if retime.speed * place.window.scale < 0:  # backwards: the first frame lies before that moment
+            first_s -= 1 / (self._draft.rate if ticks else source.rate)
+        first_s = max(Fraction(0), first_s)
         media = source.locate(self._media)
         if media.online and media.path and source.available is None and source.kind == "file":
             first_s -= origin_s(media.path, first_s, counts_timecode=False)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from v2m_bridge.edits.draft import EditDraft
 from v2m_bridge.edits.limits import MAX_SPEED, MAX_TIME_S
 from v2m_bridge.edits.xml_text import text_at
 from v2m_bridge.errors import InputError
 from v2m_bridge.timing.rates import MAX_RATE, exact_rate
+from v2m_bridge.timing.timecode import nominal_fps
 
 _NUMBER = re.compile(r"[-+]?\d{1,18}(?:\.\d{1,12})?")
 _SOLID = ("slug", "color", "colour", "bars", "matte")
@@ -20,6 +21,8 @@ _SOLID = ("slug", "color", "colour", "bars", "matte")
 
 _RAMP_SLOPE = Fraction(1, 50)
 """A speed graph whose slopes differ by more than this is a ramp; smaller differences are rounding."""
+
+MAX_GRAPH_POINTS = 1000
 
 _MARKER_COLORS = {(1, 0, 0): "Red", (0, 1, 0): "Green", (0, 0, 1): "Blue", (1, 1, 0): "Yellow", (0, 1, 1): "Cyan"}
 
@@ -32,6 +35,8 @@ def label(element: Element) -> str:
 def rate_of(element: Element | None, default: Fraction | None = None) -> Fraction | None:
     """Exact rate of the ``<rate>`` child: a whole timebase, slowed by 1000/1001 where ``<ntsc>`` is true.
 
+    Placeholders have a timebase of 0: they have no rate of their own, so the default counts.
+
     Raises:
         InputError: a timebase that no rate can have.
     """
@@ -42,6 +47,8 @@ def rate_of(element: Element | None, default: Fraction | None = None) -> Fractio
     if not _NUMBER.fullmatch(text):
         return default
     base = Fraction(text)
+    if base == 0:
+        return default
     if not 0 < base <= MAX_RATE:
         raise InputError(f"a timebase of {text[:20]} frames a second is not possible")
     ntsc = text_at(holder, "ntsc").upper() == "TRUE"
@@ -81,14 +88,24 @@ def edit_point(transition: Element) -> Fraction:
 
 @dataclass(frozen=True)
 class Remap:
-    """``speed``: media seconds per second; ``warped``: in and out points count frames of the retimed clip."""
+    """A time remap.
+
+    Attributes:
+        speed: media seconds per second.
+        warped: in and out points count frames of the retimed clip.
+        graph: of a variable speed: (frames of the retimed clip, frames of the media), sorted; else empty.
+    """
 
     speed: Fraction
     warped: bool
+    graph: tuple[tuple[Fraction, Fraction], ...] = ()
 
 
-def remap_of(item: Element, file: Element | None, draft: EditDraft) -> Remap:
-    """The time remap of a clip on ``file``; a variable speed is taken at its mean, with a warning to ``draft``.
+NORMAL = Remap(Fraction(1), warped=False)
+
+
+def remap_of(item: Element, source: Element | None) -> Remap:
+    """The time remap of a clip on ``source``, a file or a nested sequence.
 
     Raises:
         InputError: a speed that no clip can have.
@@ -99,40 +116,70 @@ def remap_of(item: Element, file: Element | None, draft: EditDraft) -> Remap:
             continue
         values = {text_at(p, "parameterid"): p for p in effect.findall("parameter")}
         text = text_at(values.get("speed"), "value")
+        graph = _graph(values.get("graphdict"))
+        variable = text_at(values.get("variablespeed"), "value").upper() in ("1", "TRUE")
+        ramp = graph if variable and _is_ramp(graph) else ()
         if not _NUMBER.fullmatch(text):
-            continue
+            if text and not ramp:
+                raise InputError(f"{label(item)}: speed {text[:20]!r} is not a number")
+            text = "100"
+            if not ramp:
+                continue
         percent = Fraction(text)
         if abs(percent) > MAX_SPEED * 100:
             raise InputError(f"{label(item)}: speed {text[:20]} % is not possible")
         speed = percent / 100
         if text_at(values.get("reverse"), "value").upper() == "TRUE":
             speed = -abs(speed)
-        if text_at(values.get("variablespeed"), "value").upper() in ("1", "TRUE") and _is_ramp(values.get("graphdict")):
-            draft.warn_speed_ramp(label(item), f"{float(speed):.3g}")
-        return Remap(speed, _counts_warped(item, file, speed))
-    return Remap(Fraction(1), False)
+        return Remap(speed, _counts_warped(item, source, speed), ramp)
+    return NORMAL
 
 
-def _is_ramp(graph: Element | None) -> bool:
-    """Whether the keyframes of a speed graph lie on more than one straight line."""
-    if graph is None:
-        return False
-    points = []
-    for key in graph.iter("keyframe"):
+def _graph(graph: Element | None) -> tuple[tuple[Fraction, Fraction], ...]:
+    """The keyframes of a speed graph: (frames of the clip, frames of the media), each frame once, sorted."""
+    points: dict[Fraction, Fraction] = {}
+    for key in graph.iter("keyframe") if graph is not None else ():
         when, value = text_at(key, "when"), text_at(key, "value")
         if _NUMBER.fullmatch(when) and _NUMBER.fullmatch(value):
-            points.append((Fraction(when), Fraction(value)))
-    slopes = [(v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in itertools.pairwise(points) if t1 > t0]
-    return bool(slopes) and max(slopes) - min(slopes) > _RAMP_SLOPE
+            points.setdefault(Fraction(when), Fraction(value))
+    return tuple(sorted(points.items()))[:MAX_GRAPH_POINTS]
 
 
-def _counts_warped(item: Element, file: Element | None, speed: Fraction) -> bool:
-    """A clip whose own duration is the file's divided by the speed counts its in point in retimed frames."""
-    own, media = text_at(item, "duration"), text_at(file, "duration")
+def _is_ramp(graph: Sequence[tuple[Fraction, Fraction]]) -> bool:
+    """Whether the keyframes of a speed graph lie on more than one straight line."""
+    slopes = [(v1 - v0) / (t1 - t0) for (t0, v0), (t1, v1) in itertools.pairwise(graph)]
+    return bool(slopes) and max(slopes) - min(slopes) > _RAMP_SLOPE and max(map(abs, slopes)) <= MAX_SPEED
+
+
+def _counts_warped(item: Element, source: Element | None, speed: Fraction) -> bool:
+    """A clip whose own duration is its source's divided by the speed counts its in point in retimed frames."""
+    own, media = text_at(item, "duration"), text_at(source, "duration")
     if not speed or not (_NUMBER.fullmatch(own) and _NUMBER.fullmatch(media)) or abs(speed) == 1:
         return False
     length, expected = Fraction(own), Fraction(media) / abs(speed)
     return abs(length - expected) < abs(length - Fraction(media))
+
+
+def counts_in_sequence_frames(item: Element, clip_rate: Fraction, sequence_rate: Fraction) -> bool:
+    """Whether the in and out points of a clip of another rate lie on the sequence's frames.
+
+    Writers disagree: some count the clip's own frames, some the sequence's. The second kind has as many frames
+    between in and out as between start and end.
+    """
+    if nominal_fps(clip_rate) == nominal_fps(sequence_rate):
+        return False
+    ends = [text_at(item, name) for name in ("start", "end", "in", "out")]
+    if not all(_NUMBER.fullmatch(text) for text in ends):
+        return False
+    start, end, first, last = map(Fraction, ends)
+    return start >= 0 and end > start and last - first == end - start
+
+
+def active_angle(multiclip: Element) -> Element | None:
+    """The camera angle of a multiclip that is on for picture; the first where none says so."""
+    angles = multiclip.findall("angle")
+    on = (a for a in angles if text_at(a, "activevideoangle").upper() == "TRUE")
+    return next(on, angles[0] if angles else None)
 
 
 def is_opaque(item: Element, file: Element | None) -> bool:
