@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from v2m_bridge.timeline.changes.evidence import ShotMatch, Rarity, Trust, weigh
+from v2m_bridge.timeline.changes.evidence import Rarity, ShotMatch, Trust, weigh
 from v2m_bridge.timeline.changes.spans import Span
 
 MOST_MATCHES = 14

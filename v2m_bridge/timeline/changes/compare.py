@@ -12,7 +12,7 @@ from itertools import pairwise
 from v2m_bridge.timeline.changes.align import best_path
 from v2m_bridge.timeline.changes.candidates import Candidates
 from v2m_bridge.timeline.changes.classify import classify
-from v2m_bridge.timeline.changes.evidence import SOURCE_TOLERANCE_FRAMES, ShotMatch, Rarity, Trust, learn, shifts_of
+from v2m_bridge.timeline.changes.evidence import SOURCE_TOLERANCE_FRAMES, Rarity, ShotMatch, Trust, learn, shifts_of
 from v2m_bridge.timeline.changes.model import CutChanges, KeptSegment
 from v2m_bridge.timeline.changes.spans import Span, common_scale, spans_of
 from v2m_bridge.timeline.model import Timeline
