@@ -257,3 +257,11 @@ def test_healing_without_a_score_to_keep_is_refused(
         main(["score", str(first / "film.edl"), "--out", str(tmp_path / "out"), "--heal", "none"])
     assert done.value.code == 2
     assert "--keep" in capsys.readouterr().err
+
+
+def test_phrases_keep_their_letters_and_cover_every_bar(first: Path, trimmed: Rescored) -> None:
+    old, new = old_score(first).form, trimmed.score.form
+    assert [p.letter for p in new] == [p.letter for p in old]
+    starts = [p.start_bar for p in new]
+    assert starts == list(itertools.accumulate((p.bars for p in new[:-1]), initial=1))
+    assert starts[-1] + new[-1].bars - 1 == report(trimmed).bars

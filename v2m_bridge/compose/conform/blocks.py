@@ -32,7 +32,7 @@ class OldMusic:
 
 
 @dataclass(frozen=True)
-class Block:
+class KeptBlock:
     """A run of old bars that is kept as it is.
 
     Attributes:
@@ -74,7 +74,7 @@ class Block:
         """Old time of a new time."""
         return self.old_start_s + (new_s - self.new_start_s) / self.stretch
 
-    def without(self, music: OldMusic, first: int = 0, last: int = 0) -> Block:
+    def without(self, music: OldMusic, first: int = 0, last: int = 0) -> KeptBlock:
         """The block without so many bars at its ends."""
         bars = self.bars[first : len(self.bars) - last]
         start_s = music.tempo.seconds_at(bars[0].start_beat)
@@ -89,7 +89,7 @@ class Block:
         )
 
 
-def blocks_of(changes: CutChanges, music: OldMusic) -> list[Block]:
+def blocks_of(changes: CutChanges, music: OldMusic) -> list[KeptBlock]:
     """Runs of whole old bars inside kept picture, in order of the new cut; retimed picture keeps none."""
     bars = list(music.tempo.bars(music.end_beat))
     times = [music.tempo.seconds_at(b.start_beat) for b in bars]
@@ -99,7 +99,7 @@ def blocks_of(changes: CutChanges, music: OldMusic) -> list[Block]:
 
 def _of_segment(
     segment: KeptSegment, changes: CutChanges, music: OldMusic, bars: Sequence[Bar], times: Sequence[float]
-) -> Iterator[Block]:
+) -> Iterator[KeptBlock]:
     if segment.retimed:
         return
     half_s = 0.5 / float(music.rate)
@@ -119,4 +119,4 @@ def _of_segment(
         placed_s = times[first]
     else:
         placed_s = new_s + (times[first] - start_s) * stretch
-    yield Block(tuple(bars[first : last + 1]), times[first], times[last + 1], placed_s, stretch, to_end)
+    yield KeptBlock(tuple(bars[first : last + 1]), times[first], times[last + 1], placed_s, stretch, to_end)

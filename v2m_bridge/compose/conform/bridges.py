@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from v2m_bridge.compose.conform.blocks import SAME_S, Block, OldMusic
+from v2m_bridge.compose.conform.blocks import SAME_S, KeptBlock, OldMusic
 from v2m_bridge.errors import InputError
 from v2m_bridge.sync.fit import fit_tempo
 from v2m_bridge.sync.model import Fit, FitOptions
@@ -47,8 +47,8 @@ class Bridge:
 class Gap:
     """What a bridge has to join; None: the film begins or ends there. ``end_s``: end of the new film."""
 
-    left: Block | None
-    right: Block | None
+    left: KeptBlock | None
+    right: KeptBlock | None
     end_s: float
 
 
@@ -56,8 +56,8 @@ class Gap:
 class Joined:
     """A gap with the bridge that was chosen, and what is left of the runs beside it."""
 
-    left: Block | None
-    right: Block | None
+    left: KeptBlock | None
+    right: KeptBlock | None
     bridge: Bridge | None
     cost: float
 
@@ -93,7 +93,7 @@ class BridgeBuilder:
             raise InputError("the new cut leaves too little room between two kept stretches")
         return best
 
-    def _most(self, block: Block | None) -> int:
+    def _most(self, block: KeptBlock | None) -> int:
         return min(MOST_BARS, len(block.bars) - 1) if block else 0
 
     def _region(self, gap: Gap) -> list[Hit]:
@@ -103,7 +103,7 @@ class BridgeBuilder:
         return [h for h in self._hits if start - self._tolerance_s <= float(h.seconds) <= end + self._tolerance_s]
 
     def _bridges(
-        self, left: Block | None, right: Block | None, film_end_s: float, lost: tuple[int, int]
+        self, left: KeptBlock | None, right: KeptBlock | None, film_end_s: float, lost: tuple[int, int]
     ) -> Iterator[Bridge | None]:
         start_s = left.new_end_s if left else 0.0
         end_s = right.new_start_s if right else None
@@ -121,7 +121,7 @@ class BridgeBuilder:
         if lost in SOLVED:
             yield from self._solved(start_s, end_s, room_s)
 
-    def _bpm(self, left: Block | None, right: Block | None) -> float:
+    def _bpm(self, left: KeptBlock | None, right: KeptBlock | None) -> float:
         """Tempo of what lies beside the bridge."""
         around = []
         if left:
@@ -130,7 +130,7 @@ class BridgeBuilder:
             around.append(self._music.bpm_at_beat(right.start_beat) / right.stretch)
         return math.prod(around) ** (1 / len(around)) if around else float(self._options.bpm or 120.0)
 
-    def _unchanged(self, left: Block | None, right: Block | None, start_s: float) -> Iterator[Bridge]:
+    def _unchanged(self, left: KeptBlock | None, right: KeptBlock | None, start_s: float) -> Iterator[Bridge]:
         """The old bars as they were, where both sides moved together: only picture was replaced."""
         old_start = left.end_beat if left else 0.0
         together = right is not None and right.start_beat > old_start and right.stretch == 1.0
@@ -192,13 +192,15 @@ class BridgeBuilder:
         )
         yield Bridge(start_s, end_s, float(beats), points, tuple(lengths))
 
-    def _cost(self, left: Block | None, right: Block | None, bridge: Bridge | None, region: Sequence[Hit]) -> float:
+    def _cost(
+        self, left: KeptBlock | None, right: KeptBlock | None, bridge: Bridge | None, region: Sequence[Hit]
+    ) -> float:
         cost = self._steps(left, right, bridge)
         if bridge:
             cost += ODD_BAR_COST * sum(1 for length in bridge.bars if length != 4)
         return cost + sum(self._missed(hit, left, right, bridge) for hit in region)
 
-    def _steps(self, left: Block | None, right: Block | None, bridge: Bridge | None) -> float:
+    def _steps(self, left: KeptBlock | None, right: KeptBlock | None, bridge: Bridge | None) -> float:
         tempi = [self._music.bpm_before(left.end_beat) / left.stretch] if left else []
         tempi += [p.bpm for p in bridge.points] if bridge else []
         tempi += [self._music.bpm_at_beat(right.start_beat) / right.stretch] if right else []
@@ -212,7 +214,7 @@ class BridgeBuilder:
             cost += FAR_COST * max(0.0, abs(bpm / wanted - 1) - spread - 1e-6) * 10
         return cost
 
-    def _missed(self, hit: Hit, left: Block | None, right: Block | None, bridge: Bridge | None) -> float:
+    def _missed(self, hit: Hit, left: KeptBlock | None, right: KeptBlock | None, bridge: Bridge | None) -> float:
         """Weight of the hit if it does not land; more for a must-hit that is on no bar line."""
         seconds = float(hit.seconds)
         if bridge and seconds >= bridge.start_s - SAME_S and (bridge.end_s is None or seconds < bridge.end_s - SAME_S):
@@ -228,7 +230,7 @@ class BridgeBuilder:
             return 0.0 if line_s <= self._tolerance_s else MUST_COST
         return 0.0 if near_s <= self._tolerance_s else hit.weight
 
-    def _in_block(self, block: Block, new_s: float) -> tuple[float, float]:
+    def _in_block(self, block: KeptBlock, new_s: float) -> tuple[float, float]:
         """Distance to the nearest grid position and bar line."""
         beat = self._music.tempo.beat_at(block.old_s(new_s))
         unit = 0.5 if self._options.eighths else 1.0

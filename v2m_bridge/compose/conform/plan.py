@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from v2m_bridge.compose.conform.blocks import SAME_S, Block, OldMusic, blocks_of
+from v2m_bridge.compose.conform.blocks import SAME_S, KeptBlock, OldMusic, blocks_of
 from v2m_bridge.compose.conform.bridges import Bridge, BridgeBuilder, Gap
 from v2m_bridge.sync.metre import metres_of
 from v2m_bridge.sync.model import FitOptions
@@ -80,9 +80,9 @@ def plan_conform(
     return _placed(parts, changes, music, duration_s, rate)
 
 
-def _joined(blocks: Sequence[Block], builder: BridgeBuilder, duration_s: float) -> list[Block | Bridge]:
-    parts: list[Block | Bridge] = []
-    left: Block | None = None
+def _joined(blocks: Sequence[KeptBlock], builder: BridgeBuilder, duration_s: float) -> list[KeptBlock | Bridge]:
+    parts: list[KeptBlock | Bridge] = []
+    left: KeptBlock | None = None
     for right in blocks:
         if left is None and right.new_start_s < SAME_S and right.start_beat == 0:
             left = right
@@ -122,14 +122,14 @@ class _Placing:
 
 
 def _placed(
-    parts: Sequence[Block | Bridge], changes: CutChanges, music: OldMusic, duration_s: float, rate: Fraction
+    parts: Sequence[KeptBlock | Bridge], changes: CutChanges, music: OldMusic, duration_s: float, rate: Fraction
 ) -> ConformPlan:
     place = _Placing()
     kept: list[KeptRun] = []
     rewritten: list[tuple[float, float, int, float, float]] = []
     for part in parts:
         start = place.beat
-        if isinstance(part, Block):
+        if isinstance(part, KeptBlock):
             _place_block(part, place, music)
             kept.append(
                 KeptRun(
@@ -163,7 +163,7 @@ def _placed(
     )
 
 
-def _place_block(block: Block, place: _Placing, music: OldMusic) -> None:
+def _place_block(block: KeptBlock, place: _Placing, music: OldMusic) -> None:
     shift = place.beat - block.start_beat
     start_bpm = music.bpm_at_beat(block.start_beat) / block.stretch
     inside = [p for p in music.tempo.points if p.beat < block.end_beat - 1e-9 or block.to_end]

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from v2m_bridge.timeline.changes.evidence import Match
+from v2m_bridge.timeline.changes.evidence import ShotMatch
 
 Floats = NDArray[np.float64]
 
@@ -39,14 +39,14 @@ class _Piece:
     start: int
     end: int
     at_cut: bool
-    states: list[Match | None]
+    states: list[ShotMatch | None]
     new_frames: int = 0
     score: Floats = field(default_factory=lambda: np.zeros(0))
     reached: Floats = field(default_factory=lambda: np.zeros(0))
     back: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
-def best_path(hypotheses: Sequence[Sequence[Match]], bounds: Sequence[tuple[int, int]]) -> list[Match]:
+def best_path(hypotheses: Sequence[Sequence[ShotMatch]], bounds: Sequence[tuple[int, int]]) -> list[ShotMatch]:
     """Matches in order of the new cut, each trimmed to what the path uses of it.
 
     Args:
@@ -59,7 +59,7 @@ def best_path(hypotheses: Sequence[Sequence[Match]], bounds: Sequence[tuple[int,
     return _trace(pieces)
 
 
-def _pieces(span: tuple[int, int], found: Sequence[Match]) -> list[_Piece]:
+def _pieces(span: tuple[int, int], found: Sequence[ShotMatch]) -> list[_Piece]:
     edges = sorted({*span, *(m.new_start for m in found), *(m.new_end for m in found)})
     return [
         _Piece(a, b, a == span[0], [None, *(m for m in found if m.new_start <= a and b <= m.new_end)])
@@ -116,18 +116,18 @@ def _costs(before: _Piece, piece: _Piece, starts: Floats, debts: Floats) -> Floa
     return cost
 
 
-def _trace(pieces: Sequence[_Piece]) -> list[Match]:
+def _trace(pieces: Sequence[_Piece]) -> list[ShotMatch]:
     if not pieces:
         return []
     state = int(np.argmax(pieces[-1].score))
-    used: list[tuple[_Piece, Match]] = []
+    used: list[tuple[_Piece, ShotMatch]] = []
     for piece in reversed(pieces):
         match = piece.states[state]
         if match:
             used.append((piece, match))
         state = int(piece.back[state])
     used.reverse()
-    found: list[Match] = []
+    found: list[ShotMatch] = []
     for piece, match in used:
         part = replace(
             match,
@@ -144,7 +144,7 @@ def _trace(pieces: Sequence[_Piece]) -> list[Match]:
     return found
 
 
-def _joins(a: Match, b: Match) -> bool:
+def _joins(a: ShotMatch, b: ShotMatch) -> bool:
     return (
         a.slip == b.slip
         and a.new_end == b.new_start

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from v2m_bridge.timeline.changes.evidence import Match, Rarity, Trust, weigh
+from v2m_bridge.timeline.changes.evidence import Rarity, ShotMatch, Trust, weigh
 from v2m_bridge.timeline.changes.spans import Span
 
 MOST_MATCHES = 14
@@ -33,7 +33,7 @@ class Candidates:
         self._trust = trust
         self._became = _became(trust)
 
-    def of(self, new: Span, expected: Sequence[float], hints: Sequence[Match] = ()) -> list[Match]:
+    def of(self, new: Span, expected: Sequence[float], hints: Sequence[ShotMatch] = ()) -> list[ShotMatch]:
         """The best hypotheses for one new shot, weighed.
 
         Args:
@@ -42,7 +42,7 @@ class Candidates:
         """
         by_source = list(self._by_source(new))
         rivals = len({m.old.index for m in by_source})
-        found: dict[tuple[int, int, int], Match] = {}
+        found: dict[tuple[int, int, int], ShotMatch] = {}
         for match in (
             *by_source,
             *hints,
@@ -66,7 +66,7 @@ class Candidates:
                     found[span.index] = span
         return list(found.values())
 
-    def _by_source(self, new: Span) -> Iterator[Match]:
+    def _by_source(self, new: Span) -> Iterator[ShotMatch]:
         if new.black or not self._trust.positions:
             return
         for old in self._same_media(new):
@@ -76,7 +76,7 @@ class Candidates:
                 if match:
                     yield match
 
-    def _by_key(self, new: Span) -> Iterator[Match]:
+    def _by_key(self, new: Span) -> Iterator[ShotMatch]:
         """Shots of the same name: head on head, and tail on tail."""
         if new.black:
             return
@@ -84,18 +84,18 @@ class Candidates:
         for old in close.values():
             yield from aligned(old, new)
 
-    def _by_length(self, new: Span, expected: Sequence[float]) -> Iterator[Match]:
+    def _by_length(self, new: Span, expected: Sequence[float]) -> Iterator[ShotMatch]:
         same = self._rarity.by_length.get(new.length, [])
         near = sorted(same, key=lambda s: min(abs(s.start - e) for e in expected))
         for old in near[:MOST_BY_LENGTH]:
-            yield Match(old, new, old.start, old.end, new.start, new.end)
+            yield ShotMatch(old, new, old.start, old.end, new.start, new.end)
             if self._trust.positions and old.speed == new.speed != 0 and not old.black:
                 for shift in self._trust.shifts:
                     slip = slipped(old, new, round((new.source - shift - old.source) / old.speed))
                     if slip:
                         yield slip
 
-    def _at(self, new: Span, expected: Sequence[float]) -> Iterator[Match]:
+    def _at(self, new: Span, expected: Sequence[float]) -> Iterator[ShotMatch]:
         """What the old cut shows where the neighbours say that this shot came from, and the shots beside it."""
         for start in expected:
             first = max(0, bisect_right(self._starts, start) - 1)
@@ -108,7 +108,7 @@ class Candidates:
                 yield from aligned(old, new)
 
 
-def overlap(old: Span, new: Span, shift: float = 0.0) -> Match | None:
+def overlap(old: Span, new: Span, shift: float = 0.0) -> ShotMatch | None:
     """The part of a new shot whose source range the old shot shows too.
 
     Args:
@@ -130,7 +130,7 @@ def overlap(old: Span, new: Span, shift: float = 0.0) -> Match | None:
     a, b = new.start + round(first), new.start + round(last)
     if b - a < LEAST_FRAMES:
         return None
-    return Match(old, new, base + (a - new.start) * slope, base + (b - new.start) * slope, a, b)
+    return ShotMatch(old, new, base + (a - new.start) * slope, base + (b - new.start) * slope, a, b)
 
 
 def _snapped(base: float, old: Span, new: Span) -> int:
@@ -142,22 +142,22 @@ def _snapped(base: float, old: Span, new: Span) -> int:
     return round(base)
 
 
-def shifted(old: Span, new: Span, shift: int) -> Match | None:
+def shifted(old: Span, new: Span, shift: int) -> ShotMatch | None:
     """The part of the new shot that lies over the old one when it is moved by ``shift`` frames."""
     a, b = max(new.start, old.start - shift), min(new.end, old.end - shift)
     if b - a < min(LEAST_FRAMES, old.length, new.length):
         return None
-    return Match(old, new, a + shift, b + shift, a, b)
+    return ShotMatch(old, new, a + shift, b + shift, a, b)
 
 
-def slipped(old: Span, new: Span, slip: int) -> Match | None:
+def slipped(old: Span, new: Span, slip: int) -> ShotMatch | None:
     """The whole of two shots of one length whose pictures are ``slip`` frames apart, if most of them is the same."""
     if old.length != new.length or not 0 < abs(slip) <= SLIP_SHARE * new.length:
         return None
-    return Match(old, new, old.start, old.end, new.start, new.end, slip=slip)
+    return ShotMatch(old, new, old.start, old.end, new.start, new.end, slip=slip)
 
 
-def aligned(old: Span, new: Span) -> Iterator[Match]:
+def aligned(old: Span, new: Span) -> Iterator[ShotMatch]:
     """Head on head and tail on tail."""
     for shift in {old.start - new.start, old.end - new.end}:
         match = shifted(old, new, shift)
@@ -172,5 +172,5 @@ def _became(trust: Trust) -> Mapping[str, list[str]]:
     return found
 
 
-def _distance(match: Match, expected: Sequence[float]) -> float:
+def _distance(match: ShotMatch, expected: Sequence[float]) -> float:
     return min((abs(match.old_at(match.new.start) - e) for e in expected), default=0.0)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from v2m_bridge.timeline.changes.evidence import Match
+from v2m_bridge.timeline.changes.evidence import ShotMatch
 from v2m_bridge.timeline.changes.model import Change, ChangeKind
 from v2m_bridge.timeline.changes.spans import Span
 
@@ -15,7 +15,7 @@ LEAST_FRAMES = 1
 
 
 def classify(
-    matches: Sequence[Match], old: Sequence[Span], new: Sequence[Span], scale: Fraction = Fraction(1)
+    matches: Sequence[ShotMatch], old: Sequence[Span], new: Sequence[Span], scale: Fraction = Fraction(1)
 ) -> tuple[Change, ...]:
     """Changes in order of the new cut, what is gone at its old place among them.
 
@@ -38,14 +38,14 @@ def classify(
     return tuple(_unscaled(c, scale) for c in changes)
 
 
-def _grouped(matches: Iterable[Match]) -> dict[int, list[Match]]:
-    groups: dict[int, list[Match]] = defaultdict(list)
+def _grouped(matches: Iterable[ShotMatch]) -> dict[int, list[ShotMatch]]:
+    groups: dict[int, list[ShotMatch]] = defaultdict(list)
     for match in matches:
         groups[match.new.index].append(match)
     return groups
 
 
-def _of_new_shot(span: Span, matches: Sequence[Match], split: frozenset[int]) -> Iterable[Change]:
+def _of_new_shot(span: Span, matches: Sequence[ShotMatch], split: frozenset[int]) -> Iterable[Change]:
     """``split``: old shots that became several; their parts are not called trimmed."""
     name = _name(span)
     frame = span.start
@@ -67,7 +67,7 @@ def _name(span: Span) -> str:
     return span.raw.split("|")[-1]
 
 
-def _kind(match: Match) -> ChangeKind | None:
+def _kind(match: ShotMatch) -> ChangeKind | None:
     """What happened to the picture of one match, other than that it moved."""
     old, new = match.old, match.new
     if abs(match.slope - 1) > 1e-6:
@@ -83,11 +83,11 @@ def _kind(match: Match) -> ChangeKind | None:
     return None
 
 
-def _old_range(match: Match) -> tuple[int, int]:
+def _old_range(match: ShotMatch) -> tuple[int, int]:
     return round(match.old_start), round(match.old_end)
 
 
-def _gone(matches: Sequence[Match], old: Sequence[Span]) -> Iterable[tuple[int, int, str]]:
+def _gone(matches: Sequence[ShotMatch], old: Sequence[Span]) -> Iterable[tuple[int, int, str]]:
     """Old picture that the new cut does not show, shot by shot."""
     used: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for match in matches:
@@ -102,15 +102,15 @@ def _gone(matches: Sequence[Match], old: Sequence[Span]) -> Iterable[tuple[int, 
             yield frame, span.end, _name(span)
 
 
-def _place_of_gone(frame: int, matches: Sequence[Match]) -> float:
+def _place_of_gone(frame: int, matches: Sequence[ShotMatch]) -> float:
     """Where in the new cut the old frame would come: after the match that ends nearest before it."""
     before = [m for m in matches if m.old_end <= frame + 0.5]
     return max(before, key=lambda m: m.old_end).new_end - 0.5 if before else -0.5
 
 
-def _splits(matches: Sequence[Match]) -> list[tuple[int, float, Change]]:
+def _splits(matches: Sequence[ShotMatch]) -> list[tuple[int, float, Change]]:
     """Old shots of which two or more new shots show different parts."""
-    parts: dict[int, list[Match]] = defaultdict(list)
+    parts: dict[int, list[ShotMatch]] = defaultdict(list)
     for match in matches:
         parts[match.old.index].append(match)
     found: list[tuple[int, float, Change]] = []
@@ -127,9 +127,9 @@ def _splits(matches: Sequence[Match]) -> list[tuple[int, float, Change]]:
     return found
 
 
-def _moves(matches: Sequence[Match]) -> Iterable[Change]:
+def _moves(matches: Sequence[ShotMatch]) -> Iterable[Change]:
     """Runs of picture that moved together; black gaps do not make a run of their own."""
-    run: list[Match] = []
+    run: list[ShotMatch] = []
     for match in (*matches, None):
         if match and run and _shift(match) == _shift(run[-1]):
             run.append(match)
@@ -139,7 +139,7 @@ def _moves(matches: Sequence[Match]) -> Iterable[Change]:
         run = [match] if match else []
 
 
-def _move(run: Sequence[Match]) -> Change:
+def _move(run: Sequence[ShotMatch]) -> Change:
     first, last = run[0], run[-1]
     name = _name(first.new)
     shots = len({m.new.index for m in run})
@@ -148,7 +148,7 @@ def _move(run: Sequence[Match]) -> Change:
     return Change(ChangeKind.MOVED, old, (first.new_start, last.new_end), name + more)
 
 
-def _shift(match: Match) -> int:
+def _shift(match: ShotMatch) -> int:
     return round(match.new_start - match.old_start)
 
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from v2m_bridge.timeline.changes.align import best_path
 from v2m_bridge.timeline.changes.candidates import Candidates
 from v2m_bridge.timeline.changes.classify import classify
-from v2m_bridge.timeline.changes.evidence import SOURCE_TOLERANCE_FRAMES, Match, Rarity, Trust, learn, shifts_of
+from v2m_bridge.timeline.changes.evidence import SOURCE_TOLERANCE_FRAMES, Rarity, ShotMatch, Trust, learn, shifts_of
 from v2m_bridge.timeline.changes.model import CutChanges, KeptSegment
 from v2m_bridge.timeline.changes.spans import Span, common_scale, spans_of
 from v2m_bridge.timeline.model import Timeline
@@ -21,7 +21,7 @@ ROUNDS = 6
 """Alignments; each learns from the one before how far names, media, positions and lengths can be trusted."""
 
 
-def compare_cuts(old: Timeline, new: Timeline, hints: Mapping[int, Sequence[Match]] | None = None) -> CutChanges:
+def compare_cuts(old: Timeline, new: Timeline, hints: Mapping[int, Sequence[ShotMatch]] | None = None) -> CutChanges:
     """Find the kept picture of two cuts of one film.
 
     Source ranges in media of the same key (versions stripped) speak loudest; where keys, names or handles changed,
@@ -48,13 +48,13 @@ def unnamed_shots(old: Timeline, new: Timeline) -> tuple[list[int], list[int]]:
     )
 
 
-def align_spans(old: Sequence[Span], new: Sequence[Span], hints: Mapping[int, Sequence[Match]]) -> list[Match]:
+def align_spans(old: Sequence[Span], new: Sequence[Span], hints: Mapping[int, Sequence[ShotMatch]]) -> list[ShotMatch]:
     """Matches in order of the new cut; see :func:`compare_cuts`."""
     if not old or not new:
         return []
     rarity = Rarity(old, new)
     first = trust = _first_trust(old, new, rarity)
-    matches: list[Match] = []
+    matches: list[ShotMatch] = []
     stretch = old[-1].end / max(1, new[-1].end)
     for _ in range(ROUNDS):
         finder = Candidates(old, rarity, trust)
@@ -68,7 +68,7 @@ def align_spans(old: Sequence[Span], new: Sequence[Span], hints: Mapping[int, Se
     return [_unslipped(m) for m in matches]
 
 
-def _unslipped(match: Match) -> Match:
+def _unslipped(match: ShotMatch) -> ShotMatch:
     """A slipped shot as what it still shows of the old shot."""
     if not match.slip:
         return match
@@ -117,7 +117,7 @@ def _first_shifts(new: Sequence[Span], rarity: Rarity) -> tuple[float, ...]:
     return shifts_of(Counter(round(n.source - o.source) for o, n in pairs))
 
 
-def _expected(span: Span, matches: Sequence[Match], stretch: float) -> list[float]:
+def _expected(span: Span, matches: Sequence[ShotMatch], stretch: float) -> list[float]:
     """Old frames at which a new shot may start, from the matches before and after it (not its own)."""
     if not matches:
         return [span.start * stretch]
@@ -132,11 +132,11 @@ def _expected(span: Span, matches: Sequence[Match], stretch: float) -> list[floa
     return list(dict.fromkeys(max(0.0, f) for f in found)) or [span.start * stretch]
 
 
-def _places(matches: Sequence[Match]) -> list[tuple[int, int, int, int]]:
+def _places(matches: Sequence[ShotMatch]) -> list[tuple[int, int, int, int]]:
     return [(m.new_start, m.new_end, round(m.old_start), m.slip) for m in matches]
 
 
-def _segments(matches: Sequence[Match], scale: Fraction) -> tuple[KeptSegment, ...]:
+def _segments(matches: Sequence[ShotMatch], scale: Fraction) -> tuple[KeptSegment, ...]:
     """Joined where both cuts go on without a break, in the old cut's own frames."""
     found: list[KeptSegment] = []
     for m in matches:

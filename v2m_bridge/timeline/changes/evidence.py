@@ -77,7 +77,7 @@ class Trust:
 
 
 @dataclass(frozen=True)
-class Match:
+class ShotMatch:
     """A hypothesis: new ``[new_start, new_end)`` of one shot shows old ``[old_start, old_end)`` of one shot.
 
     ``slip``: the shot stands where it stood, but its picture begins so many frames later than in the old cut.
@@ -177,7 +177,7 @@ def vote(agrees: bool, share: float, trust: float) -> float:
     return min(0.0, log((1 - trust) / max(1 - share, NEW_DIFFERS)))
 
 
-def weigh(match: Match, rarity: Rarity, trust: Trust, rivals: int) -> float:
+def weigh(match: ShotMatch, rarity: Rarity, trust: Trust, rivals: int) -> float:
     """Sum of the votes on a match.
 
     Args:
@@ -193,7 +193,7 @@ def weigh(match: Match, rarity: Rarity, trust: Trust, rivals: int) -> float:
     return sum(votes(match, rarity, trust, rivals))
 
 
-def votes(match: Match, rarity: Rarity, trust: Trust, rivals: int) -> tuple[float, float, float, float]:
+def votes(match: ShotMatch, rarity: Rarity, trust: Trust, rivals: int) -> tuple[float, float, float, float]:
     """Votes of length, media, source position and name on a match of two pictures; see :func:`weigh`."""
     old, new = match.old, match.new
     share = media_share(match, rarity, trust)
@@ -212,13 +212,13 @@ def votes(match: Match, rarity: Rarity, trust: Trust, rivals: int) -> tuple[floa
     return _weigh_length(match, rarity, trust), media, position, name
 
 
-def has_names(match: Match) -> bool:
+def has_names(match: ShotMatch) -> bool:
     """Whether the clips' names say anything that the media's do not."""
     old, new = match.old, match.new
     return bool(old.name and new.name) and not (old.name == old.media and new.name == new.media)
 
 
-def media_share(match: Match, rarity: Rarity, trust: Trust) -> float:
+def media_share(match: ShotMatch, rarity: Rarity, trust: Trust) -> float:
     """Share of old shots whose media would agree with the new shot's as well; 0: the media do not agree."""
     old, new = match.old, match.new
     share = rarity.key_share(old.media, new.media, old.media_tokens, new.media_tokens)
@@ -227,14 +227,14 @@ def media_share(match: Match, rarity: Rarity, trust: Trust) -> float:
     return share
 
 
-def is_in_place(match: Match, trust: Trust) -> bool:
+def is_in_place(match: ShotMatch, trust: Trust) -> bool:
     """Whether the source positions say the same."""
     own = trust.files.get((match.old.media, match.new.media))
     shifts = trust.shifts if own is None else (own,)
     return any(abs(match.source_gap - shift) < SOURCE_TOLERANCE_FRAMES for shift in shifts)
 
 
-def _weigh_length(match: Match, rarity: Rarity, trust: Trust) -> float:
+def _weigh_length(match: ShotMatch, rarity: Rarity, trust: Trust) -> float:
     if match.whole:
         return vote(True, rarity.share(rarity.length[match.new.length]), trust.length)
     if match.slip:
@@ -244,7 +244,7 @@ def _weigh_length(match: Match, rarity: Rarity, trust: Trust) -> float:
     return log(1 - trust.length) + 2 * log(max(0.05, min(1.0, covered)))
 
 
-def learn(matches: Sequence[Match], rarity: Rarity, trust: Trust, first: Trust) -> Trust:
+def learn(matches: Sequence[ShotMatch], rarity: Rarity, trust: Trust, first: Trust) -> Trust:
     """Trust in each kind of evidence from shots that were matched.
 
     A match teaches about one kind of evidence only when the other kinds alone speak for it. ``first``: what was
@@ -276,7 +276,7 @@ def learn(matches: Sequence[Match], rarity: Rarity, trust: Trust, first: Trust) 
     )
 
 
-def _files(matches: Sequence[Match]) -> dict[tuple[str, str], float]:
+def _files(matches: Sequence[ShotMatch]) -> dict[tuple[str, str], float]:
     """Files that became one another, each with the shift that most of its whole shots show."""
     gaps: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for old, new in {(m.old, m.new) for m in matches if m.whole or m.slip}:
@@ -289,7 +289,7 @@ def _files(matches: Sequence[Match]) -> dict[tuple[str, str], float]:
     return found
 
 
-def _agreements(match: Match, rarity: Rarity, trust: Trust) -> Iterable[bool | None]:
+def _agreements(match: ShotMatch, rarity: Rarity, trust: Trust) -> Iterable[bool | None]:
     """Whether length, media, source position and name agree; None where a cut does not say."""
     old, new = match.old, match.new
     yield match.whole
@@ -304,7 +304,7 @@ def _share_of(agreed: Sequence[bool], prior: float) -> float:
     return min(MOST_TRUST, max(LEAST_TRUST, share))
 
 
-def _shifts(matches: Sequence[Match]) -> tuple[float, ...]:
+def _shifts(matches: Sequence[ShotMatch]) -> tuple[float, ...]:
     """0, and a shift that many shots of one length have in common: all files were pulled again with other handles."""
     heads = ((m.old, m.new) for m in matches if m.whole or m.slip)
     return shifts_of(Counter(round(new.source - old.source) for old, new in heads))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.timeline.changes.candidates import shifted
-from v2m_bridge.timeline.changes.evidence import Match
+from v2m_bridge.timeline.changes.evidence import ShotMatch
 from v2m_bridge.timeline.changes.spans import Span
 
 Rows = npt.NDArray[np.float32]
@@ -27,7 +27,7 @@ LOOKS_THE_SAME = 14.0
 
 def picture_hints(
     old: Sequence[Span], new: Sequence[Span], old_rows: Mapping[int, Rows], new_rows: Mapping[int, Rows]
-) -> dict[int, list[Match]]:
+) -> dict[int, list[ShotMatch]]:
     """Hypotheses by the index of the new shot.
 
     Args:
@@ -39,7 +39,7 @@ def picture_hints(
     library = np.concatenate([old_rows[s.index] for s in spans])
     frames = np.concatenate([np.arange(s.start, s.start + len(old_rows[s.index])) for s in spans])
     owners = np.concatenate([np.full(len(old_rows[s.index]), n) for n, s in enumerate(spans)])
-    found: dict[int, list[Match]] = {}
+    found: dict[int, list[ShotMatch]] = {}
     for span in new:
         if span.index in new_rows:
             places = _places(span, new_rows[span.index], library, frames, owners)
@@ -63,8 +63,8 @@ def _places(
 
 def _checked(
     span: Span, rows: Rows, places: Sequence[tuple[int, int]], spans: Sequence[Span], old_rows: Mapping[int, Rows]
-) -> list[Match]:
-    found: list[tuple[float, Match]] = []
+) -> list[ShotMatch]:
+    found: list[tuple[float, ShotMatch]] = []
     for owner, shift in places:
         match = shifted(spans[owner], span, shift)
         if match is None:
