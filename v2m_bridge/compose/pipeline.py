@@ -13,7 +13,8 @@ from v2m_bridge.compose.engine import Engine
 from v2m_bridge.compose.harmony import Harmony, HarmonyInput, harmonise
 from v2m_bridge.compose.playing.score_lines import LineInput, check_player, score_lines, theme_seconds
 from v2m_bridge.compose.source import read_source
-from v2m_bridge.footage.measure import measure
+from v2m_bridge.errors import InputError
+from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.music.arrange import arrange
 from v2m_bridge.music.arrangement import Accent, ArrangeRequest, FilmSection
 from v2m_bridge.options import ScoreOptions
@@ -24,6 +25,7 @@ from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.excerpt import excerpt
 from v2m_bridge.timeline.hits import HitKind, find_hits, unmatched_options
+from v2m_bridge.timeline.model import Shot, Timeline
 
 
 def read_new_cut(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> NewCut:
@@ -35,7 +37,7 @@ def read_new_cut(source: Path, options: ScoreOptions, engine: Engine, progress: 
     timeline = engine.screen(read_source(source, rate=edit.rate, media_roots=engine.media_roots, progress=progress))
     timeline = excerpt(timeline, edit.first_frame, edit.end_frame)
     progress("footage", 0.0)
-    features = measure(timeline, engine.measure_options(), progress)
+    features = measure(timeline, _measure_options(engine, timeline, options), progress)
     progress("tempo", 0.0)
     timeline = replace(timeline, warnings=(*timeline.warnings, *unmatched_options(timeline, options.hits)))
     direction = direct(timeline, features, options)
@@ -73,6 +75,24 @@ def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progr
     written = score_lines(film_lines, engine.player, progress)
     arrangement = arrange(film_lines.request, film_lines.arranging, written.lines)
     return assemble(StageResults(timeline, features, direction, fit, harmony, written, arrangement), options)
+
+
+def _measure_options(engine: Engine, timeline: Timeline, options: ScoreOptions) -> MeasureOptions:
+    """How the footage is measured, and where dialogue is listened for.
+
+    Raises:
+        InputError: the dialogue file does not exist or may not be opened.
+    """
+    wishes = options.direction
+    measuring = replace(engine.measure_options(), speech=wishes.under_dialogue > 0)
+    if wishes.dialogue is None:
+        return measuring
+    path = Path(wishes.dialogue).expanduser()
+    shot = Shot(0, timeline.duration_frames, str(path), path.is_file())
+    screened = engine.screen(replace(timeline, shots=(shot,)))
+    if not all(shot.media_online for shot in screened.shots):
+        raise InputError(f"the dialogue {path} cannot be opened", "give a sound or video file that is on this machine")
+    return replace(measuring, dialogue=path)
 
 
 def line_input(

@@ -21,6 +21,7 @@ from v2m_bridge.footage.passes.dense import DenseMeter
 from v2m_bridge.footage.passes.film import FilmScan, film_stills, scan_film, stored_scan
 from v2m_bridge.footage.passes.reading import SourceTake, TakePlan, plan, seconds_of
 from v2m_bridge.footage.passes.take_meter import TakeResult, change_on_timeline, measure_takes, shown_pictures
+from v2m_bridge.footage.speech.find import find_speech
 from v2m_bridge.footage.video.source import VideoSource
 from v2m_bridge.footage.video.trace import PictureTrace, UInt8Array, mean_difference
 from v2m_bridge.progress import Progress, silent
@@ -46,6 +47,8 @@ class MeasureOptions:
         cache: whether to use the feature cache.
         cache_folder: the folder of all caches, of which this one is ``features``; None: that of the state folder.
         threads: decoding threads, 0 for as many as there are cores.
+        speech: whether to listen for speech.
+        dialogue: a file with the dialogue, in time with the edit; None: the sound of the clips.
     """
 
     clip: bool = True
@@ -56,6 +59,8 @@ class MeasureOptions:
     cache: bool = True
     cache_folder: Path | None = None
     threads: int = 0
+    speech: bool = True
+    dialogue: Path | None = None
 
 
 def measure(
@@ -159,6 +164,7 @@ class _Measurement:
             self._measure_film(path, plans[0].take)
         else:
             self._measure_edit(plans)
+        speech = self._speech()
         self._progress("footage", 1.0)
         bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate, self._moving)
         dense, dense_present = self._dense.finish()
@@ -182,7 +188,15 @@ class _Measurement:
             palette=palette,
             look_present=look_present,
             affect=measure_affect(film),
+            speech=speech,
         )
+
+    def _speech(self) -> tuple[tuple[float, float], ...]:
+        if not self._options.speech:
+            return ()
+        found, warnings = find_speech(self._timeline, self._options.dialogue, self._cache)
+        self._warnings += warnings
+        return found
 
     # ------------------------------------------------------------------------------------------ a film as a whole
 

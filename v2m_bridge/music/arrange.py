@@ -30,6 +30,7 @@ from v2m_bridge.music.parts import (
 from v2m_bridge.music.plan import Plan, make_plan
 from v2m_bridge.music.themes.line_parts import closing_only, line_notes, striking_only, swelling_only, texture_notes
 from v2m_bridge.music.themes.lines import Lines
+from v2m_bridge.music.under_speech import under_speech
 from v2m_bridge.music.voicing import VoicedMoment, Voicing, VoicingStyle, voice_chords
 
 CHORD_VOICES, SWELL_VOICES = 4, 3
@@ -51,7 +52,7 @@ def arrange(request: ArrangeRequest, options: ArrangeOptions, lines: Lines | Non
     writer = _PartWriter(plan, preset, character(mood, options.affect), options.seed, lines or Lines(texture=False))
     parts = [part for role in options.roles() if (part := writer.part(role))]
     warnings = [] if any(s.chord.root is not None for s in plan.spans) else [f"no chord sounds in {request.key.name}"]
-    return Arrangement(parts=tuple(parts), warnings=tuple(warnings))
+    return Arrangement(parts=under_speech(parts, request), warnings=tuple(warnings))
 
 
 def preset_name(options: ArrangeOptions) -> str:

@@ -7,8 +7,8 @@ from fractions import Fraction
 
 from v2m_bridge.edits.draft import EditDraft, to_frame
 from v2m_bridge.edits.find_media import MediaFinder
-from v2m_bridge.edits.media_timecode import origin_s
 from v2m_bridge.edits.limits import TooLargeError
+from v2m_bridge.edits.media_timecode import origin_s
 from v2m_bridge.edits.names import clean, transition_kind
 from v2m_bridge.edits.otio.clip import Retime, clip_source, retime_of
 from v2m_bridge.edits.otio.markers import MarkedItem, TimelineMarkers, place_item_markers

@@ -1,0 +1,1 @@
+"""Where people speak in the production sound. Door: :func:`.find.find_speech`."""
