@@ -14,7 +14,7 @@ from v2m_bridge.edits.menu_request import display_name, request_of
 from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.otio.picture_rate import picture_rate
 from v2m_bridge.edits.otio.values import Json, dict_of, list_of, schema, text_of, time_range, time_s
-from v2m_bridge.edits.otio.walk import MAX_DEPTH, OtioWalk, is_video
+from v2m_bridge.edits.otio.walk import MAX_DEPTH, OtioWalk
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
 
