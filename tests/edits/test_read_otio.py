@@ -338,12 +338,19 @@ def test_forty_nested_stacks_are_read_and_ten_thousand_refused(tmp_path: Path) -
         ({"effects": [make.speed(1e12)]}, "speed"),
     ],
 )
-def test_absurd_numbers_are_refused_with_their_place(tmp_path: Path, change: make.Json, said: str) -> None:
+def test_absurd_numbers_cost_one_item_and_a_warning_with_its_place(
+    tmp_path: Path, change: make.Json, said: str
+) -> None:
     broken = {**make.clip("broken", 0, 10), **change}
-    with pytest.raises(InputError, match="item 2 'broken'") as refusal:
-        read(tmp_path, make.track(make.clip("a", 0, 10), broken, name="V1"), start=0)
-    assert said in str(refusal.value)
-    assert "track 1 'V1'" in str(refusal.value)
+    timeline = read(tmp_path, make.track(make.clip("a", 0, 10), broken, make.clip("b", 50, 10), name="V1"), start=0)
+    (warning,) = (w for w in timeline.warnings if "item 2 'broken'" in w)
+    assert said in warning and "track 1 'V1'" in warning
+    assert [n for n in names(timeline) if n != "broken"][-1] == "b" and names(timeline)[0] == "a"
+
+
+def test_damage_in_all_that_there_is_is_refused_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"item 1 'a': duration is -3 frames"):
+        read(tmp_path, make.track(make.clip("a", 0, -3)), start=0)
 
 
 def test_numbers_that_are_no_numbers(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def _drop_damaged(found: EdlList, draft: EditDraft, counter: TimecodeCounter) ->
             damaged.append((event, error))
     if damaged and 3 * len(damaged) >= len(found.events):
         raise damaged[0][1]
-    for event, error in damaged:
+    for _, error in damaged:
         draft.warn_damage(error)
     gone = {id(event) for event, _ in damaged}
     found.events = [event for event in found.events if id(event) not in gone]

@@ -1,4 +1,4 @@
-"""The frame rate of an OTIO edit, which the file need not name: clips have rates, and some writers put timescales there."""
+"""The frame rate of an OTIO edit: of its start or its clips, or found from times that count in a timescale."""
 
 from __future__ import annotations
 

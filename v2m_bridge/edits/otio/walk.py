@@ -7,7 +7,11 @@ from fractions import Fraction
 
 from v2m_bridge.edits.draft import EditDraft, to_frame
 from v2m_bridge.edits.find_media import MediaFinder
+<<<<<<< HEAD
 from v2m_bridge.edits.limits import TooLargeError
+=======
+from v2m_bridge.edits.limits import MAX_DURATION_S, TooLargeError
+>>>>>>> edits
 from v2m_bridge.edits.media_timecode import origin_s
 from v2m_bridge.edits.names import clean, transition_kind
 from v2m_bridge.edits.otio.clip import Retime, clip_source, retime_of
@@ -110,10 +114,21 @@ class OtioWalk:
             return self._item(item, place)
         except InputError as error:
             self._draft.warn_damage(error)
-            try:
-                return self._length(item, place.name, place.depth)
-            except InputError:
-                return Fraction(0)
+            return self._salvaged_length(item, place.name, place.depth)
+
+    def _salvaged_length(self, item: Json, name: str, depth: int) -> Fraction:
+        """Length of an item that may be damaged: what its range says, as far as that can be read, else 0."""
+        try:
+            return self._length(item, name, depth)
+        except TooLargeError:
+            raise
+        except InputError:
+            span = dict_of(item.get("source_range"))
+        try:
+            length_s, _ = time_s(span.get("duration"), name)
+        except InputError:
+            return Fraction(0)
+        return length_s if 0 <= length_s <= MAX_DURATION_S else Fraction(0)
 
     def _range(self, item: Json, name: str) -> TimeRange | None:
         """The source range of an item; a damaged one counts as none, with a warning."""
@@ -223,7 +238,8 @@ class OtioWalk:
             return self._length(dict_of(item.get("tracks")), name, depth + 1)
         if kind in ("Track", "Stack"):
             children = [dict_of(c) for c in list_of(item.get("children")) if schema(c) != "Transition"]
-            lengths = [self._length(c, f"{name}, {_title('item', i, c)}", depth + 1) for i, c in enumerate(children)]
+            names = (f"{name}, {_title('item', i, c)}" for i, c in enumerate(children))
+            lengths = [self._salvaged_length(c, n, depth + 1) for n, c in zip(names, children, strict=True)]
             return sum(lengths, Fraction(0)) if kind == "Track" else max(lengths, default=Fraction(0))
         available = clip_source(item, name).available
         if available is None:
