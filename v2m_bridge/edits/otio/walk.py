@@ -7,11 +7,7 @@ from fractions import Fraction
 
 from v2m_bridge.edits.draft import EditDraft, to_frame
 from v2m_bridge.edits.find_media import MediaFinder
-<<<<<<< HEAD
-from v2m_bridge.edits.limits import TooLargeError
-=======
 from v2m_bridge.edits.limits import MAX_DURATION_S, TooLargeError
->>>>>>> edits
 from v2m_bridge.edits.media_timecode import origin_s
 from v2m_bridge.edits.names import clean, transition_kind
 from v2m_bridge.edits.otio.clip import Retime, clip_source, retime_of
