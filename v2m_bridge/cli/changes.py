@@ -48,13 +48,14 @@ def changes(
     as_json: bool = typer.Option(False, "--json", help="Print the comparison as one JSON object and nothing else."),
 ) -> None:
     """Compare two cuts of a film: where every stretch of picture went, what is new and what is gone."""
+    from v2m_bridge.cli.read_input import read_input
     from v2m_bridge.cli.terminal import print_json, print_warnings
-    from v2m_bridge.cli.timeline import read_cut
+    from v2m_bridge.compose.companions import ALONE
     from v2m_bridge.compose.compare import compare
     from v2m_bridge.timeline.changes.document import changes_document
 
-    before = read_cut(old, rate, media_root, quiet=as_json)
-    after = read_cut(new, rate, media_root, quiet=as_json)
+    before = read_input(old, rate, media_root, ALONE, quiet=as_json)
+    after = read_input(new, rate, media_root, ALONE, quiet=as_json)
     found = compare(before, after, pictures=pictures)
     _write(found, before, after, edl, csv, svg)
     if as_json:

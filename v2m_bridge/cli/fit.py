@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from v2m_bridge.cli.option_flags import takes_options
+from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, companions_of, read_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +33,10 @@ def fit(
     source: Path = typer.Argument(
         ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
     ),
-    picture: Path | None = typer.Option(None, "--svg", help="Also draw the tempo curve into this file."),
+    markers: list[Path] = MARKERS,
+    picture: Path | None = LOCKED_PICTURE,
+    duration: str | None = DURATION,
+    svg: Path | None = typer.Option(None, "--svg", help="Also draw the tempo curve into this file."),
     as_json: bool = typer.Option(False, "--json", help="Print the fit as one JSON object and nothing else."),
 ) -> None:
     """Fit a tempo map to the cuts and markers of an edit: beats on the hits, bars on the strong ones."""
@@ -44,13 +48,14 @@ def fit(
 
     mood = options.direction.mood
     limits = replace(options.fit, mood=None if mood is None else parse_emotion(mood))
-    _refuse_other_pictures(picture)
-    timeline = _read(source, options.edit.rate, quiet=as_json)
+    _refuse_other_drawings(svg)
+    companions = companions_of(markers, picture, duration)
+    timeline = read_input(source, options.edit.rate, [], companions, quiet=as_json)
     motion = _movements(timeline, options.hits.motion_hits, quiet=as_json)
     hits = find_hits(timeline, options.hits, motion)
     result = fit_with_motion(hits, timeline.duration_frames, timeline.rate, limits)
-    if picture is not None:
-        _draw(result, timeline, picture)
+    if svg is not None:
+        _draw(result, timeline, svg)
     if as_json:
         print_json(fit_document(result).model_dump(mode="json", by_alias=True))
         return
@@ -59,20 +64,6 @@ def fit(
     _show(timeline, result, Console(), chosen=limits.bpm is None)
     unmet = unmatched_options(timeline, options.hits)
     print_warnings([*timeline.warnings, *unmet, *(_in_timecode(warning, timeline) for warning in result.warnings)])
-
-
-def _read(source: Path, rate: str | None, quiet: bool) -> Timeline:
-    from v2m_bridge.edits.read_edit import VIDEO_SUFFIXES, read_edit
-    from v2m_bridge.settings import Settings
-    from v2m_bridge.timing.rates import exact_rate
-
-    if source.suffix.lower() in VIDEO_SUFFIXES and source.is_file():
-        from v2m_bridge.cli.terminal import shown_progress
-        from v2m_bridge.footage.bare_video import read_video
-
-        with shown_progress({"cuts": 1.0}, quiet=quiet) as progress:
-            return read_video(source, progress)
-    return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=Settings().media_roots)
 
 
 def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOnset, ...]:
@@ -89,7 +80,7 @@ def _movements(timeline: Timeline, weight: float, quiet: bool) -> tuple[MotionOn
     return features.onsets
 
 
-def _refuse_other_pictures(path: Path | None) -> None:
+def _refuse_other_drawings(path: Path | None) -> None:
     """Refuse a file name that is not SVG before the fit, which takes a while."""
     from v2m_bridge.errors import InputError
 
@@ -102,7 +93,7 @@ def _draw(result: Fit, timeline: Timeline, path: Path) -> None:
     from v2m_bridge.sync.curve import curve_svg
 
     try:
-        path.write_text(curve_svg(result, timeline.duration_s, timeline.name), encoding="utf-8")
+        path.write_text(curve_svg(result, timeline.duration_s, timeline.title), encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
 
@@ -116,7 +107,8 @@ def _show(timeline: Timeline, result: Fit, console: Console, chosen: bool) -> No
     low, high = (result.requested_bpm * (1 + side * result.options.tempo_range) for side in (-1, 1))
     origin = "chosen" if chosen else "asked for"
     console.print(
-        f"[bold]{escape(timeline.name)}[/bold]  {result.requested_bpm:g} bpm {origin}, {low:.0f} to {high:.0f} allowed",
+        f"[bold]{escape(timeline.title)}[/bold]  {result.requested_bpm:g} bpm {origin}, "
+        f"{low:.0f} to {high:.0f} allowed",
         highlight=False,
     )
     if result.landings:

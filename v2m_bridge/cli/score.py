@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from v2m_bridge.cli.option_flags import takes_options
+from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, companions_of
 
 if TYPE_CHECKING:
     from v2m_bridge.options import ScoreOptions
@@ -41,6 +42,9 @@ def score(
     change_edl: Path | None = typer.Option(
         None, "--change-edl", help="With --keep: a change EDL that says what changed, instead of a comparison."
     ),
+    markers: list[Path] = MARKERS,
+    picture: Path | None = LOCKED_PICTURE,
+    duration: str | None = DURATION,
     via_daemon: bool = typer.Option(False, "--via-daemon", help="Let the running daemon do it: networks stay warm."),
     as_json: bool = typer.Option(False, "--json", help="Print the score as one JSON object and nothing else."),
 ) -> None:
@@ -61,6 +65,11 @@ def score(
     if via_daemon and checkpoint is not None:
         raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
+    companions = companions_of(markers, picture, duration)
+    if via_daemon and (markers or picture is not None or duration is not None):
+        raise InputError(
+            "the daemon gets the edit alone", "leave --via-daemon out, or --markers, --picture, --duration"
+        )
     refuse_unwritable(out)
     settings = Settings()
     engine = Engine(
@@ -73,10 +82,10 @@ def score(
         if via_daemon:
             names = score_via_daemon(source, out, options, progress)
         elif keep is not None:
-            rescored = rescore(source, keep, options, engine, Heal(heal), progress, change_edl)
+            rescored = rescore(source, keep, options, engine, Heal(heal), progress, change_edl, companions)
             names = write_rescored(rescored, out, progress)
         else:
-            names = write_files(compose(source, options, engine, progress), out, progress)
+            names = write_files(compose(source, options, engine, progress, companions), out, progress)
     result = read_score(out / "score.json")  # with what was measured while the files were written
     if as_json:
         print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
@@ -104,7 +113,7 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
-    table.add_row("film", f"{result.timeline.name}, {len(result.timeline.shots)} shots, {_duration(result)}")
+    table.add_row("film", f"{result.timeline.title}, {len(result.timeline.shots)} shots, {_duration(result)}")
     table.add_row("key", result.key)
     table.add_row("tempo", _tempo_line(result))
     table.add_row("hits", _hit_line(result))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from v2m_bridge.cli.option_flags import takes_options
+from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, companions_of, read_input
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,13 +31,17 @@ def timeline(
         ..., metavar="INPUT", help="An edit (.otio .otioz .otiod .edl .xml .fcpxml .aaf) or a video."
     ),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
+    markers: list[Path] = MARKERS,
+    picture: Path | None = LOCKED_PICTURE,
+    duration: str | None = DURATION,
     as_json: bool = typer.Option(False, "--json", help="Print the timeline as one JSON object and nothing else."),
 ) -> None:
     """Show the shots, cuts and markers of an edit, to the frame."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.timeline.document import timeline_document
 
-    read = read_cut(source, options.edit.rate, media_root, quiet=as_json)
+    companions = companions_of(markers, picture, duration)
+    read = read_input(source, options.edit.rate, media_root, companions, quiet=as_json)
     if as_json:
         print_json(timeline_document(read).model_dump(mode="json", by_alias=True))
         return
@@ -47,32 +52,12 @@ def timeline(
     print_warnings(read.warnings)
 
 
-def read_cut(source: Path, rate: str | None, media_roots: list[Path], quiet: bool) -> Timeline:
-    """An edit, or a bare video whose cuts are found; the bar of that is not shown when ``quiet``."""
-    from v2m_bridge.edits.read_edit import VIDEO_SUFFIXES, read_edit
-    from v2m_bridge.errors import InputError
-    from v2m_bridge.settings import Settings
-    from v2m_bridge.timing.rates import exact_rate
-
-    if source.suffix.lower() in VIDEO_SUFFIXES and source.is_file():
-        from v2m_bridge.cli.terminal import shown_progress
-        from v2m_bridge.footage.bare_video import read_video
-
-        with shown_progress({"cuts": 1.0}, quiet=quiet) as progress:
-            return read_video(source, progress)
-    for root in media_roots:
-        if not root.is_dir():
-            raise InputError(f"--media-root {root} is not a folder")
-    roots = [*media_roots, *Settings().media_roots]
-    return read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=roots)
-
-
 def _show(read: Timeline, console: Console) -> None:
     from rich.markup import escape
 
     offline = sum(1 for s in read.shots if s.media and not s.media_online)
     rate = f"{float(read.rate):.3f}".rstrip("0").rstrip(".") + (" drop frame" if read.drop_frame else "")
-    console.print(f"[bold]{escape(read.name)}[/bold]  {rate} fps, starts at {read.timecode(0)}")
+    console.print(f"[bold]{escape(read.title)}[/bold]  {rate} fps, starts at {read.timecode(0)}")
     console.print(
         f"{read.duration_s:.2f} s ({read.duration_frames} frames), {len(read.shots)} shots, {len(read.cuts)} cuts, "
         f"{len(read.markers)} markers" + (f", {offline} shots offline" if offline else "")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from v2m_bridge.compose.companions import ALONE, Companions
 from v2m_bridge.compose.cut import NewCut
 from v2m_bridge.compose.direction import Direction, direct
 from v2m_bridge.compose.document import StageResults, assemble
@@ -28,13 +29,20 @@ from v2m_bridge.timeline.hits import HitKind, find_hits, unmatched_options
 from v2m_bridge.timeline.model import Shot, Timeline
 
 
-def read_new_cut(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> NewCut:
+def read_new_cut(
+    source: Path,
+    options: ScoreOptions,
+    engine: Engine,
+    progress: Progress = silent,
+    companions: Companions = ALONE,
+) -> NewCut:
     """Everything that is known of a film before its tempo is fitted; arguments and errors of :func:`compose`."""
     progress("edit", 0.0)
     options.check()
     check_player(options.player)
     edit = options.edit
-    timeline = engine.screen(read_source(source, rate=edit.rate, media_roots=engine.media_roots, progress=progress))
+    read = read_source(source, rate=edit.rate, media_roots=engine.media_roots, companions=companions, progress=progress)
+    timeline = engine.screen(read)
     timeline = excerpt(timeline, edit.first_frame, edit.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, _measure_options(engine, timeline, options), progress)
@@ -45,19 +53,26 @@ def read_new_cut(source: Path, options: ScoreOptions, engine: Engine, progress: 
     return NewCut(timeline, features, tuple(hits), direction, options)
 
 
-def compose(source: Path, options: ScoreOptions, engine: Engine, progress: Progress = silent) -> Score:
+def compose(
+    source: Path,
+    options: ScoreOptions,
+    engine: Engine,
+    progress: Progress = silent,
+    companions: Companions = ALONE,
+) -> Score:
     """Score an edit or a video.
 
     Args:
         source: the edit (``EDIT_SUFFIXES``) or video (``VIDEO_SUFFIXES``).
         options: what the user asks for.
         engine: networks and folders, reused between calls.
+        companions: what comes beside the edit: lists of markers, the locked picture.
         progress: told of every stage in ``compose.stages.STAGES`` but the last; may raise ``Cancelled``.
 
     Raises:
         V2MError: the input or an option cannot be used; nothing was written.
     """
-    cut = read_new_cut(source, options, engine, progress)
+    cut = read_new_cut(source, options, engine, progress, companions)
     timeline, features, direction = cut.timeline, cut.features, cut.direction
     limits = replace(options.fit, mood=asked_mood(direction, options), arousal=direction.arousal)
     fit = fit_with_motion(cut.hits, timeline.duration_frames, timeline.rate, limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from v2m_bridge.compose.companions import ALONE, Companions
 from v2m_bridge.compose.compare import compare
 from v2m_bridge.compose.conform.conform import Heal, conform
 from v2m_bridge.compose.conform.document import ConformDocument
@@ -45,6 +46,7 @@ def rescore(
     heal: Heal = Heal.ALL,
     progress: Progress = silent,
     change_edl: Path | None = None,
+    companions: Companions = ALONE,
 ) -> Rescored:
     """Score the cut ``source`` with the music of the score in folder ``keep``.
 
@@ -52,6 +54,7 @@ def rescore(
         options: those that differ from the defaults take the place of the old score's.
         heal: what is written where old music ends.
         change_edl: says what changed, instead of a comparison of the two cuts.
+        companions: what comes beside the new cut.
 
     Raises:
         InputError: ``keep`` holds no score, or as :func:`v2m_bridge.compose.pipeline.compose`.
@@ -60,7 +63,7 @@ def rescore(
     old = read_score(place)
     before = tuple(read_score(p) for p in sorted(place.parent.glob("earlier-*.json")))
     used = merged_options(old.options, options)
-    cut = read_new_cut(source, used, engine, progress)
+    cut = read_new_cut(source, used, engine, progress, companions)
     timeline = timeline_document(cut.timeline)
     for past in before:
         if used == past.options and same_picture(past.timeline, timeline):
@@ -69,7 +72,7 @@ def rescore(
     changes = _changes(old, cut.timeline, change_edl, progress)
     found = conform(old, changes, cut, engine, heal, progress)
     if found is None:
-        return Rescored(compose(source, used, engine, progress), None, (old, *before)[:MOST_EARLIER])
+        return Rescored(compose(source, used, engine, progress, companions), None, (old, *before)[:MOST_EARLIER])
     score, report = found
     return Rescored(score, report, (old, *before)[:MOST_EARLIER])
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2m_bridge.compose.companions import ALONE, Companions, with_companions
+from v2m_bridge.edits.other_programs import refuse_other_program
 from v2m_bridge.edits.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES, VIDEO_SUFFIXES, read_edit
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.footage.bare_video import read_video
@@ -18,17 +20,27 @@ if TYPE_CHECKING:
 
 
 def read_source(
-    source: Path, *, rate: str | None = None, media_roots: Sequence[Path] = (), progress: Progress = silent
+    source: Path,
+    *,
+    rate: str | None = None,
+    media_roots: Sequence[Path] = (),
+    companions: Companions = ALONE,
+    progress: Progress = silent,
 ) -> Timeline:
-    """The timeline of an edit or of a bare video, by the file's suffix.
+    """The timeline of an edit or of a bare video, by the file's suffix, with what comes beside it.
 
     Raises:
         InputError: missing, a plain folder, an unknown kind, empty, or unreadable.
         MediaError: a video that cannot be decoded.
     """
-    suffix = source.suffix.lower()
     if not source.exists():
         raise InputError(f"{source} does not exist")
+    refuse_other_program(source)
+    return with_companions(_read(source, rate, media_roots, progress), companions, progress)
+
+
+def _read(source: Path, rate: str | None, media_roots: Sequence[Path], progress: Progress) -> Timeline:
+    suffix = source.suffix.lower()
     if source.is_dir() and suffix not in BUNDLE_SUFFIXES:
         raise InputError(f"{source} is a folder", "give an edit (.otio, .edl, .xml, .fcpxml, .aaf) or a video file")
     if suffix in EDIT_SUFFIXES:

@@ -36,7 +36,6 @@ class EditDraft:
             if nothing in the edit has media.
         end_frame: length of the timeline as far as it is known.
         disabled_clips: how many clips are left out because they are disabled.
-        markers_only: whether the edit has no clips, so that its picture is black.
         damaged: how many items were left out or mended.
         suppressed_warnings: how many warnings came after the first :data:`MAX_WARNINGS`.
     """
@@ -52,7 +51,6 @@ class EditDraft:
     end_frame: int = 0
     disabled_clips: int = 0
     damaged: int = 0
-    markers_only: bool = False
     suppressed_warnings: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -217,7 +215,6 @@ def _take_as_markers_only(draft: EditDraft) -> None:
     if draft.disabled_clips or draft.damaged or not ends:
         raise InputError(f"the edit {draft.name!r} has no picture: {reason}")
     draft.reach(max(ends))
-    draft.markers_only = True
     draft.warn("the edit holds markers only, no shots; the picture is taken as black")
 
 

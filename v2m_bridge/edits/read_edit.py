@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from v2m_bridge.edits.menu_request import request_of
+from v2m_bridge.edits.names import clean
+from v2m_bridge.edits.other_programs import refuse_other_program
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
 
@@ -48,6 +50,7 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     suffix = path.suffix.lower()
     if not path.exists():
         raise InputError(f"{path} does not exist")
+    refuse_other_program(path)
     if path.is_dir() and suffix not in BUNDLE_SUFFIXES:
         raise InputError(f"{path} is a folder, not an edit")
     if suffix not in READERS:
@@ -66,4 +69,5 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except RecursionError as error:
         raise InputError(f"{path.name} is nested too deeply") from error
-    return replace(timeline, warnings=timeline.warnings + missing) if missing else timeline
+    file_name = "" if request_of(path.name) else clean(path.stem)
+    return replace(timeline, warnings=timeline.warnings + missing, file_name=file_name)

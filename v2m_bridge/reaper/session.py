@@ -169,7 +169,7 @@ def plan_session(score: Score) -> Session:
     tracks += _part_tracks(score)
     return Session(
         identity=hashlib.sha256(score.model_dump_json(by_alias=True).encode()).hexdigest()[:16],
-        title=timeline.name or "untitled",
+        title=timeline.title or "untitled",
         writer=score.version,
         rate=rate,
         drop_frame=timeline.drop_frame,

@@ -46,7 +46,7 @@ def _asset(name: str) -> str:
 def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
     """Name of a place in ``page.html`` -> its HTML."""
     score, summary = facts.score, facts.score.fit.summary
-    title = score.timeline.name or "Untitled timeline"
+    title = score.timeline.title or "Untitled timeline"
     lo, hi = (f"{bpm:.1f}".removesuffix(".0") for bpm in (summary.min_bpm, summary.max_bpm))
     lead = [
         ("Timecode", f"{facts.timecode(0)} – {facts.timecode(score.timeline.duration_frames)}"),

@@ -63,7 +63,7 @@ def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
     from v2m_bridge.music.keys import parse_key
 
     tempo_map = tempo_map_from_document(score.fit)
-    events = [(0, mido.MetaMessage("track_name", name=score.timeline.name or "v2m-bridge"))]
+    events = [(0, mido.MetaMessage("track_name", name=score.timeline.title or "v2m-bridge"))]
     events += [
         (tick_at(m.beat), mido.MetaMessage("time_signature", numerator=m.numerator, denominator=m.denominator))
         for m in tempo_map.metres

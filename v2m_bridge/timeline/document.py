@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline
+from v2m_bridge.timeline.model import Cut, CutKind, Marker, Shot, Timeline, titled
 from v2m_bridge.timing.rates import exact_rate, rate_text
 
 
@@ -46,6 +46,12 @@ class TimelineDocument(Document):
     cuts: tuple[CutDocument, ...]
     markers: tuple[Marker, ...]
     warnings: tuple[str, ...] = ()
+    file_name: str = ""
+
+    @property
+    def title(self) -> str:
+        """As :attr:`v2m_bridge.timeline.model.Timeline.title`."""
+        return titled(self.name, self.file_name)
 
 
 def timeline_document(timeline: Timeline) -> TimelineDocument:
@@ -61,6 +67,7 @@ def timeline_document(timeline: Timeline) -> TimelineDocument:
         cuts=tuple(_cut_document(timeline, c) for c in timeline.cuts),
         markers=timeline.markers,
         warnings=timeline.warnings,
+        file_name=timeline.file_name,
     )
 
 
@@ -88,4 +95,5 @@ def timeline_from_document(document: TimelineDocument) -> Timeline:
         cuts=tuple(Cut(c.frame, c.kind, c.span_start_frame, c.span_end_frame) for c in document.cuts),
         markers=document.markers,
         warnings=document.warnings,
+        file_name=document.file_name,
     )

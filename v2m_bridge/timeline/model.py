@@ -78,6 +78,7 @@ class Timeline:
         start_frame: absolute frame of the first frame (86400 = 01:00:00:00 at 24).
         duration_frames: length; every shot, cut and marker lies in ``[0, duration_frames)``.
         warnings: what could not be carried over, one sentence each.
+        file_name: of the edit, without its suffix; empty where the name says it already.
     """
 
     name: str
@@ -89,6 +90,17 @@ class Timeline:
     markers: tuple[Marker, ...] = ()
     drop_frame: bool = False
     warnings: tuple[str, ...] = field(default=())
+    file_name: str = ""
+
+    @property
+    def title(self) -> str:
+        """The timeline's name with the name of its file, which is the one that the user knows it by."""
+        return titled(self.name, self.file_name)
+
+    @property
+    def is_black(self) -> bool:
+        """Whether nothing but black shows, as in an edit of markers alone."""
+        return all(shot.media is None and not shot.name for shot in self.shots)
 
     @property
     def duration_s(self) -> float:
@@ -102,3 +114,9 @@ class Timeline:
     def timecode(self, frame: int) -> str:
         """Timecode that the host shows at ``frame`` (counted from the timeline's start)."""
         return format_timecode(self.start_frame + frame, self.rate, self.drop_frame)
+
+
+def titled(name: str, file_name: str) -> str:
+    """A title that shows both names; the file's only where it says something else."""
+    same = file_name.casefold().strip() in ("", name.casefold().strip())
+    return name if same else f"{name} ({file_name})" if name else file_name

@@ -53,7 +53,7 @@ def summary_of(score: Score) -> Summary:
     """The few figures that clients show."""
     fit = score.fit.summary
     return Summary(
-        name=score.timeline.name or "Untitled",
+        name=score.timeline.title or "Untitled",
         key=score.key,
         seed=score.seed,
         checkpoint=score.checkpoint,

@@ -28,7 +28,7 @@ _FRAME_EVENT = re.compile(rf"{_HEAD}\s+{_COUNT}\s+{_COUNT}\s+{_COUNT}\s+{_COUNT}
 _KIND = re.compile(r"C|D|W\d{0,3}|K|KB|KO", re.I)
 _LENGTH = re.compile(r"\(?F?\)?(\d{1,6})\(?F?\)?", re.I)
 _CHANNELS = re.compile(
-    r"(?:A{1,2}\d{0,2}|V{1,2}\d{0,2}|B|S)(?:[/,+&-]?(?:A{1,2}\d{0,2}|V{1,2}\d{0,2}|\d{1,2}))*|NONE|ASMBL|BOTH|VIDEO|AUDIO",
+    r"(?:A{1,2}\d{0,2}|V{1,2}\d{0,2}|B|S)(?:[/,+&-]?(?:A{1,2}\d{0,2}|V{1,2}\d{0,2})|[/,+&-]\d{1,2})*|NONE|ASMBL|BOTH|VIDEO|AUDIO",
     re.I,
 )
 """What the channel column holds: V, A2/V, AA/V, B (both), VA12; ASMBL is assemble mode, all of picture and sound."""

@@ -145,7 +145,6 @@ def _place_markers_only(draft: EditDraft, found: EdlList, counter: TimecodeCount
     ends = [end - draft.start_frame for _, end in records]
     ends += [m.frame + max(1, m.duration_frames) for m in _resolve_markers(found, draft, counter)]
     draft.add(Piece(0, max(ends), layer=0))
-    draft.markers_only = True
     draft.warn("the list holds markers only, no shots; the picture is taken as black")
 
 

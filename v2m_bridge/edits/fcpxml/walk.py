@@ -150,6 +150,8 @@ class FcpxmlWalk:
         if depth == 1:  # the main storyline; gaps and disabled clips take their time too
             self._draft.reach_s(end_s)
         around = replace(window, root_s=window.root(at_s), own_s=own_s, scale=window.scale * conform)
+        if window.scale == 0:  # frozen at a moment that lies inside the element
+            around = replace(around, own_s=own_s + (window.own_s - at_s) * conform)
         inner = replace(around, begin_s=begin_s, end_s=end_s)
         if element.get("enabled") == "0":
             self._draft.disabled_clips += element.tag not in _INVISIBLE and not self._seen_before
