@@ -7,7 +7,6 @@ from random import Random
 
 from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.arrangement import Arrangement, ArrangeRequest, Control, Note, Part
-from v2m_bridge.music.bass_line import BassMoment, bass_line
 from v2m_bridge.music.emotions import Character, character, parse_emotion
 from v2m_bridge.music.instruments import (
     CHANNEL_OF_ROLE,
@@ -31,7 +30,8 @@ from v2m_bridge.music.plan import Plan, make_plan
 from v2m_bridge.music.themes.line_parts import closing_only, line_notes, striking_only, swelling_only, texture_notes
 from v2m_bridge.music.themes.lines import Lines
 from v2m_bridge.music.under_speech import under_speech
-from v2m_bridge.music.voicing import VoicedMoment, Voicing, VoicingStyle, voice_chords
+from v2m_bridge.music.voices.bass_line import BassMoment, bass_line
+from v2m_bridge.music.voices.voicing import VoicedMoment, Voicing, VoicingStyle, voice_chords
 
 CHORD_VOICES, SWELL_VOICES = 4, 3
 """Number of voices of the two parts that hold chords."""

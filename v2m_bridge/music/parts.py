@@ -15,7 +15,7 @@ from v2m_bridge.music.emotions import Character
 from v2m_bridge.music.figures import Cell, choose_level, pattern
 from v2m_bridge.music.instruments import PresetPart
 from v2m_bridge.music.plan import ChordSpan, Plan
-from v2m_bridge.music.voicing import Voicing
+from v2m_bridge.music.voices.voicing import Voicing
 
 STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 12.0, 4.0, 3.0
 """Velocity added on a strong hit, on any other landed hit, and on an accented step of a pattern."""

@@ -1,0 +1,1 @@
+"""Chords set out in voices, and the bass line below them. Door: :mod:`.voicing`."""
