@@ -13,7 +13,7 @@ from random_music import random_score
 from score_facts import WRITERS, FileFacts, ScoreWriter, read_json
 
 from v2m_bridge.compose import write_files as compose_files
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import DiskFull, InputError
 from v2m_bridge.score.model import Score
 from v2m_bridge.timeline.model import Marker, Shot, Timeline
 
@@ -216,7 +216,7 @@ def test_a_writer_that_fails_leaves_no_file_of_the_score(
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     monkeypatch.setitem(compose_files.WRITERS, broken, half)
     changed = score.model_copy(update={"seed": 99})
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFull, match="nothing was written"):
         compose_files.write_files(changed, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["score"]
