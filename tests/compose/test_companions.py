@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -24,7 +25,7 @@ MARKER_EDL = (
 
 def edit(*cuts: int, length: int = 240, rate: Fraction = Fraction(24)) -> Timeline:
     edges = [0, *cuts, length]
-    shots = tuple(Shot(a, b, f"/gone/{a}.mov", name=str(a)) for a, b in zip(edges, edges[1:], strict=False))
+    shots = tuple(Shot(a, b, f"/gone/{a}.mov", name=str(a)) for a, b in itertools.pairwise(edges))
     return Timeline("e", rate, 86_400, length, shots, tuple(Cut(c, CutKind.CUT, c, c) for c in cuts))
 
 

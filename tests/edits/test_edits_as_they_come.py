@@ -343,7 +343,8 @@ def multiclip(active: str) -> str:
     angles = "".join(
         f"<angle>{'<activevideoangle>TRUE</activevideoangle>' if n == active else ''}"
         f"<clip id='k{n}'><name>cam{n}</name><rate><timebase>24</timebase></rate><media><video><track>"
-        f"<clipitem id='i{n}'><file id='g{n}'><name>{n}.mov</name><pathurl>file:///x/{n if n != '3' else '1'}.mov</pathurl>"
+        f"<clipitem id='i{n}'><file id='g{n}'><name>{n}.mov</name>"
+        f"<pathurl>file:///x/{n if n != '3' else '1'}.mov</pathurl>"
         "</file></clipitem></track></video></media></clip></angle>"
         for n in "123"
     )

@@ -12,6 +12,7 @@ from v2m_bridge.cli.option_flags import takes_options
 from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, companions_of
 
 if TYPE_CHECKING:
+    from v2m_bridge.compose.companions import Companions
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.model import PreviewDocument, Score
 
@@ -57,19 +58,14 @@ def score(
     from v2m_bridge.compose.stages import stage_shares
     from v2m_bridge.compose.write_files import write_files
     from v2m_bridge.daemon.client import score_via_daemon
-    from v2m_bridge.errors import InputError
     from v2m_bridge.files.staging import refuse_unwritable
     from v2m_bridge.score.write_json import read_score, score_json
     from v2m_bridge.settings import Settings, state_folder
 
-    if via_daemon and checkpoint is not None:
-        raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
-    _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     companions = companions_of(markers, picture, duration)
-    if via_daemon and (markers or picture is not None or duration is not None):
-        raise InputError(
-            "the daemon gets the edit alone", "leave --via-daemon out, or --markers, --picture, --duration"
-        )
+    if via_daemon:
+        _check_daemon(checkpoint, companions)
+    _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out)
     settings = Settings()
     engine = Engine(
@@ -92,6 +88,18 @@ def score(
         return
     print_warnings(result.warnings)
     print_summary(result, {name: str(out / name) for name in names})
+
+
+def _check_daemon(checkpoint: Path | None, companions: Companions) -> None:
+    """Refuse what the daemon does not get: it has networks of its own, and reads the edit alone."""
+    from v2m_bridge.compose.companions import ALONE
+    from v2m_bridge.errors import InputError
+
+    if checkpoint is not None:
+        raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
+    if companions != ALONE:
+        hint = "leave --via-daemon out, or --markers, --picture and --duration"
+        raise InputError("the daemon gets the edit alone", hint)
 
 
 def _check_keep(keep: Path | None, via_daemon: bool, how: bool) -> None:

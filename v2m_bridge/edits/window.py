@@ -155,7 +155,7 @@ def _continues(before: Piece, after: Piece, rate: Fraction) -> bool:
         return False
     end_s = before.source_start_s + (before.end_frame - before.start_frame) / rate * before.speed
     # half a frame for each side's rounding, and one where the direction turns
-    return abs(after.source_start_s - end_s) * rate < 2 * max(1, abs(before.speed), abs(after.speed))
+    return abs(after.source_start_s - end_s) * rate < 2 * max(Fraction(1), abs(before.speed), abs(after.speed))
 
 
 def whole_timeline(own_s: Fraction = Fraction(0), length_s: Fraction = FAR_S) -> Window:

@@ -84,8 +84,8 @@ def _drop_damaged(found: EdlList, draft: EditDraft, counter: TimecodeCounter) ->
             damaged.append((event, error))
     if damaged and 3 * len(damaged) >= len(found.events):
         raise damaged[0][1]
-    for _, error in damaged:
-        draft.warn_damage(error)
+    for _, damage in damaged:
+        draft.warn_damage(damage)
     gone = {id(event) for event, _ in damaged}
     found.events = [event for event in found.events if id(event) not in gone]
     found.markers = [(event, line) for event, line in found.markers if id(event) not in gone]

@@ -215,7 +215,8 @@ class FcpxmlWalk:
         self._seen_before = seen_before
         if len(windows) < 2:
             return
-        shown, keys = self._pieces[first:], {}
+        shown = self._pieces[first:]
+        keys: dict[LayerKey, int] = {}
         for key, _ in shown:
             keys.setdefault(key, len(keys))
         numbered = join_at_knees([replace(piece, layer=keys[key]) for key, piece in shown], self._draft.rate)

@@ -248,14 +248,15 @@ class OtioWalk:
             self._draft.warn(f"{place.name}: unknown kind {clean(schema(item))[:60]!r}, taken as a clip without media")
         begin_s, end_s = place.window.span(place.at_s, place.at_s + length_s)
         source = clip_source(item, place.name)
-        ticks = source.rate is None or source.rate > HIGHEST_FRAME_RATE
-        retime = retime_of(item, place.name, self._draft, self._draft.rate if ticks else source.rate)
+        counted = source.rate or self._draft.rate
+        rate = counted if counted <= HIGHEST_FRAME_RATE else self._draft.rate
+        retime = retime_of(item, place.name, self._draft, rate)
         self._item_markers(item, place, length_s, retime.speed)
         if length_s <= 0 or end_s <= begin_s or source.invisible:
             return
         first_s = source.first_s(length_s, retime) + (place.window.own(begin_s) - place.at_s) * retime.speed
         if retime.speed * place.window.scale < 0:  # backwards: the first frame lies before that moment
-            first_s -= 1 / (self._draft.rate if ticks else source.rate)
+            first_s -= 1 / rate
         first_s = max(Fraction(0), first_s)
         media = source.locate(self._media)
         if media.online and media.path and source.available is None and source.kind == "file":
