@@ -22,6 +22,7 @@ from v2m_bridge.daemon.paths import allowed_edit, confine_media, safe_name
 from v2m_bridge.daemon.rate_limit import Buckets
 from v2m_bridge.daemon.tokens import OneTimeLinks, ensure_token
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.files.within import AllowedFolders
 from v2m_bridge.timeline.model import Shot, Timeline
 from v2m_bridge.timing.rates import exact_rate
 
@@ -254,11 +255,11 @@ def test_media_outside_the_roots_is_taken_offline(tmp_path: Path) -> None:
         Shot(n, n + 1, str(tmp_path) + "/" + name, media_online=True, name=name) for n, name in enumerate(names)
     )
     timeline = Timeline("t", exact_rate("24"), 0, 4, shots)
-    seen = confine_media(timeline, [tmp_path / "in"])
+    seen = confine_media(timeline, AllowedFolders([tmp_path / "in"]))
     assert [shot.media_online for shot in seen.shots] == [True, False, False, False]
     assert len(seen.warnings) == 1 and "--media-root" in seen.warnings[0]
-    assert confine_media(timeline, [tmp_path]) is timeline
-    assert not any(shot.media_online for shot in confine_media(timeline, []).shots)
+    assert confine_media(timeline, AllowedFolders([tmp_path])) is timeline
+    assert not any(shot.media_online for shot in confine_media(timeline, AllowedFolders([])).shots)
 
 
 def test_a_relative_edit_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from v2m_bridge.errors import InputError, cannot_write, is_disk_full
+from v2m_bridge.files.within import AllowedFolders
 from v2m_bridge.timeline.model import Timeline
 
 JOB_ID = re.compile(r"[0-9a-f]{12}\Z")
@@ -60,9 +61,8 @@ def job_folder(scores: Path, job_id: str) -> JobFolder:
 
 
 def is_below(path: Path, roots: Sequence[Path]) -> bool:
-    """Whether ``path``, links resolved, is one of ``roots`` or lies inside one."""
-    real = Path(os.path.realpath(path))
-    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
+    """Whether ``path`` is one of ``roots`` or lies inside one, links followed; nothing outside is looked at."""
+    return AllowedFolders(roots).real(path) is not None
 
 
 def allowed_edit(text: str, roots: Sequence[Path]) -> Path:
@@ -74,18 +74,16 @@ def allowed_edit(text: str, roots: Sequence[Path]) -> Path:
     """
     if not text or "\0" in text or len(text) > 4096:
         raise PathNotAllowed("the timeline path is not a path")
-    path = Path(text)
+    path = Path(os.path.normpath(text))
     hint = "start the daemon with --edit-root or --media-root, or upload the file"
     if not path.is_absolute():
         raise PathNotAllowed("the timeline path is not absolute", hint)
-    try:
-        inside = is_below(path, roots)
-    except (OSError, ValueError):
-        inside = False
-    if not inside:
+    if not is_below(path, roots):
         raise PathNotAllowed("the timeline lies outside the folders this daemon may read", hint)
     if not path.exists():
         raise InputError(f"{path.name} does not exist")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(f"{path.name} is a pipe or a device, not an edit")
     return path
 
 
@@ -132,23 +130,30 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def confine_media(timeline: Timeline, roots: Sequence[Path]) -> Timeline:
-    """The same edit with media outside ``roots`` taken offline: its cuts still count, its picture is not opened."""
-    refused: dict[str, bool] = {}
+def confine_media(timeline: Timeline, folders: AllowedFolders) -> Timeline:
+    """The same edit with media outside ``folders`` offline: its cuts still count, its picture is not opened.
+
+    A warning names what is outside; whether it exists was not looked at.
+    """
+    inside: dict[str, bool] = {}
     shots = []
     for shot in timeline.shots:
-        if shot.media is None or not shot.media_online:
-            shots.append(shot)
-            continue
-        if shot.media not in refused:
-            refused[shot.media] = not is_below(Path(shot.media), roots)
-        shots.append(replace(shot, media_online=False) if refused[shot.media] else shot)
-    outside = sorted(Path(media).name for media, out in refused.items() if out)
+        if shot.media is not None and shot.media not in inside:
+            inside[shot.media] = folders.real(shot.media) is not None
+        closed = shot.media is not None and shot.media_online and not inside[shot.media]
+        shots.append(replace(shot, media_online=False) if closed else shot)
+    outside = sorted(
+        {_file_name(media) for media, within in inside.items() if not within and Path(media).is_absolute()}
+    )
     if not outside:
         return timeline
     listed = ", ".join(outside[:5]) + (" and more" if len(outside) > 5 else "")
     warning = f"media outside the daemon's folders was not opened: {listed} (start it with --media-root)"
     return replace(timeline, shots=tuple(shots), warnings=(*timeline.warnings, warning))
+
+
+def _file_name(media: str) -> str:
+    return re.split(r"[\\/]", media)[-1]
 
 
 def default_media_roots() -> tuple[Path, ...]:

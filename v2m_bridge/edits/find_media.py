@@ -5,13 +5,39 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from v2m_bridge.files.within import AllowedFolders
+
 MAX_INDEXED_FILES = 200_000
 MAX_CANDIDATES = 200
 _DRIVE = re.compile(r"/?([A-Za-z]):[\\/]")
+
+
+_allowed: ContextVar[AllowedFolders | None] = ContextVar("_allowed", default=None)
+
+
+@contextmanager
+def media_within(folders: AllowedFolders) -> Iterator[None]:
+    """Inside the block the readers of this thread look at files and media within ``folders`` alone.
+
+    What lies elsewhere is offline: it is neither opened nor asked whether it exists.
+    """
+    token = _allowed.set(folders)
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def leads_outside(path: Path) -> bool:
+    """Whether ``path`` may not be looked at; see :func:`media_within`."""
+    folders = _allowed.get()
+    return folders is not None and folders.real(path.absolute()) is None
 
 
 @dataclass(frozen=True)
@@ -43,6 +69,7 @@ class MediaFinder:
 
     def __init__(self, folder: Path, roots: Sequence[Path] = (), *, confined: bool = False) -> None:
         self._folder = folder.absolute()
+        self._allowed = _allowed.get()
         self._confined = confined
         self._roots = tuple(roots)
         self._index: dict[str, list[str]] | None = None
@@ -77,7 +104,7 @@ class MediaFinder:
             return FoundMedia()
         if self._stems is None:
             self._stems = {}
-            for path in (p for paths in self._by_file_name().values() for p in paths):
+            for path in (p for paths in self._by_file_name().values() for p in paths if self._is_file(p)):
                 self._stems.setdefault(Path(path).stem.casefold(), []).append(path)
         found = self._stems.get(stem.casefold(), [])
         return FoundMedia(found[0], online=True) if len(found) == 1 else FoundMedia()
@@ -92,9 +119,11 @@ class MediaFinder:
         for text in readings:
             relative = not _is_absolute(text)
             path = os.path.normpath(self._folder / text) if relative else text
+            if self._allowed is not None:  # what is checked is what will be opened
+                path = os.path.normpath(path)
             if relative and self._confined and not Path(path).is_relative_to(self._folder):
                 continue
-            if _is_file(path):
+            if self._is_file(path):
                 return FoundMedia(path, online=True)
         for text in readings:
             found = self._by_name(text)
@@ -108,7 +137,12 @@ class MediaFinder:
             return None
         candidates = self._by_file_name().get(parts[-1].casefold(), [])[:MAX_CANDIDATES]
         # of several files of that name the one whose folders agree best with the written path
-        return max(candidates, key=lambda c: _agreement(c, parts), default=None)
+        best_first = sorted(candidates, key=lambda c: -_agreement(c, parts))
+        return next((candidate for candidate in best_first if self._is_file(candidate)), None)
+
+    def _is_file(self, path: str) -> bool:
+        """Whether a plain file lies there; outside of the allowed folders nobody looks."""
+        return self._allowed.file(path) if self._allowed is not None else _is_file(path)
 
 
 def _readings(url: str) -> Iterator[str]:

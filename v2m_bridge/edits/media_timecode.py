@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from v2m_bridge.errors import InputError
+from v2m_bridge.files.open_media import open_media
 from v2m_bridge.timing.rates import MAX_RATE, exact_rate
 from v2m_bridge.timing.timecode import parse_timecode
 
@@ -31,7 +32,7 @@ def _timecode_and_length(path: str) -> tuple[Fraction | None, Fraction]:
     import av
 
     try:
-        with av.open(path, metadata_errors="replace") as container:
+        with open_media(path) as container:
             length_s = Fraction(container.duration or 0, av.time_base)
             streams = [container.metadata, *(s.metadata for s in container.streams)]
             text = next((m["timecode"] for m in streams if m.get("timecode")), "")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from v2m_bridge.edits.find_media import leads_outside
 from v2m_bridge.edits.menu_request import request_of
 from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.other_programs import refuse_other_program
@@ -31,6 +32,9 @@ EDIT_SUFFIXES = frozenset(READERS)
 BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
 """Edits that may be folders; Resolve gives FCPXML 1.10 as one."""
 
+BUNDLE_CONTENTS = ("content.otio", "Info.fcpxml")
+"""The edits inside such folders."""
+
 VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mxf .mts .m2ts .mpg .mpeg".split())  # noqa: SIM905
 """Bare video files. They are no edits: :func:`v2m_bridge.footage.bare_video.read_video` reads them."""
 
@@ -48,8 +52,14 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if leads_outside(path):
+        raise InputError(f"{path.name} leads out of the folders that may be read")
     if not path.exists():
         raise InputError(f"{path} does not exist")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(f"{path} is a pipe or a device, not an edit")
+    if path.is_dir() and any(leads_outside(path / name) for name in BUNDLE_CONTENTS):
+        raise InputError(f"{path.name} holds a link that leads out of the folders that may be read")
     refuse_other_program(path)
     if path.is_dir() and suffix not in BUNDLE_SUFFIXES:
         raise InputError(f"{path} is a folder, not an edit")

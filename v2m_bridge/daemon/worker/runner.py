@@ -12,7 +12,9 @@ from v2m_bridge.compose.write_files import write_files
 from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs.job import Summary
 from v2m_bridge.daemon.paths import confine_media
+from v2m_bridge.edits.find_media import media_within
 from v2m_bridge.edits.unpacked_media import unpacked_folder
+from v2m_bridge.files.within import AllowedFolders
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress
 from v2m_bridge.score.model import Score
@@ -35,8 +37,9 @@ class PipelineRunner:
         unpacked = (unpacked_folder(),)  # media of zipped bundles, brought by the edit itself
         self._allowed = (*(Path(root) for root in setup.confine_to), *unpacked)
 
-    def _screen(self, own: Path) -> Callable[[Timeline], Timeline]:
-        return lambda timeline: confine_media(timeline, (*self._allowed, own))
+    @staticmethod
+    def _screen(folders: AllowedFolders) -> Callable[[Timeline], Timeline]:
+        return lambda timeline: confine_media(timeline, folders)
 
     def warm(self) -> None:
         """Load the networks, before the first job needs them."""
@@ -44,8 +47,11 @@ class PipelineRunner:
 
     def run(self, source: Path, options: ScoreOptions, work: Path, progress: Progress) -> Summary:
         """Score ``source`` and write the files into ``work``."""
-        engine = replace(self._engine, screen=self._screen(source if source.is_dir() else source.parent))
-        write_files(compose(source, options, engine, progress), work, progress)
+        own = source if source.is_dir() else source.parent
+        folders = AllowedFolders((*self._allowed, own))
+        engine = replace(self._engine, screen=self._screen(folders))
+        with media_within(folders):
+            write_files(compose(source, options, engine, progress), work, progress)
         return summary_of(read_score(work / "score.json"))
 
 

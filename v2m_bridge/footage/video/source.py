@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import math
 import re
+import stat
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from v2m_bridge.errors import MediaError
+from v2m_bridge.files.open_media import open_media
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ class VideoSource:
         import av
 
         try:
-            container = av.open(str(self.path))
+            container = open_media(self.path)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise MediaError(
                 f"{self.path.name} cannot be opened as video: {_reason(error)}",
@@ -326,7 +328,10 @@ def _file_size(path: Path) -> int:
     try:
         if path.is_dir():
             raise MediaError(f"{path} is a folder, not a video file")
-        size = path.stat().st_size
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):
+            raise MediaError(f"{path} is a pipe or a device, not a video file")
+        size = state.st_size
     except FileNotFoundError as error:
         raise MediaError(f"{path} does not exist") from error
     except OSError as error:
@@ -337,6 +342,10 @@ def _file_size(path: Path) -> int:
 
 
 def _reason(error: BaseException) -> str:
+    import av
+
+    if isinstance(error, av.error.ArgumentError):  # FFmpeg's answer to what is not among the allowed containers
+        return "its content is none of the kinds of video that are read, whatever its name says"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).splitlines()[0].lower()
 
