@@ -51,7 +51,7 @@ def score(
     from v2m_bridge.compose.pipeline import compose
     from v2m_bridge.compose.rescore import rescore, write_rescored
     from v2m_bridge.compose.stages import stage_shares
-    from v2m_bridge.compose.write_files import write_files
+    from v2m_bridge.compose.write_files import WRITERS, Written, write_score_files
     from v2m_bridge.daemon.client import score_via_daemon
     from v2m_bridge.errors import InputError
     from v2m_bridge.files.staging import refuse_unwritable
@@ -61,7 +61,7 @@ def score(
     if via_daemon and checkpoint is not None:
         raise InputError("the daemon has its own networks", "leave --checkpoint or --via-daemon out")
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
-    refuse_unwritable(out)
+    refuse_unwritable(out, WRITERS)
     settings = Settings()
     engine = Engine(
         media_roots=(*media_root, *settings.media_roots),
@@ -71,18 +71,18 @@ def score(
     )
     with shown_progress(stage_shares(), quiet=as_json) as progress:
         if via_daemon:
-            names = score_via_daemon(source, out, options, progress)
+            written = Written(score_via_daemon(source, out, options, progress), read_score(out / "score.json"))
         elif keep is not None:
             rescored = rescore(source, keep, options, engine, Heal(heal), progress, change_edl)
-            names = write_rescored(rescored, out, progress)
+            written = write_rescored(rescored, out, progress)
         else:
-            names = write_files(compose(source, options, engine, progress), out, progress)
-    result = read_score(out / "score.json")  # with what was measured while the files were written
+            written = write_score_files(compose(source, options, engine, progress), out, progress)
+    result, files = written.score, {name: str(out / name) for name in written.names}
     if as_json:
-        print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
+        print_json({**score_json(result), "files": files})
         return
     print_warnings(result.warnings)
-    print_summary(result, {name: str(out / name) for name in names})
+    print_summary(result, files)
 
 
 def _check_keep(keep: Path | None, via_daemon: bool, how: bool) -> None:
