@@ -97,7 +97,7 @@ def compose_seeds(edit: Path, engine: Engine) -> list[Score]:
 
 def test_every_file_is_written_and_the_score_reads_back(demo_score: Score, tmp_path: Path) -> None:
     assert write_files(demo_score, tmp_path / "cue") == FILES
-    assert sorted(file.name for file in (tmp_path / "cue").iterdir()) == sorted(FILES)
+    assert sorted(file.name for file in (tmp_path / "cue").glob("[!.]*")) == sorted(FILES)
     assert read_score(tmp_path / "cue" / "score.json") == demo_score
     document = json.loads((tmp_path / "cue" / "score.json").read_text(encoding="utf-8"))
     assert document["schema"] == "v2m.score/1"

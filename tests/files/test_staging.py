@@ -15,7 +15,7 @@ def test_files_arrive_only_at_the_end(tmp_path: Path) -> None:
     with staged(out) as folder:
         (folder / "score.json").write_text("{}")
         assert not out.exists()
-    assert [file.name for file in out.iterdir()] == ["score.json"]
+    assert [file.name for file in out.iterdir() if not file.name.startswith(".")] == ["score.json"]
     assert [file.name for file in tmp_path.iterdir()] == ["cue"]
 
 

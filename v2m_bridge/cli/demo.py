@@ -26,17 +26,15 @@ def demo(
     from v2m_bridge.compose.engine import Engine
     from v2m_bridge.compose.pipeline import compose
     from v2m_bridge.compose.stages import stage_shares
-    from v2m_bridge.compose.write_files import write_files
+    from v2m_bridge.compose.write_files import write_score_files
     from v2m_bridge.demo.edit import make_demo
     from v2m_bridge.options import ScoreOptions
-    from v2m_bridge.score.write_json import read_score
 
     with shown_progress({"film": FILM_SHARE, **stage_shares()}, quiet=as_json) as progress:
         made = make_demo(out, progress)
         options = ScoreOptions(seed=seed, preview=True)
-        names = write_files(compose(made.edit, options, Engine(), progress), out / "score", progress)
-    score = read_score(out / "score" / "score.json")
-    files = {name: str(out / "score" / name) for name in names}
+        written = write_score_files(compose(made.edit, options, Engine(), progress), out / "score", progress)
+    score, files = written.score, {name: str(out / "score" / name) for name in written.names}
     if as_json:
         print_json({"footage": str(made.footage), "edit": str(made.edit), "files": files})
         return

@@ -24,10 +24,10 @@ def rewrite(
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
 ) -> None:
     """Write some bars of some parts anew, so that they join what stands around them."""
-    from v2m_bridge.cli.terminal import print_json
+    from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.compose.engine import Engine
     from v2m_bridge.compose.rewrite import RewriteRequest, rewrite_bars
-    from v2m_bridge.compose.write_files import write_files
+    from v2m_bridge.compose.write_files import write_score_files
     from v2m_bridge.music.instruments import parse_parts
     from v2m_bridge.score.write_json import read_score
 
@@ -36,11 +36,14 @@ def rewrite(
     first, last = read_bars(bars)
     request = RewriteRequest(first, last, parse_parts(parts), score.seed + 1 if seed is None else seed)
     written = rewrite_bars(score, request, Engine(checkpoint=checkpoint).player())
-    names = write_files(written, document.parent)
+    files = write_score_files(written, document.parent)
     rewritten = [role.value for role in request.roles]
+    warnings = files.score.warnings[len(written.warnings) :]
     if as_json:
-        print_json({"bars": [first, last], "parts": rewritten, "seed": request.seed, "files": list(names)})
+        done = {"bars": [first, last], "parts": rewritten, "seed": request.seed, "files": list(files.names)}
+        print_json({"schema": "v2m.rewrite/1", **done, "warnings": list(warnings)})
         return
+    print_warnings(warnings)
     print(f"bars {first} to {last}: {', '.join(rewritten)} written anew in {document.parent} (seed {request.seed})")
 
 

@@ -13,6 +13,7 @@ from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, compani
 
 if TYPE_CHECKING:
     from v2m_bridge.compose.companions import Companions
+    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.model import PreviewDocument, Score
 
@@ -52,42 +53,48 @@ def score(
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.compose.conform.conform import Heal
-    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.compose.pipeline import compose
     from v2m_bridge.compose.rescore import rescore, write_rescored
     from v2m_bridge.compose.stages import stage_shares
-    from v2m_bridge.compose.write_files import write_files
+    from v2m_bridge.compose.write_files import WRITERS, Written, write_score_files
     from v2m_bridge.daemon.client import score_via_daemon
     from v2m_bridge.files.staging import refuse_unwritable
     from v2m_bridge.score.write_json import read_score, score_json
-    from v2m_bridge.settings import Settings, state_folder
 
     companions = companions_of(markers, picture, duration)
     if via_daemon:
         _check_daemon(checkpoint, companions)
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
-    refuse_unwritable(out)
+    refuse_unwritable(out, WRITERS)
+    engine = _engine(media_root, checkpoint)
+    with shown_progress(stage_shares(), quiet=as_json) as progress:
+        if via_daemon:
+            written = Written(score_via_daemon(source, out, options, progress), read_score(out / "score.json"))
+        elif keep is not None:
+            rescored = rescore(source, keep, options, engine, Heal(heal), progress, change_edl, companions)
+            written = write_rescored(rescored, out, progress)
+        else:
+            written = write_score_files(compose(source, options, engine, progress, companions), out, progress)
+    result, files = written.score, {name: str(out / name) for name in written.names}
+    if as_json:
+        print_json({**score_json(result), "files": files})
+        return
+    print_warnings(result.warnings)
+    print_summary(result, files)
+
+
+def _engine(media_roots: list[Path], checkpoint: Path | None) -> Engine:
+    """The networks and folders of this machine; folders of the command line come before those of the settings."""
+    from v2m_bridge.compose.engine import Engine
+    from v2m_bridge.settings import Settings, state_folder
+
     settings = Settings()
-    engine = Engine(
-        media_roots=(*media_root, *settings.media_roots),
+    return Engine(
+        media_roots=(*media_roots, *settings.media_roots),
         cache=state_folder("cache"),
         clip_weights=settings.clip_weights,
         checkpoint=checkpoint,
     )
-    with shown_progress(stage_shares(), quiet=as_json) as progress:
-        if via_daemon:
-            names = score_via_daemon(source, out, options, progress)
-        elif keep is not None:
-            rescored = rescore(source, keep, options, engine, Heal(heal), progress, change_edl, companions)
-            names = write_rescored(rescored, out, progress)
-        else:
-            names = write_files(compose(source, options, engine, progress, companions), out, progress)
-    result = read_score(out / "score.json")  # with what was measured while the files were written
-    if as_json:
-        print_json({**score_json(result), "files": {name: str(out / name) for name in names}})
-        return
-    print_warnings(result.warnings)
-    print_summary(result, {name: str(out / name) for name in names})
 
 
 def _check_daemon(checkpoint: Path | None, companions: Companions) -> None:

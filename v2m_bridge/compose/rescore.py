@@ -11,7 +11,7 @@ from v2m_bridge.compose.conform.conform import Heal, conform
 from v2m_bridge.compose.conform.document import ConformDocument
 from v2m_bridge.compose.engine import Engine
 from v2m_bridge.compose.pipeline import compose, read_new_cut
-from v2m_bridge.compose.write_files import write_files
+from v2m_bridge.compose.write_files import EARLIER, EARLIER_FILES, REPORT, Written, write_score_files
 from v2m_bridge.errors import InputError
 from v2m_bridge.option_table import OPTIONS
 from v2m_bridge.options import ScoreOptions
@@ -23,9 +23,6 @@ from v2m_bridge.timeline.changes.model import CutChanges
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document, timeline_from_document
 from v2m_bridge.timeline.model import Timeline
 
-REPORT = "conform.json"
-EARLIER = "earlier-{:02d}.json"
-"""The scores that this one came from, the newest first: a cut that comes back gets its music back."""
 MOST_EARLIER = 20
 
 
@@ -61,7 +58,7 @@ def rescore(
     """
     place = keep / "score.json" if keep.is_dir() else keep
     old = read_score(place)
-    before = tuple(read_score(p) for p in sorted(place.parent.glob("earlier-*.json")))
+    before = tuple(read_score(p) for p in sorted(place.parent.glob(EARLIER_FILES)))
     used = merged_options(old.options, options)
     cut = read_new_cut(source, used, engine, progress, companions)
     timeline = timeline_document(cut.timeline)
@@ -77,12 +74,12 @@ def rescore(
     return Rescored(score, report, (old, *before)[:MOST_EARLIER])
 
 
-def write_rescored(found: Rescored, out: Path, progress: Progress = silent) -> tuple[str, ...]:
-    """The score's files, the report and the scores that it came from; see ``write_files``."""
+def write_rescored(found: Rescored, out: Path, progress: Progress = silent) -> Written:
+    """The score's files, the report and the scores that it came from; see ``write_score_files``."""
     extra = {EARLIER.format(n): score_text(s) for n, s in enumerate(found.earlier, start=1)}
     if found.report:
         extra[REPORT] = found.report.model_dump_json(by_alias=True, indent=1) + "\n"
-    return write_files(found.score, out, progress, extra)
+    return write_score_files(found.score, out, progress, extra)
 
 
 def merged_options(old: ScoreOptions, given: ScoreOptions) -> ScoreOptions:

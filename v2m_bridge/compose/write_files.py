@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from v2m_bridge.files.staging import staged
+from v2m_bridge.files.deliver import deliver
+from v2m_bridge.files.staging import draft_folder, refuse_unwritable
 from v2m_bridge.footage.video.thumbnails import shot_thumbnails
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.reaper.write_job import write_job
@@ -35,24 +37,50 @@ WRITERS: dict[str, Callable[[Score, Path], object]] = {
 """File name -> its writer, in the order they are written; a new file of ``score`` is a line here."""
 
 
+REPORT = "conform.json"
+EARLIER = "earlier-{:02d}.json"
+"""The scores that this one came from, the newest first: a cut that comes back gets its music back."""
+EARLIER_FILES = "earlier-*.json"
+FORMER = (REPORT, PREVIEW, "score.musicxml")
+"""Files that an older score may have left and a new one need not have; they never stay beside it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the names of the files, and the score with what was measured and met while writing.
+
+    The score's ``warnings`` name the files that were moved aside; ``score.json`` does not, so that its bytes depend on
+    the score alone.
+    """
+
+    names: tuple[str, ...]
+    score: Score
+
+
 def write_files(
     score: Score, out: Path, progress: Progress = silent, extra: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
+    """The names of what :func:`write_score_files` wrote."""
+    return write_score_files(score, out, progress, extra).names
+
+
+def write_score_files(
+    score: Score, out: Path, progress: Progress = silent, extra: Mapping[str, str] | None = None
+) -> Written:
     """Write every file of the score into ``out``: all of them or none.
 
-    With a preview, every file holds what was measured on it.
+    With a preview, every file holds what was measured on it. Of an older score in ``out`` no file stays but those that
+    somebody changed, under other names, and the scores before it.
 
     Args:
         extra: text by file name, written beside them.
 
-    Returns:
-        The names of the files.
-
     Raises:
-        InputError: ``out`` cannot be written.
+        InputError: ``out`` cannot be written, or has a folder with the name of a file.
     """
     names = (*WRITERS, *(extra or {}), *((PREVIEW,) if score.options.output.preview else ()))
-    with staged(out) as folder:
+    refuse_unwritable(out, names)
+    with draft_folder(out) as folder:
         if score.options.output.preview:
             progress("files", 0.0)
             score = with_preview(score, folder / PREVIEW)
@@ -61,8 +89,9 @@ def write_files(
             write(score, folder / name)
         for name, text in (extra or {}).items():
             (folder / name).write_text(text, encoding="utf-8")
+        moved = deliver(folder, out, FORMER, EARLIER_FILES)
         progress("files", 1.0)
-    return names
+    return Written(names, score.model_copy(update={"warnings": (*score.warnings, *moved)}))
 
 
 def with_preview(score: Score, path: Path) -> Score:

@@ -1,24 +1,37 @@
-"""All files of a result appear together and whole, or not at all."""
+"""All files of a result appear together and whole, or not at all, and what somebody changed since is kept."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from v2m_bridge.errors import DiskFull, InputError, is_disk_full
+from v2m_bridge.files.deliver import deliver
 
 
 @contextmanager
 def staged(out: Path) -> Iterator[Path]:
-    """Yield a fresh folder beside ``out``; on success its files are renamed into ``out``, else it vanishes.
+    """Yield a fresh folder beside ``out``; on success its files come into ``out``, else it vanishes.
 
     Raises:
         InputError: ``out`` is a file or cannot be written.
         DiskFull: there is no room for the files, whichever writer notices it.
+    """
+    with draft_folder(out) as folder:
+        yield folder
+        deliver(folder, out)
+
+
+@contextmanager
+def draft_folder(out: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside ``out`` that vanishes at the end; :func:`.deliver.deliver` brings its files over.
+
+    Raises:
+        InputError: as for :func:`staged`.
     """
     out = out.absolute()
     refuse_unwritable(out)
@@ -29,7 +42,6 @@ def staged(out: Path) -> Iterator[Path]:
         raise _unwritable(out, error) from error
     try:
         yield folder
-        _move_all(folder, out)
     except OSError as error:
         if is_disk_full(error):
             raise _unwritable(out, error) from error
@@ -38,11 +50,14 @@ def staged(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def refuse_unwritable(out: Path) -> None:
+def refuse_unwritable(out: Path, names: Iterable[str] = ()) -> None:
     """Say no before any long work.
 
+    Args:
+        names: files that will be written.
+
     Raises:
-        InputError: ``out`` is a file, or lies where nothing can be made.
+        InputError: ``out`` is a file, or lies where nothing can be made, or holds a folder with one of the names.
     """
     out = out.absolute()
     if out.exists() and not out.is_dir():
@@ -50,15 +65,9 @@ def refuse_unwritable(out: Path) -> None:
     there = next(folder for folder in (out, *out.parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise InputError(f"cannot write to {out}: {there} is not a folder one can write to")
-
-
-def _move_all(folder: Path, out: Path) -> None:
-    try:
-        out.mkdir(exist_ok=True)
-        for file in sorted(folder.iterdir()):
-            file.replace(out / file.name)
-    except OSError as error:
-        raise _unwritable(out, error) from error
+    for name in names:
+        if (out / name).is_dir():
+            raise InputError(f"{out / name} is a folder, and a file of that name has to be written", "rename it")
 
 
 def _unwritable(out: Path, error: OSError) -> InputError:
