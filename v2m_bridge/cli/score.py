@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +13,7 @@ from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, compani
 
 if TYPE_CHECKING:
     from v2m_bridge.compose.companions import Companions
+    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.model import PreviewDocument, Score
 
@@ -52,7 +53,6 @@ def score(
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.compose.conform.conform import Heal
-    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.compose.pipeline import compose
     from v2m_bridge.compose.rescore import rescore, write_rescored
     from v2m_bridge.compose.stages import stage_shares
@@ -60,20 +60,13 @@ def score(
     from v2m_bridge.daemon.client import score_via_daemon
     from v2m_bridge.files.staging import refuse_unwritable
     from v2m_bridge.score.write_json import read_score, score_json
-    from v2m_bridge.settings import Settings, state_folder
 
     companions = companions_of(markers, picture, duration)
     if via_daemon:
         _check_daemon(checkpoint, companions)
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out)
-    settings = Settings()
-    engine = Engine(
-        media_roots=(*media_root, *settings.media_roots),
-        cache=state_folder("cache"),
-        clip_weights=settings.clip_weights,
-        checkpoint=checkpoint,
-    )
+    engine = _engine(media_root, checkpoint)
     with shown_progress(stage_shares(), quiet=as_json) as progress:
         if via_daemon:
             names = score_via_daemon(source, out, options, progress)
@@ -88,6 +81,19 @@ def score(
         return
     print_warnings(result.warnings)
     print_summary(result, {name: str(out / name) for name in names})
+
+
+def _engine(media_roots: Sequence[Path], checkpoint: Path | None) -> Engine:
+    from v2m_bridge.compose.engine import Engine
+    from v2m_bridge.settings import Settings, state_folder
+
+    settings = Settings()
+    return Engine(
+        media_roots=(*media_roots, *settings.media_roots),
+        cache=state_folder("cache"),
+        clip_weights=settings.clip_weights,
+        checkpoint=checkpoint,
+    )
 
 
 def _check_daemon(checkpoint: Path | None, companions: Companions) -> None:
