@@ -81,6 +81,31 @@ EDITS: dict[str, ModelEdit] = {
         )
     ),
     "nested at double speed": ModelEdit((track(A, ModelNest("inner", (track(B, C, A),), 4, 30, Fraction(2)), B),)),
+    "nested backwards": ModelEdit(
+        (
+            track(
+                A,
+                ModelNest("inner", (track(B, C, ModelClip("r", 40, 20, Fraction(-1))),), 4, 60, Fraction(-1)),
+                ModelNest(
+                    "outer", (track(ModelNest("deep", (track(A, B),), 3, 50, Fraction(-1))),), 2, 40, Fraction(-1)
+                ),
+                B,
+            ),
+        )
+    ),
+    "conformed": ModelEdit(
+        (
+            track(
+                A,
+                ModelClip("p", 30, 100, media_rate=Fraction(25), media_start=90_000, markers=(ModelMarker(70, "m"),)),
+                ModelClip("q", 7, 60, media_rate=NTSC_24),
+                ModelNest("inner", (track(B, ModelClip("p2", 9, 60, media_rate=Fraction(25))),), 6, 50),
+            ),
+            track(ModelGap(100), B, ModelGap(30), C),
+        ),
+        start_frame=86_400,
+        markers=(ModelMarker(60, "HIT"), ModelMarker(140, "x")),
+    ),
     "dissolves": ModelEdit((track(A, ModelDissolve(0, 12), B, C, ModelDissolve(0, 5), ModelClip("d", 20, 30)),)),
     "centred dissolves": ModelEdit((track(A, ModelDissolve(6, 6), B, ModelDissolve(8, 0), C),)),
     "markers": ModelEdit((track(A, B, C),), start_frame=86_400, markers=(ModelMarker(0, "x"), ModelMarker(50, "HIT"))),
@@ -300,7 +325,9 @@ def items(draw: st.DrawFn, carries: frozenset[Feature], names: Iterator[str], de
     if kind == "nest":
         inner = st.lists(items(carries, names, depth + 1), min_size=1, max_size=4)
         tracks = tuple(track(*draw(inner)) for _ in range(draw(st.integers(1, 3))))
-        return ModelNest(name, tracks, draw(st.integers(0, 20)), length, enabled=enabled)
+        backwards = Feature.REVERSED_NEST in carries and draw(st.integers(0, 3)) == 0
+        speed = Fraction(-1 if backwards else 1)
+        return ModelNest(name, tracks, draw(st.integers(0, 20)), length, speed, enabled=enabled)
     speeds = [Fraction(1), Fraction(1), Fraction(2), HALF, Fraction(0), Fraction(-1)]
     speed = draw(st.sampled_from(speeds if Feature.RETIME in carries else speeds[:1]))
     media_start = draw(st.sampled_from([0, 86_400])) if Feature.MEDIA_START in carries else 0

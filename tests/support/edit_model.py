@@ -29,6 +29,8 @@ class Feature(StrEnum):
     MARKER_NOTE = "notes and lengths of timeline markers"
     CLIP_MARKER = "markers on clips"
     MEDIA_START = "media whose first frame has a timecode of its own"
+    REVERSED_NEST = "nested sequences that play backwards"
+    CONFORM = "media of another rate that are played frame for frame"
     DROP_FRAME = "drop frame timecode"
 
 
@@ -44,12 +46,13 @@ class ModelMarker:
 
 @dataclass(frozen=True)
 class ModelClip:
-    """``length`` frames of the timeline that show media of the edit's own rate.
+    """``length`` frames of the timeline that show media of the edit's own rate or, frame for frame, of another one.
 
     Attributes:
         start: lowest frame of the media file that shows; a reversed clip ends there.
         speed: media frames per frame of timeline.
         media_start: timecode of the media's first frame, in frames.
+        media_rate: of the media, if it is not that of the edit; its frames are played one for one.
     """
 
     name: str
@@ -59,6 +62,7 @@ class ModelClip:
     enabled: bool = True
     media_start: int = 0
     markers: tuple[ModelMarker, ...] = ()
+    media_rate: Fraction | None = None
 
     @property
     def url(self) -> str:
@@ -168,6 +172,8 @@ def features_of(edit: ModelEdit) -> frozenset[Feature]:
         Feature.MARKER_NOTE: any(m.note or m.length != 1 for m in edit.markers),
         Feature.CLIP_MARKER: any(i.markers for i in items if isinstance(i, ModelClip)),
         Feature.MEDIA_START: any(i.media_start for i in items if isinstance(i, ModelClip)),
+        Feature.REVERSED_NEST: any(n.speed < 0 for n in nests),
+        Feature.CONFORM: any(c.media_rate for c in clips),
         Feature.DROP_FRAME: edit.drop_frame,
     }
     return frozenset(feature for feature, is_needed in needed.items() if is_needed)
@@ -193,7 +199,8 @@ def seen_at(tracks: tuple[ModelTrack, ...], frame: Fraction) -> Seen | None:
                 first = item.start if item.speed >= 0 else item.start - item.length * item.speed - 1
                 return Seen(item, first + into * item.speed, item.speed)
             if isinstance(item, ModelNest) and item.enabled:
-                found = seen_at(item.tracks, item.start + into * item.speed)
+                first = item.start if item.speed >= 0 else item.start - item.length * item.speed - 1
+                found = seen_at(item.tracks, first + into * item.speed)
                 if found:
                     return Seen(found.clip, found.media_frame, found.speed * item.speed)
     return None
@@ -220,8 +227,10 @@ def check_shows(read: Timeline, edit: ModelEdit) -> None:
             if seen is None:
                 assert (shot.media, shot.name) == (None, ""), f"frame {frame} should be black"
                 continue
-            shown = (shot.source_start_s + (frame - shot.start_frame) / float(edit.rate) * shot.speed) * edit.rate
-            assert (shot.name, shot.speed) == (seen.clip.name, float(seen.speed)), f"frame {frame}"
+            media_rate = seen.clip.media_rate or edit.rate
+            shown = (shot.source_start_s + (frame - shot.start_frame) / float(edit.rate) * shot.speed) * media_rate
+            assert shot.name == seen.clip.name, f"frame {frame}"
+            assert abs(shot.speed - float(seen.speed * edit.rate / media_rate)) < 1e-8, f"frame {frame}"
             assert abs(float(shown) - float(seen.media_frame)) < 1e-6, f"frame {frame} of {shot.name}"
 
 

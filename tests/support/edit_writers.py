@@ -87,9 +87,14 @@ def _otio_item(item: ModelItem, rate: float) -> make.Json:
         return make.stack(*tracks, source_range=make.span(item.start, item.length, rate), **more)
     del more["name"]
     first = item.media_start + item.start
-    reference = make.media(item.url, item.media_start, item.media_length, rate)
-    markers = [_otio_marker(m, first, rate) for m in item.markers]
-    return make.clip(item.name, first, item.length, rate, reference=reference, markers=markers, **more)
+    media_rate = float(item.media_rate or rate)
+    if item.media_rate:  # a host that plays frame for frame writes that as a speed
+        more["effects"] = [make.speed(float(item.speed) * rate / media_rate)]
+    reference = make.media(item.url, item.media_start, item.media_length, media_rate)
+    markers = [_otio_marker(m, first, media_rate) for m in item.markers]
+    clip = make.clip(item.name, first, item.length, rate, reference=reference, markers=markers, **more)
+    clip["source_range"]["start_time"] = make.rt(first, media_rate)
+    return clip
 
 
 def _otio_marker(marker: ModelMarker, origin: int, rate: float) -> make.Json:
@@ -181,7 +186,7 @@ def xmeml_text(edit: ModelEdit) -> str:
     form = "DF" if edit.drop_frame else "NDF"
     timecode = f"<timecode>{rate}<frame>{edit.start_frame}</frame><displayformat>{form}</displayformat></timecode>"
     markers = "".join(_xmeml_marker(m, 0) for m in edit.markers)
-    body = _xmeml_media(edit.tracks, rate, _xmeml_sound(edit.length))
+    body = _xmeml_media(edit.tracks, edit.rate, _xmeml_sound(edit.length))
     return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE xmeml>\n<xmeml version="5"><sequence id="main">'
         f"<name>{edit.name}</name><duration>{edit.length}</duration>{rate}{timecode}{markers}{body}</sequence></xmeml>"
@@ -198,7 +203,7 @@ def _xmeml_rate(rate: Fraction) -> str:
     return f"<rate><timebase>{nominal_fps(rate)}</timebase><ntsc>{ntsc}</ntsc></rate>"
 
 
-def _xmeml_media(tracks: tuple[ModelTrack, ...], rate: str, sound: str = "") -> str:
+def _xmeml_media(tracks: tuple[ModelTrack, ...], rate: Fraction, sound: str = "") -> str:
     found = []
     for layer in tracks:
         placed = list(layer.placed())
@@ -215,7 +220,12 @@ def _neighbour(placed: list[tuple[int, ModelItem]], index: int) -> ModelDissolve
     return item if isinstance(item, ModelDissolve) else None
 
 
-def _xmeml_item(at: int, item: ModelItem, sides: list[ModelDissolve | None], rate: str) -> str:
+def _media_rate(item: ModelItem) -> Fraction | None:
+    return item.media_rate if isinstance(item, ModelClip) else None
+
+
+def _xmeml_item(at: int, item: ModelItem, sides: list[ModelDissolve | None], edit_rate: Fraction) -> str:
+    rate = _xmeml_rate(edit_rate)
     if isinstance(item, ModelGap):
         return ""
     if isinstance(item, ModelDissolve):
@@ -227,13 +237,18 @@ def _xmeml_item(at: int, item: ModelItem, sides: list[ModelDissolve | None], rat
     before, after = sides
     first = _number(Fraction(item.start) - (before.before * item.speed if before else 0))
     start, end = -1 if before else at, -1 if after else at + item.length
-    retime = _xmeml_retime(item.speed) if item.speed != 1 else ""
+    media_rate = _media_rate(item)
+    factor = Fraction(1) if media_rate is None else edit_rate / media_rate
+    retime = _xmeml_retime(item.speed * factor) if item.speed * factor != 1 else ""
     state = str(item.enabled).upper()
     head = f"<name>{item.name}</name><enabled>{state}</enabled>{rate}<start>{start}</start><end>{end}</end>"
     if isinstance(item, ModelNest):
-        content = _xmeml_media(item.tracks, rate)
+        content = _xmeml_media(item.tracks, edit_rate)
         inner = f'<sequence id="nest {item.name}"><name>{item.name}</name>{rate}{content}</sequence>'
         return f"<clipitem>{head}<in>{first}</in>{inner}{retime}</clipitem>"
+    if media_rate is not None:
+        head = head.replace(rate, _xmeml_rate(media_rate))
+        rate = _xmeml_rate(media_rate)
     file = (
         f'<file id="file {item.name}"><name>{item.name}.mov</name><pathurl>file://localhost{item.url}</pathurl>{rate}'
         f"<duration>{item.media_length}</duration><timecode>{rate}<frame>{item.media_start}</frame></timecode></file>"
@@ -250,7 +265,7 @@ def _number(value: Fraction) -> str:
 
 
 def _xmeml_retime(speed: Fraction) -> str:
-    values = {"speed": float(100 * abs(speed)), "reverse": "TRUE" if speed < 0 else "FALSE"}
+    values = {"speed": f"{float(100 * abs(speed)):.10f}", "reverse": "TRUE" if speed < 0 else "FALSE"}
     parameters = "".join(
         f"<parameter><parameterid>{key}</parameterid><value>{value}</value></parameter>"
         for key, value in values.items()
@@ -296,8 +311,8 @@ class _FcpxmlWriter:
             f'<sequence {attributes} tcFormat="{form}">{spine}</sequence></project></event></library></fcpxml>'
         )
 
-    def _s(self, frames: int | Fraction) -> str:
-        seconds = frames / self._edit.rate
+    def _s(self, frames: int | Fraction, rate: Fraction | None = None) -> str:
+        seconds = frames / (rate or self._edit.rate)
         return f"{seconds.numerator}/{seconds.denominator}s"
 
     def _spine(
@@ -320,25 +335,28 @@ class _FcpxmlWriter:
                 if at <= above_at < at + item.length and not isinstance(above, ModelGap)
             ]
             clock = self._clock(item)
+            rate = _media_rate(item) or self._edit.rate
             children = "".join(
-                self._element(above, clock + above_at - at, tracks[lane].enabled, f'lane="{lane}"')
+                self._element(above, self._s(clock + above_at - at, rate), tracks[lane].enabled, f'lane="{lane}"')
                 for lane, above_at, above in hung
             )
             mine = [m for m in markers if at <= m.frame < at + item.length]
-            children += "".join(self._marker(m, clock - at) for m in mine)
-            found.append(self._element(item, origin + at, tracks[0].enabled, "", children))
+            children += "".join(self._marker(m, clock - at, rate) for m in mine)
+            found.append(self._element(item, self._s(origin + at), tracks[0].enabled, "", children))
         return f"<spine>{''.join(found)}</spine>"
 
     def _clock(self, item: ModelItem) -> int:
-        """What the element's own clock reads at its start."""
+        """What the element's own clock reads at its start, in frames of what it shows."""
         if isinstance(item, ModelClip):
             return item.media_start + item.start
         return item.start if isinstance(item, ModelNest) else 0
 
-    def _element(self, item: ModelItem, offset: int, enabled: bool, lane: str, children: str = "") -> str:
+    def _element(self, item: ModelItem, offset: str, enabled: bool, lane: str, children: str = "") -> str:
         assert not isinstance(item, ModelDissolve)
         clock = self._clock(item)
-        times = f'{lane} offset="{self._s(offset)}" start="{self._s(clock)}" duration="{self._s(item.length)}"'
+        media_rate = _media_rate(item)
+        start = self._s(clock, media_rate)
+        times = f'{lane} offset="{offset}" start="{start}" duration="{self._s(item.length)}"'
         if isinstance(item, ModelGap):
             return f"<gap {times}>{children}</gap>"
         state = "" if item.enabled and enabled else ' enabled="0"'
@@ -349,12 +367,19 @@ class _FcpxmlWriter:
             self._resources[key] = f'<media id="{key}"><sequence format="format">{content}</sequence></media>'
         else:
             kind, key = "asset-clip", f"asset {item.name}"
-            start, length = self._s(item.media_start), self._s(item.media_length)
+            start, length = (self._s(frames, media_rate) for frames in (item.media_start, item.media_length))
+            form = "format"
+            if media_rate is not None:
+                form = f"format {media_rate}"
+                frame_s = self._s(1, media_rate)
+                self._resources[form] = f'<format id="{form}" frameDuration="{frame_s}"/>'
+                printed = f"{float(media_rate):.2f}".removesuffix(".00")
+                retime = f'<conform-rate srcFrameRate="{printed}"/>{retime}'
             self._resources[key] = (
                 f'<asset id="{key}" name="{item.name}" start="{start}" duration="{length}" hasVideo="1"'
-                f' format="format"><media-rep kind="original-media" src="file://{item.url}"/></asset>'
+                f' format="{form}"><media-rep kind="original-media" src="file://{item.url}"/></asset>'
             )
-            children += "".join(self._marker(m, clock) for m in item.markers)
+            children += "".join(self._marker(m, clock, media_rate) for m in item.markers)
         return f'<{kind} ref="{key}" name="{item.name}" {times}{state}>{retime}{children}</{kind}>'
 
     def _time_map(self, item: ModelClip | ModelNest, clock: int) -> str:
@@ -365,8 +390,8 @@ class _FcpxmlWriter:
         table = "".join(f'<timept time="{self._s(t)}" value="{self._s(v)}"/>' for t, v in points)
         return f"<timeMap>{table}</timeMap>"
 
-    def _marker(self, marker: ModelMarker, origin: int) -> str:
-        times = f'start="{self._s(origin + marker.frame)}" duration="{self._s(marker.length)}"'
+    def _marker(self, marker: ModelMarker, origin: int, rate: Fraction | None = None) -> str:
+        times = f'start="{self._s(origin + marker.frame, rate)}" duration="{self._s(marker.length, rate)}"'
         return f"<marker {times} value={quoteattr(marker.name)} note={quoteattr(marker.note)}/>"
 
 

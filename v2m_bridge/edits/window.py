@@ -41,6 +41,14 @@ class Window:
         """The container's clock at a time of the timeline."""
         return self.own_s + (root_s - self.root_s) * self.scale
 
+    def first_shown(self, frame_s: Fraction) -> Fraction:
+        """The container's clock at the first moment that shows.
+
+        Backwards that is the frame before the moment where the window begins; ``frame_s`` is its length.
+        """
+        first_s = self.own(self.begin_s)
+        return first_s - frame_s if self.scale < 0 else first_s
+
     def span(self, start_s: Fraction, end_s: Fraction) -> tuple[Fraction, Fraction]:
         """Timeline seconds of ``[start_s, end_s)`` of the container's clock, clipped to the window.
 

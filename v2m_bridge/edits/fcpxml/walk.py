@@ -275,8 +275,8 @@ class FcpxmlWalk:
         if not retime.is_straight(min(edges_s), max(edges_s)) and not self._seen_before:
             self._draft.warn_speed_ramp(title(element), f"{float(slope):.3g}")
         media = self._media.find(media_url(asset) if asset is not None else "")
-        media_s = retime.media_s(edges_s[0])
-        if slope * inner.scale < 0:
+        media_s = retime.media_s(inner.first_shown(1 / self._rate))
+        if slope < 0:
             media_s -= 1 / self._draft.rate
         piece = Piece(
             start_frame=to_frame(inner.begin_s, self._draft.rate),

@@ -254,8 +254,9 @@ class OtioWalk:
         self._item_markers(item, place, length_s, retime.speed)
         if length_s <= 0 or end_s <= begin_s or source.invisible:
             return
-        first_s = source.first_s(length_s, retime) + (place.window.own(begin_s) - place.at_s) * retime.speed
-        if retime.speed * place.window.scale < 0:  # backwards: the first frame lies before that moment
+        shown_s = replace(place.window, begin_s=begin_s).first_shown(1 / self._draft.rate)
+        first_s = source.first_s(length_s, retime) + (shown_s - place.at_s) * retime.speed
+        if retime.speed < 0:  # backwards: the first frame lies before that moment
             first_s -= 1 / rate
         first_s = max(Fraction(0), first_s)
         media = source.locate(self._media)

@@ -305,11 +305,11 @@ class XmemlWalk:
         window, speed, file = track.window, place.remap.speed, source.file
         begin_s, end_s = window.span(place.start_s, place.end_s)
         media = self._media.find(text_at(file, "pathurl"))
-        into_s = window.own(begin_s) - place.start_s
+        into_s = replace(window, begin_s=begin_s).first_shown(1 / track.rate) - place.start_s
         if speed < 0:
             into_s -= place.end_s - place.start_s
         first_s = place.source_s + into_s * speed
-        if speed * window.scale < 0:
+        if speed < 0:
             first_s -= 1 / self._rate(file, self._draft.rate)
         name = text_at(item, "name") or text_at(file, "name")
         return Piece(
