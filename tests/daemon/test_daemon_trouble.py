@@ -224,11 +224,13 @@ def test_every_writer_says_that_the_disk_is_full(tmp_path: Path) -> None:
 
 
 def test_the_command_line_calls_a_full_disk_by_its_name(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    (tmp_path / "x.otio").touch()
+    monkeypatch.setattr("v2m_bridge.edits.otio.read_otio.read_otio", no_room)
     monkeypatch.setattr("v2m_bridge.edits.read_edit.read_edit", no_room)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["timeline", "x.otio"])
+        cli.main(["timeline", str(tmp_path / "x.otio")])
     said = capsys.readouterr().err
     assert ended.value.code == 2 and "the disk is full" in said and "internal error" not in said
 
@@ -276,3 +278,29 @@ def test_again_and_the_queue_obey_the_folders_of_today(tmp_path: Path) -> None:
         status = world.wait(ids[2])
         assert (status["state"], status["error"]["code"]) == ("failed", "path_not_allowed")
         assert world.status(ids[0])["state"] == State.DONE
+
+
+def test_the_limit_of_room_counts_uploads_and_finds_orphans(tmp_path: Path) -> None:
+    limits = RequestLimits(keep_bytes=300_000)
+    with running_daemon(config(tmp_path, limits=limits)) as world:
+        jobs = [world.submit(f"n{n}", ballast="x" * 600) for n in range(3)]  # about 40 kB each
+        for job in jobs:
+            world.wait(job)
+        scores = world.daemon.config.scores
+        half, whole = scores / "0123456789ab", scores / "ba9876543210"
+        for folder, inside in ((half, "source"), (whole, "out")):
+            (folder / inside).mkdir(parents=True)
+            (folder / inside / "film.mp4").write_bytes(bytes(20_000))
+        world.daemon.service.tidy()
+        assert not half.exists() and whole.exists(), "a finished score stays while there is room"
+        assert world.daemon.service.store.ids() == jobs
+        sent = world.http.post("/v1/uploads", params={"name": "a.mp4"}, content=bytes(230_000))
+        assert sent.status_code == 201
+        assert not whole.exists()
+        left = world.daemon.service.store.ids()
+        assert left == jobs[-len(left) :] and len(left) < 3
+        full = world.http.post("/v1/uploads", params={"name": "b.mp4"}, content=bytes(100_000))
+        assert full.status_code == 201 and world.daemon.service.store.ids() == []
+        refused = world.http.post("/v1/uploads", params={"name": "c.mp4"}, content=b"x")
+        assert refused.status_code == 429 and refused.json()["error"]["code"] == "queue_full"
+        assert {path.name for path in scores.iterdir() if not path.name.startswith(".")} == set()

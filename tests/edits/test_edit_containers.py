@@ -150,3 +150,13 @@ def test_an_endless_aaf_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match="still not done"):
         read_edit(tmp_path / "e.aaf")
     assert time.perf_counter() - began < 30
+
+
+def test_a_bundle_of_many_entries_counts_as_a_whole(tmp_path: Path) -> None:
+    """Each entry is small enough by itself; together they would fill the disk."""
+    edit = make.timeline(make.track(make.clip("a", 0, 10)))
+    files = {f"media/{n}.mov": bytes(8 * 1024 * 1024) for n in range(6)}
+    path = make.write_otioz(tmp_path / "many.otioz", edit, files)
+    assert path.stat().st_size < 100 * 1024
+    with pytest.raises(InputError, match="in all"):
+        read_edit(path)

@@ -40,7 +40,7 @@ def serve(
     lanes: int = typer.Option(2, "--lanes", min=1, max=8, help="Scores that may overlap."),
     queue: int = typer.Option(256, "--queue", min=1, max=10_000, help="Scores that may wait at once."),
     keep: int = typer.Option(500, "--keep", min=1, help="Finished scores that are kept."),
-    keep_gb: float = typer.Option(20.0, "--keep-gb", min=0.001, help="Size of the finished scores that are kept."),
+    keep_gb: float = typer.Option(20.0, "--keep-gb", min=0.001, help="Size of all scores, uploads and work together."),
     no_inbox: bool = typer.Option(False, "--no-inbox", help="Do not watch the inbox."),
     open_browser: bool = typer.Option(False, "--open", help="Open the console in a browser."),
     link: bool = typer.Option(False, "--link", help="Print a new link to the console of the running daemon, and end."),

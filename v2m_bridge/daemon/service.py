@@ -15,6 +15,7 @@ from typing import Any
 
 from v2m_bridge.daemon.config import DaemonConfig
 from v2m_bridge.daemon.events import Broker, News
+from v2m_bridge.daemon.housekeeping import folder_bytes, surplus
 from v2m_bridge.daemon.jobs.job import (
     FINISHED,
     Advance,
@@ -24,13 +25,14 @@ from v2m_bridge.daemon.jobs.job import (
     NoSuchJob,
     Origin,
     Push,
+    QueueFull,
     State,
     WrongState,
     new_id,
 )
 from v2m_bridge.daemon.jobs.store import JobStore
 from v2m_bridge.daemon.metrics import Metrics
-from v2m_bridge.daemon.paths import JOB_ID, JobFolder, adopt, allowed_edit, is_below, job_folder, safe_name
+from v2m_bridge.daemon.paths import JobFolder, adopt, allowed_edit, is_below, job_folder, safe_name
 from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.tokens import tighten
 from v2m_bridge.daemon.worker.dispatch import Dispatcher, clear_leftovers
@@ -81,6 +83,7 @@ class Service:
         self.dispatcher = Dispatcher(config, self.store, self._changed, self._advanced, self._done)
         self.listeners: list[Callable[[ScoreStatus], None]] = []
         self.watchers: list[Callable[[str, Advance], None]] = []
+        self._being_made: set[str] = set()
         self._received: dict[str, float] = {}
         self.osc_open = False
         self.inbox_open = False
@@ -90,7 +93,6 @@ class Service:
         """Tidy up after the last run and begin to work."""
         clear_leftovers(self.config.scores)
         shutil.rmtree(self.uploads, ignore_errors=True)
-        self._forget_orphans()
         self.dispatcher.start()
         try:
             self.tidy()
@@ -202,12 +204,15 @@ class Service:
     @contextlib.contextmanager
     def _fresh_source(self, job_id: str) -> Iterator[JobFolder]:
         folder = self.folder(job_id)
-        folder.source.mkdir(parents=True)
+        self._being_made.add(job_id)
         try:
+            folder.source.mkdir(parents=True)
             yield folder
         except BaseException:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
+        finally:
+            self._being_made.discard(job_id)
 
     # -- uploads
 
@@ -221,10 +226,13 @@ class Service:
 
         Raises:
             InputError: neither an edit nor a video by its name.
+            QueueFull: what was sent and waits takes all the room that ``--keep-gb`` gives.
         """
         clean = safe_name(name)
         _known_kind(clean)
         self._forget_uploads()
+        if folder_bytes(self.uploads) >= self.config.limits.keep_bytes:
+            raise QueueFull("the files that were sent and wait take all the room there is", "score them first")
         upload = new_id()
         folder = self.uploads / upload
         folder.mkdir(parents=True)
@@ -233,6 +241,7 @@ class Service:
     def upload_received(self, upload: str) -> None:
         """The upload is complete: from now on it waits for its request."""
         self._received[upload] = time.monotonic()
+        self.tidy()
 
     def drop_upload(self, upload: str) -> None:
         """The upload was broken off."""
@@ -335,18 +344,15 @@ class Service:
         self._changed(job_id)
 
     def tidy(self) -> None:
-        """Remove the oldest finished scores beyond what is kept."""
-        for job_id in self.store.surplus(self.config.limits.keep_jobs, self.config.limits.keep_bytes):
+        """Remove the oldest finished scores beyond what is kept, and folders that no score of the queue owns."""
+        limits = self.config.limits
+        beyond = surplus(self.config.scores, self.store, limits.keep_jobs, limits.keep_bytes, tuple(self._being_made))
+        for folder in beyond.orphans:
+            shutil.rmtree(folder, ignore_errors=True)
+        for job_id in beyond.jobs:
             with contextlib.suppress(NoSuchJob, WrongState):
                 self.remove(job_id)
                 log.info("score %s was removed, it was the oldest beyond the limit", job_id)
-
-    def _forget_orphans(self) -> None:
-        """Sources that were written just before a kill, for jobs that were never queued."""
-        known = set(self.store.ids())
-        for folder in self.config.scores.iterdir():
-            if JOB_ID.match(folder.name) and folder.name not in known and not (folder / "out").exists():
-                shutil.rmtree(folder, ignore_errors=True)
 
     # -- news
 

@@ -190,7 +190,7 @@ def _file_routes(router: APIRouter, service: Service) -> None:
         except BaseException:
             service.drop_upload(upload_id)
             raise
-        service.upload_received(upload_id)
+        await run_in_threadpool(service.upload_received, upload_id)
         return Uploaded(upload=upload_id, name=path.name, bytes=size)
 
     @router.get(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -327,12 +327,20 @@ class JobStore:
             sql = f"DELETE FROM jobs WHERE id = ? AND state IN ({_FINISHED})"
             return bool(db.execute(sql, (job_id,)).rowcount)
 
-    def surplus(self, keep_jobs: int, keep_bytes: int) -> list[str]:
-        """Ids of finished jobs beyond ``keep_jobs`` or ``keep_bytes``, counted from the newest by arrival."""
+    def finished_ids(self) -> list[str]:
+        """Ids of all jobs that have ended, oldest first."""
+        return self.ids(*FINISHED)
+
+    def surplus(self, keep_jobs: int, keep_bytes: int, sizes: Mapping[str, int] | None = None) -> list[str]:
+        """Ids of finished jobs beyond ``keep_jobs`` or ``keep_bytes``, counted from the newest by arrival.
+
+        Args:
+            sizes: what the jobs' folders take; without an entry the size of the artifacts counts.
+        """
         rows = self._rows(f"SELECT id, bytes FROM jobs WHERE state IN ({_FINISHED}) ORDER BY seq DESC")
         surplus, total = [], 0
         for place, row in enumerate(rows):
-            total += row["bytes"]
+            total += (sizes or {}).get(row["id"], row["bytes"])
             if place >= keep_jobs or total > keep_bytes:
                 surplus.append(row["id"])
         return surplus

@@ -16,7 +16,12 @@ from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.limits import MAX_TEXT_BYTES, refuse_larger
 from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.otio.read_otio import read_otio, read_otio_text
-from v2m_bridge.edits.unpacked_media import SOURCE_NOTE, note_use, trim_unpacked, unpacked_folder
+from v2m_bridge.edits.unpacked_media import (
+    SOURCE_NOTE,
+    note_use,
+    trim_unpacked,
+    unpacked_folder,
+)
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
 
@@ -24,8 +29,8 @@ CONTENT = "content.otio"
 MAX_ENTRIES = 100_000
 BOMB_BYTES = 16 * 1024 * 1024
 BOMB_RATIO = 100
-"""An entry that unpacks to more than both, bytes and times its packed size, is a zip bomb. Edits shrink to a tenth or
-a thirtieth, media are stored as they are."""
+"""An entry, or a whole bundle, that unpacks to more than both, bytes and times its packed size, is a zip bomb. Edits
+shrink to a tenth or a thirtieth, media are stored as they are."""
 
 SPARE_BYTES = 2 * 1024**3
 """How much of the disk has to stay free when media are unpacked."""
@@ -50,7 +55,7 @@ def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
     """
     try:
         with zipfile.ZipFile(path) as bundle:
-            names = _checked(bundle, path.name)
+            names = _checked(bundle, path.name, path.stat().st_size)
             if CONTENT not in names:
                 raise InputError(f"{path.name} has no {CONTENT}; it is not an OTIO bundle")
             text = _read(bundle, names[CONTENT], MAX_TEXT_BYTES, path.name)
@@ -63,7 +68,7 @@ def read_otioz(path: Path, *, rate: Fraction | None = None, media_roots: Sequenc
     return read_otio_text(text, path.name, MediaFinder(folder, media_roots, confined=True), rate, notes)
 
 
-def _checked(bundle: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+def _checked(bundle: zipfile.ZipFile, name: str, packed_bytes: int) -> dict[str, zipfile.ZipInfo]:
     """All files of the zip by name.
 
     Raises:
@@ -85,6 +90,12 @@ def _checked(bundle: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
                 f"{name}: {clean(entry.filename)[:80]!r} unpacks to {entry.file_size} bytes, "
                 f"more than {BOMB_RATIO} times its size; refused as a zip bomb"
             )
+    # Entries may share their packed bytes, so the whole is held against the size of the file.
+    whole = sum(entry.file_size for entry in entries)
+    if whole > BOMB_BYTES and whole > BOMB_RATIO * packed_bytes:
+        raise InputError(
+            f"{name} unpacks to {whole} bytes in all, more than {BOMB_RATIO} times its size; refused as a zip bomb"
+        )
     return {entry.filename: entry for entry in entries if not entry.is_dir()}
 
 
