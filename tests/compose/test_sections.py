@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from v2m_bridge.compose.direction import ENSEMBLES, Direction, direct
-from v2m_bridge.compose.measured_energy import energy_of_arousal, neutral_arc, features_for_chords
+from v2m_bridge.compose.measured_energy import energy_of_arousal, features_for_chords, neutral_arc
 from v2m_bridge.compose.sections import find_sections
 from v2m_bridge.footage.affect.look import look_of, palette_of
 from v2m_bridge.footage.affect.measures import FilmMeasures, measure_affect
