@@ -33,9 +33,9 @@ class DirectionOptions:
     key: Annotated[
         str | None,
         Option(
-            'Key, such as "A minor"; without it the mood chooses.',
+            'Key, such as "A minor"; without it the mood asked for or the picture chooses.',
             choices=KEY_NAMES,
-            unset="From the mood",
+            unset="From the mood or the picture",
             check=parse_key,
             first=True,
         ),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from v2m_bridge.compose.direction import ENSEMBLES, Direction, direct
-from v2m_bridge.compose.measured_energy import energy_of_arousal, neutral_arc, with_measured_moods
+from v2m_bridge.compose.measured_energy import energy_of_arousal, features_for_chords, neutral_arc
 from v2m_bridge.compose.sections import find_sections
 from v2m_bridge.footage.affect.look import look_of, palette_of
 from v2m_bridge.footage.affect.measures import FilmMeasures, measure_affect
@@ -172,13 +173,15 @@ def test_chords_get_the_measured_mood_in_tenths_and_clip_overrules_it() -> None:
     timeline = timeline_of([8.0], 24)
     features = features_of(timeline, [ROOM] * 24, gain=0.4)
     sections = find_sections(timeline, features)
-    given = with_measured_moods(features, sections)
+    given = features_for_chords(features, sections)
     assert given.emotion_present.all() and given.emotion.sum(axis=1) == pytest.approx(1)
+    louder = features_for_chords(replace(features, motion=features.motion * 1.05), sections)
+    assert (louder.motion == given.motion).all() and len(set(given.motion.tolist())) == len(sections)
     strongest = given.emotion.max(axis=1)
     assert strongest * 10 == pytest.approx(np.rint(strongest * 10), abs=1e-4)
     features.emotion[:, EMOTIONS.index("exciting")], features.emotion_present[:] = 1.0, True
     assert {s.mood for s in find_sections(timeline, features)} == {"exciting"}
-    assert with_measured_moods(features, sections) is features
+    assert features_for_chords(features, sections) is features
 
 
 def test_energy_follows_arousal_and_an_unseen_film_has_an_arc_but_no_crescendo() -> None:

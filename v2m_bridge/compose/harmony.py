@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.compose.direction import Direction
 from v2m_bridge.compose.engine import HarmonyNetworks
-from v2m_bridge.compose.measured_energy import energy_of_arousal, mean_arousals, neutral_arc, with_measured_moods
+from v2m_bridge.compose.measured_energy import energy_of_arousal, features_for_chords, mean_arousals, neutral_arc
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import DynamicsPoint
@@ -100,12 +100,13 @@ def harmonise(
 
     slots, direction, aligner = film.slots, film.direction, networks.aligner
     cuts_s = [film.timeline.seconds(cut.frame) for cut in film.timeline.cuts]
-    features = with_measured_moods(film.features, direction.sections)
+    features = features_for_chords(film.features, direction.sections)
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     several = options.harmony.candidates if aligner or film.held else 1
     drawn = _drawn(_decode_options(film, options), several)
     sequences = decode_batch(networks.chords, [conditioning] * len(drawn), drawn, progress)
-    predicted = predict_dynamics(conditioning, networks.dynamics, CUE_MARGIN)
+    moving = condition(slots, film.features, cuts_s, direction.moods, direction.key.minor)
+    predicted = predict_dynamics(moving, networks.dynamics, CUE_MARGIN)
     if not conditioning.motion_present.any():
         predicted = neutral_arc(predicted, [slot.start_s for slot in slots])
     courses = _courses(predicted, slots, drawn)

@@ -23,26 +23,34 @@ ENERGY_OF_AROUSAL = 1.6
 STEPS_OF_CONFIDENCE = 10
 """The probability of a measured mood is given to the chords in tenths, so that a re-encoded copy gets the same."""
 
+LEAST_MOTION = 0.25
+"""Motion below this (of 255) is noise of the codec."""
+
 ARC_DB = 4.0
 """An arc over a film that nobody has seen: this much louder at three fifths than at its ends."""
 ARC_TOP = 0.6
 
 
-def with_measured_moods(features: FootageFeatures, sections: Sequence[Section]) -> FootageFeatures:
-    """The features with the sections' measured moods as emotions, where CLIP has seen nothing.
+def features_for_chords(features: FootageFeatures, sections: Sequence[Section]) -> FootageFeatures:
+    """The features as the chords know them, where CLIP has seen nothing: moods and motion by section.
 
-    A section's mood gets its probability, in tenths; the other five share the rest evenly.
+    A section's mood gets its probability, in tenths; the other five share the rest evenly. Its motion is the mean of
+    its logarithm, in octaves. What is finer changes with the codec, and would give a copy of the film other chords.
     """
     if features.emotion_present.any():
         return features
-    emotion = np.zeros_like(features.emotion)
+    emotion, motion = np.zeros_like(features.emotion), features.motion.copy()
     present = np.zeros_like(features.emotion_present)
     for section in sections:
+        rows = slice(round(section.start_s), max(round(section.start_s) + 1, round(section.end_s + 0.499)))
+        measured = features.motion[rows][features.motion_present[rows]]
+        if len(measured):
+            octaves = float(np.log2(np.maximum(measured, LEAST_MOTION)).mean())
+            motion[rows] = 2.0 ** round(octaves)
         if section.mood is None:
             continue
-        rows = slice(round(section.start_s), max(round(section.start_s) + 1, round(section.end_s + 0.499)))
         emotion[rows], present[rows] = _probabilities(section), True
-    return replace(features, emotion=emotion, emotion_present=present)
+    return replace(features, motion=motion, emotion=emotion, emotion_present=present)
 
 
 def _probabilities(section: Section) -> FloatArray:

@@ -11,8 +11,8 @@ from v2m_bridge.music.arrangement import ArrangeRequest, Control, Note, Part
 from v2m_bridge.music.instruments import Role
 from v2m_bridge.timing.tempo import TempoMap
 
-SOFTER = 32.0
-"""Velocity steps that a note loses at 1; 17 are 6 dB (``music.dynamics``: 86 steps over 30 dB)."""
+SOFTER = 36.0
+"""Velocity steps that a note loses at 1; 17.2 are 6 dB (``music.dynamics``: 86 steps over 30 dB)."""
 QUIETEST = 10
 """No note becomes softer than this."""
 EXPRESSION_SHARE = 0.35

@@ -90,16 +90,17 @@ def palette_of(pictures: UInt8Array) -> FloatArray:
     return np.concatenate([_histogram(values, bins) for values, bins in parts], axis=1).astype(np.float32)
 
 
-def _histogram(values: FloatArray, bins: int) -> npt.NDArray[np.float64]:
+def _histogram(values: npt.NDArray[np.floating], bins: int) -> npt.NDArray[np.float64]:
     """[N, bins] shares of values ``[N, pixels]`` in 0..1; what lies beyond counts at the edge."""
     place = np.clip(values, 0, 1) * (bins - 1)
     low = np.minimum(place.astype(np.int64), bins - 2)
     part = place - low
-    result = np.zeros((len(values), bins))
+    result: npt.NDArray[np.float64] = np.zeros((len(values), bins))
     rows = np.broadcast_to(np.arange(len(values))[:, None], low.shape)
     np.add.at(result, (rows, low), 1 - part)
     np.add.at(result, (rows, low + 1), part)
-    return result / values.shape[1]
+    result /= values.shape[1]
+    return result
 
 
 def _without_bars(thumbs: UInt8Array) -> UInt8Array:

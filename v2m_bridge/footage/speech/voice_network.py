@@ -46,7 +46,7 @@ class VoiceNetwork(nn.Module):
         missing = -len(samples) % WINDOW
         padded = nn.functional.pad(samples, (_CONTEXT, missing))
         windows = padded.unfold(0, _CONTEXT + WINDOW, WINDOW)
-        rows = torch.cat([self._encoded(part) for part in windows.split(_TOGETHER)])
+        rows = torch.cat([self._encoded(part) for part in torch.split(windows, _TOGETHER)])
         states, _ = self.lstm_cell(rows[None])
         found: Tensor = torch.sigmoid(self.final_conv(torch.relu(states[0]).T[None]))
         return found[0, 0]
@@ -95,4 +95,5 @@ def speech_probabilities(samples: FloatArray) -> FloatArray:
     if not len(samples):
         return samples
     with torch.inference_mode():
-        return voice_network()(torch.from_numpy(samples)).numpy()
+        chances: FloatArray = voice_network()(torch.from_numpy(samples)).numpy()
+    return chances
