@@ -262,11 +262,8 @@ def _curves(side: int) -> tuple[Float64Array, list[tuple[float, Float64Array, Fl
 
 
 def _angles(path: Float64Array, side: int) -> _Angles:
-    """Fit one smooth curve and two curves to the places around every picture."""
+    """Fit one smooth curve and two curves to the places around every picture; a path too short for them has none."""
     count, width = len(path), 2 * side + 1
-    windows = np.lib.stride_tricks.sliding_window_view(path, width, axis=0)  # [count - 2 side, 2, width]
-    smooth, angles = _curves(side)
-    inner = slice(side, count - side)
     result = _Angles(
         np.arange(count, dtype=np.float64),
         np.full((count, 2), np.nan),
@@ -274,6 +271,11 @@ def _angles(path: Float64Array, side: int) -> _Angles:
         np.full(count, np.inf),
         np.full(count, np.inf),
     )
+    if count < width:
+        return result
+    windows = np.lib.stride_tricks.sliding_window_view(path, width, axis=0)  # [count - 2 side, 2, width]
+    smooth, angles = _curves(side)
+    inner = slice(side, count - side)
     result.smooth[inner] = np.sqrt(((windows @ smooth.T) ** 2).sum(axis=(1, 2)) / (width - 4))
     for step, fit, left in angles:
         rough = np.sqrt(((windows @ left.T) ** 2).sum(axis=(1, 2)) / (width - 5))
@@ -348,6 +350,8 @@ def _velocities(path: Float64Array, half: int) -> Float64Array:
     """[N, 2] velocity in heights a picture: the slope of the places up to ``half`` pictures away; NaN if unknown."""
     result = np.full(path.shape, np.nan)
     times = np.arange(-half, half + 1)
+    if len(path) < len(times):
+        return result
     windows = np.lib.stride_tricks.sliding_window_view(path, 2 * half + 1, axis=0)
     result[half : len(path) - half] = windows @ times / (times @ times)
     return result
