@@ -34,7 +34,8 @@ def test_features_as_json(film: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert document["cuts"] == [53, 94, 160, 197, 255, 300]
     assert len(document["motion"]) == math.ceil(document["duration_s"])
     assert document["motion"][0] == 0 and min(document["motion"][1:]) > 0
-    assert document["modalities"] == {"motion": True, "scene_offset": True, "semantic": False, "emotion": False}
+    without_weights = {"motion": True, "scene_offset": True, "semantic": False, "emotion": False}
+    assert document["modalities"] == {**without_weights, "affect": True, "speech": False}
 
 
 def test_features_as_a_table_and_a_contact_sheet(
