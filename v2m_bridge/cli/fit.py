@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from v2m_bridge.options import ScoreOptions
+    from v2m_bridge.sync.candidates import TempoCandidate
     from v2m_bridge.sync.model import Fit
     from v2m_bridge.timeline.hits import MotionOnset
     from v2m_bridge.timeline.model import Timeline
@@ -43,7 +45,8 @@ def fit(
     """Fit a tempo map to the cuts and markers of an edit: beats on the hits, bars on the strong ones."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.music.emotions import parse_emotion
-    from v2m_bridge.sync.document import fit_document
+    from v2m_bridge.sync.candidates import tempo_candidates
+    from v2m_bridge.sync.document import ranked_fit_document
     from v2m_bridge.sync.motion import fit_with_motion
     from v2m_bridge.timeline.excerpt import between, excerpt
     from v2m_bridge.timeline.hits import find_hits, unmatched_options
@@ -60,12 +63,16 @@ def fit(
     result = fit_with_motion(hits, timeline.duration_frames, timeline.rate, limits)
     if svg is not None:
         _draw(result, timeline, svg)
+    candidates = tempo_candidates(hits, timeline.duration_frames, timeline.rate, limits, result)
     if as_json:
-        print_json(fit_document(result).model_dump(mode="json", by_alias=True))
+        print_json(ranked_fit_document(result, candidates).model_dump(mode="json", by_alias=True))
         return
     from rich.console import Console
 
-    _show(timeline, result, Console(), chosen=limits.bpm is None)
+    console = Console()
+    _show(timeline, result, console, chosen=limits.bpm is None)
+    if len(candidates) > 1:
+        console.print(_candidates(candidates))
     unmet = unmatched_options(timeline, options.hits)
     print_warnings([*timeline.warnings, *unmet, *(_in_timecode(warning, timeline) for warning in result.warnings)])
 
@@ -111,8 +118,8 @@ def _show(timeline: Timeline, result: Fit, console: Console, chosen: bool) -> No
     low, high = (result.requested_bpm * (1 + side * result.options.tempo_range) for side in (-1, 1))
     origin = "chosen" if chosen else "asked for"
     console.print(
-        f"[bold]{escape(timeline.title)}[/bold]  {result.requested_bpm:g} bpm {origin}, "
-        f"{low:.0f} to {high:.0f} allowed",
+        f"[bold]{escape(timeline.title)}[/bold]  {_tempo_of_map(result)} ({result.requested_bpm:g} {origin}, "
+        f"{low:.0f} to {high:.0f} allowed)",
         highlight=False,
     )
     if result.landings:
@@ -128,6 +135,29 @@ def _show(timeline: Timeline, result: Fit, console: Console, chosen: bool) -> No
     console.print(f"{line} {least} bpm" if least == most else f"{line} {least} to {most} bpm", highlight=False)
     for text in _figures(result):
         console.print(text, highlight=False)
+
+
+def _tempo_of_map(result: Fit) -> str:
+    """The tempo that is heard, not the one that was asked for."""
+    least, most = f"{result.summary.min_bpm:.1f}", f"{result.summary.max_bpm:.1f}"
+    return f"{least} bpm" if least == most else f"{least} to {most} bpm"
+
+
+def _candidates(candidates: Sequence[TempoCandidate]) -> Table:
+    """The best tempi, one a line; ``--tempo`` picks one."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title="Tempi to pick with --tempo", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("Tempo", "Bar", "Beat", "8th", "Near", "Miss", "Map", "Step", "Constant"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for x in candidates:
+        least, most = f"{x.min_bpm:.0f}", f"{x.max_bpm:.0f}"
+        places = (str(count) for count in (x.downbeats, x.beats, x.eighths, x.near, x.missed))
+        constant = f"{x.constant_bpm:.1f} {x.constant_landed_share:.0%}"
+        heard = least if least == most else f"{least}-{most}"
+        table.add_row(f"{'*' if x.chosen else ''}{x.bpm:g}", *places, heard, f"{x.max_step:.1%}", constant)
+    return table
 
 
 def _in_timecode(text: str, timeline: Timeline) -> str:
