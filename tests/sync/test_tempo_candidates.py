@@ -50,3 +50,13 @@ def test_the_command_lists_them_and_names_the_tempo_that_is_heard(
     assert all(keys <= row.keys() for row in fit["candidates"]) and len(fit["candidates"]) > 1
     assert said.splitlines()[0].split("  ")[1].startswith(f"{fit['summary']['min_bpm']:.1f} ")
     assert "Tempi to pick with --tempo" in said
+
+
+def test_a_constant_tempo_that_lands_everything_wins_over_steps() -> None:
+    """Cuts on the beats of 114 bpm, rounded to frames, with 120 asked for."""
+    beats = (2, 5, 9, 12, 16, 19, 24, 26, 31, 36, 40, 43, 48)
+    frames = [round(beat * 60 / 114 * 24) for beat in beats]
+    hits = [Hit(frame, Fraction(frame, 24), HitKind.CUT, 1.0) for frame in frames]
+    fit = fit_tempo(hits, 700, RATE, FitOptions(bpm=120.0))
+    assert fit.summary.landed == len(hits)
+    assert fit.summary.min_bpm == fit.summary.max_bpm == pytest.approx(114, abs=0.3)
