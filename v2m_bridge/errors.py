@@ -9,6 +9,8 @@ class V2MError(Exception):
     """Root of every error this package raises on purpose.
 
     Attributes:
+        exit_code: of the command line; 2 is wrong usage or bad input, 3 a host that is not there, 4 a failed download,
+            1 an internal error.
         message: one line, complete without the hint.
         hint: one line on what to do next, or None.
     """
@@ -55,10 +57,36 @@ class HostError(V2MError):
     code = "host_refused"
 
 
+class HostAbsent(HostError):
+    """The other program does not answer at all: it is not running, or nothing of ours runs in it."""
+
+    exit_code = 3
+
+
 class SetupError(V2MError):
     """Something this feature needs is not installed or not configured."""
 
     code = "not_set_up"
+
+
+class DownloadError(SetupError):
+    """Something could not be fetched from the network."""
+
+    code = "download_failed"
+    exit_code = 4
+
+
+class UsageError(V2MError):
+    """The command line cannot be understood."""
+
+    code = "wrong_usage"
+
+
+class InternalError(V2MError):
+    """A mistake of this program."""
+
+    code = "internal"
+    exit_code = 1
 
 
 class Cancelled(V2MError):

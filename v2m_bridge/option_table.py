@@ -22,6 +22,7 @@ from v2m_bridge.option_fields import Option
 from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.timeline.hits import HitOptions
 from v2m_bridge.timing.rates import exact_rate
+from v2m_bridge.timing.timecode import check_timecode
 
 KEY_NAMES = tuple(Key(tonic, minor).name for minor in (False, True) for tonic in range(12))
 
@@ -79,7 +80,10 @@ class DirectionOptions:
 
 @dataclass(frozen=True)
 class EditOptions:
-    """How the edit is read, and which frames of it are scored: ``[first_frame, end_frame)``, from its start."""
+    """How the edit is read, and which frames of it are scored: ``[first_frame, end_frame)``, from its start.
+
+    ``in_point`` and ``out_point`` say the same in the edit's timecode.
+    """
 
     rate: Annotated[
         str | None,
@@ -97,6 +101,27 @@ class EditOptions:
     end_frame: Annotated[int | None, Option("Frame before which the score ends.", gt=0, unset="The last", step=1)] = (
         None
     )
+    in_point: Annotated[
+        str | None,
+        Option(
+            "Timecode from which on to score, such as 01:02:03:04.",
+            label="In point",
+            flag="--in",
+            unset="The start",
+            example="01:02:03:04",
+            check=check_timecode,
+        ),
+    ] = None
+    out_point: Annotated[
+        str | None,
+        Option(
+            "Timecode before which the score ends.",
+            label="Out point",
+            unset="The end",
+            example="01:02:33:04",
+            check=check_timecode,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ KINDS = ("missing", "a folder", "corrupt video", "empty video", "empty timeline"
 def test_bad_input_is_one_line_and_exit_2(kind: str, bad_inputs: dict[str, Path], tmp_path: Path) -> None:
     source = bad_inputs[kind]
     before = sorted(tmp_path.iterdir())
-    assert_refused(run("score", str(source), "--out", str(tmp_path / "out"), "--json"), source.name)
+    assert_refused(run("score", str(source), "--out", str(tmp_path / "out")), source.name)
     assert [path for path in sorted(tmp_path.iterdir()) if path.name != "v2m-home"] == before
 
 

@@ -90,7 +90,7 @@ def test_refusals_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "x.edl").write_text(make.EDL)
     (tmp_path / "x.docx").write_text("x")
     result = run(*arguments, "--json")
-    assert (result.returncode, result.stdout) == (2, "")
+    assert result.returncode == 2 and json.loads(result.stdout)["error"]["message"] in result.stderr
     assert len(result.stderr.splitlines()) == 1 and result.stderr.startswith("v2m-bridge: ")
 
 

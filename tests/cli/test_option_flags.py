@@ -33,6 +33,8 @@ SAMPLES: dict[str, tuple[list[str], Any]] = {
     "texture": (["figures"], "figures"),
     "theme": (["own.mid"], "own.mid"),
     "theme_at": (["01:00:12:00"], "01:00:12:00"),
+    "in_point": (["01:00:05:00"], "01:00:05:00"),
+    "out_point": (["01:00:20:00"], "01:00:20:00"),
 }
 """Key -> words of its flag, one a time it is given, and what JSON has then. Numbers and switches are made below."""
 
@@ -74,8 +76,8 @@ def test_a_flag_changes_its_option_and_no_other(row: OptionRow) -> None:
     ("command", "keys"),
     [
         ("score", {row.key for row in OPTIONS}),
-        ("fit", {row.key for row in OPTIONS if row.group.name in ("hits", "fit")} | {"mood", "rate"}),
-        ("timeline", {"rate"}),
+        ("fit", {row.key for row in OPTIONS if row.group.name in ("edit", "hits", "fit")} | {"mood"}),
+        ("timeline", {"rate", "in_point", "out_point"}),
     ],
 )
 def test_a_command_has_its_options_with_the_model_s_defaults(command: str, keys: set[str]) -> None:

@@ -28,7 +28,8 @@ from v2m_bridge.timing.timecode import format_timecode
 LENGTHS = (61, 83, 47, 120, 96, 71, 54, 133, 88, 62, 77, 105, 49, 92, 68, 114, 57, 81, 99, 73)
 RATE = Fraction(24)
 OPTIONS = ScoreOptions(candidates=1)
-FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", "cuesheet.csv")
+TABLES = ("cuesheet.csv", "hits.csv", "chords.csv", "seconds.csv")
+FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", *TABLES)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.model import Score
 from v2m_bridge.score.write_json import read_score, score_json
 
-FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", "cuesheet.csv")
+TABLES = ("cuesheet.csv", "hits.csv", "chords.csv", "seconds.csv")
+FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", *TABLES)
 
 PLAIN = {"texture": "figures", "themes": False}
 """For tests that look at chords and dynamics alone."""

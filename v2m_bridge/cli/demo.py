@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    out: Path = typer.Option(Path("v2m-demo"), "--out", help="Folder for the film, its edit and the score."),
+    out: Path = typer.Option(Path("v2m-demo"), "--out", "-o", help="Folder for the film, its edit and the score."),
     seed: int = typer.Option(0, "--seed", min=0, help="Another seed, another score."),
     as_json: bool = typer.Option(False, "--json", help="Print where everything is as one JSON object."),
 ) -> None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from v2m_bridge.cli.option_flags import takes_options
+
 if TYPE_CHECKING:
     from v2m_bridge.footage.document import FeaturesDocument
     from v2m_bridge.footage.model import FootageFeatures
+    from v2m_bridge.options import ScoreOptions
     from v2m_bridge.progress import Progress
     from v2m_bridge.timeline.model import Timeline
 
@@ -19,7 +22,9 @@ def register(app: typer.Typer) -> None:
     app.command("features")(features)
 
 
+@takes_options("rate", "in_point", "out_point")
 def features(
+    options: ScoreOptions,
     source: Path = typer.Argument(..., metavar="VIDEO", help="A video, or an edit whose media are online."),
     sheet: Path | None = typer.Option(None, "--sheet", help="Write a contact sheet here (.png or .jpg)."),
     clip: bool = typer.Option(True, help="Look at the footage with CLIP, where its weights are installed."),
@@ -32,7 +37,7 @@ def features(
 
     _check_sheet(sheet)
     with shown_progress({"cuts": 1.0, "footage": 1.0}, quiet=as_json) as progress:
-        timeline, measured = _measure(source, media_root, clip, progress)
+        timeline, measured = _measure(source, options, media_root, clip, progress)
     if sheet is not None:
         _write_sheet(sheet, timeline, measured)
     document = features_document(timeline, measured)
@@ -45,17 +50,24 @@ def features(
     print_warnings(document.warnings)
 
 
-def _measure(source: Path, media_roots: list[Path], clip: bool, progress: Progress) -> tuple[Timeline, FootageFeatures]:
+def _measure(
+    source: Path, asked: ScoreOptions, media_roots: list[Path], clip: bool, progress: Progress
+) -> tuple[Timeline, FootageFeatures]:
     from v2m_bridge.edits.read_edit import READERS, read_edit
     from v2m_bridge.footage.bare_video import read_video
     from v2m_bridge.footage.measure import MeasureOptions, measure
     from v2m_bridge.settings import Settings
+    from v2m_bridge.timeline.excerpt import between
+    from v2m_bridge.timing.rates import exact_rate
 
     settings = Settings()
+    rate = asked.edit.rate
     if source.suffix.lower() in READERS:
-        timeline = read_edit(source, media_roots=[*media_roots, *settings.media_roots])
+        roots = [*media_roots, *settings.media_roots]
+        timeline = read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=roots)
     else:
         timeline = read_video(source, lambda _, share: progress("cuts", share))
+    timeline = between(timeline, asked.edit.in_point, asked.edit.out_point)
     options = MeasureOptions(clip=clip, clip_weights=settings.clip_weights)
     return timeline, measure(timeline, options, progress)
 

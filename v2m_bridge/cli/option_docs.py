@@ -23,7 +23,8 @@ One model (`v2m_bridge/options.py`) gives the flags of `score` and `fit`, the ke
 and in the `.json` file beside an edit in the inbox) and the console's form. All may be left out. `GET /v1/choices` says
 the same in JSON.
 
-`score` takes them all; `fit` those of the hits and of the tempo, `--mood` and `--rate`; `timeline` takes `--rate`.
+`score` takes them all; `fit` those of the edit, the hits and the tempo, and `--mood`; `timeline` and `features` take
+`--rate`, `--in` and `--out-point`.
 An unknown key or a value out of range is refused (in the inbox an unknown key is passed over, with a line in the log).
 """
 

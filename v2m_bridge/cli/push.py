@@ -50,7 +50,7 @@ def push(
 ) -> None:
     """Bring a score into the open REAPER project: tempo map, markers, chords and parts, in one undo step."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
-    from v2m_bridge.errors import HostError
+    from v2m_bridge.errors import HostAbsent
     from v2m_bridge.reaper.push import PushOptions, push_score
     from v2m_bridge.settings import state_folder
 
@@ -59,7 +59,7 @@ def push(
     with shown_progress({"import": 1.0, "markers": 1.0}, quiet=as_json) as progress:
         report = push_score(score, state_folder("outbox"), options, progress)
     if report.answer is None and report.confirmed == 0:
-        raise HostError(
+        raise HostAbsent(
             f"REAPER does not answer on UDP port {port}, so nothing was changed there; the score waits as {report.job}",
             "start REAPER and run the action 'v2m: Import score'; v2m-bridge install reaper puts it there, "
             "v2m-bridge doctor says whether it did",

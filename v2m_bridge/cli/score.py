@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
 def score(
     options: ScoreOptions,
     source: Path = typer.Argument(..., metavar="INPUT", help=INPUT_HELP),
-    out: Path = typer.Option(..., "--out", help="Folder for the score's files."),
+    out_folder: Path | None = typer.Option(
+        None, "--out", "-o", help="Folder for the score's files; without it INPUT-score, beside the edit."
+    ),
     checkpoint: Path | None = typer.Option(
         None, "--checkpoint", help="Other networks: a folder from train, or a chord network, imported ones too."
     ),
@@ -64,6 +66,7 @@ def score(
     companions = companions_of(markers, picture, duration)
     if via_daemon:
         _check_daemon(checkpoint, companions)
+    out = default_folder(source) if out_folder is None else out_folder
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out, WRITERS)
     engine = _engine(media_root, checkpoint)
@@ -107,6 +110,12 @@ def _check_daemon(checkpoint: Path | None, companions: Companions) -> None:
     if companions != ALONE:
         hint = "leave --via-daemon out, or --markers, --picture and --duration"
         raise InputError("the daemon gets the edit alone", hint)
+
+
+def default_folder(source: Path) -> Path:
+    """``film-score`` beside ``film.otio``."""
+    source = source.absolute()
+    return source.with_name(f"{source.stem}-score")
 
 
 def _check_keep(keep: Path | None, via_daemon: bool, how: bool) -> None:

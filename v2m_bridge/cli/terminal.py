@@ -8,12 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from v2m_bridge.cli.border import write_json_text
 from v2m_bridge.progress import Progress, silent
 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON object on stdout and nothing else."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    write_json_text(json.dumps(document, ensure_ascii=False))
+
+
+def counted(count: int, what: str) -> str:
+    """``1 shot``, ``2 shots``."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def print_warnings(warnings: Iterable[str]) -> None:

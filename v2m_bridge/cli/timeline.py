@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("timeline")(timeline)
 
 
-@takes_options("rate")
+@takes_options("rate", "in_point", "out_point")
 def timeline(
     options: ScoreOptions,
     source: Path = typer.Argument(
@@ -39,9 +39,11 @@ def timeline(
     """Show the shots, cuts and markers of an edit, to the frame."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.timeline.document import timeline_document
+    from v2m_bridge.timeline.excerpt import between
 
     companions = companions_of(markers, picture, duration)
     read = read_input(source, options.edit.rate, media_root, companions, quiet=as_json)
+    read = between(read, options.edit.in_point, options.edit.out_point)
     if as_json:
         print_json(timeline_document(read).model_dump(mode="json", by_alias=True))
         return
@@ -55,12 +57,15 @@ def timeline(
 def _show(read: Timeline, console: Console) -> None:
     from rich.markup import escape
 
+    from v2m_bridge.cli.terminal import counted
+
     offline = sum(1 for s in read.shots if s.media and not s.media_online)
     rate = f"{float(read.rate):.3f}".rstrip("0").rstrip(".") + (" drop frame" if read.drop_frame else "")
     console.print(f"[bold]{escape(read.title)}[/bold]  {rate} fps, starts at {read.timecode(0)}")
     console.print(
-        f"{read.duration_s:.2f} s ({read.duration_frames} frames), {len(read.shots)} shots, {len(read.cuts)} cuts, "
-        f"{len(read.markers)} markers" + (f", {offline} shots offline" if offline else "")
+        f"{read.duration_s:.2f} s ({counted(read.duration_frames, 'frame')}), {counted(len(read.shots), 'shot')}, "
+        f"{counted(len(read.cuts), 'cut')}, {counted(len(read.markers), 'marker')}"
+        + (f", {counted(offline, 'shot')} offline: --media-root gives the folder" if offline else "")
     )
     console.print(_shots(read, console.width))
     if read.markers:
@@ -68,10 +73,12 @@ def _show(read: Timeline, console: Console) -> None:
 
 
 def _shots(read: Timeline, width: int) -> Table:
-    table = _table("Shots", width, "Shot>", "Timecode", "Frame>", "Seconds>", "Begins", "Clip", "Source>", "Speed>")
+    columns = ("Shot>", "Timecode", "Frame>", "Seconds>", "Begins", "Clip", "Source>", "Speed>")
+    narrow = width < NARROW
+    table = _table("Shots", width, *(column for column in columns if not narrow or column not in LEFT_OUT))
     cuts = {cut.frame: cut for cut in read.cuts}
     for number, shot in enumerate(read.shots, start=1):
-        table.add_row(
+        cells = (
             str(number),
             read.timecode(shot.start_frame),
             str(shot.start_frame),
@@ -81,12 +88,17 @@ def _shots(read: Timeline, width: int) -> Table:
             f"{shot.source_start_s:.2f} s" if shot.media else "",
             "" if shot.speed == 1 else f"{shot.speed * 100:.4g} %",
         )
+        shown = zip(columns, cells, strict=True)
+        table.add_row(*(cell for column, cell in shown if not narrow or column not in LEFT_OUT))
     return table
 
 
 TEXT_COLUMNS = ("Clip", "Marker", "Note")
 FIXED_WIDTH = 68
 """Characters of all other columns of the shot table."""
+NARROW = FIXED_WIDTH + 12
+LEFT_OUT = ("Frame>", "Seconds>", "Source>")
+"""Columns of the shot table that a terminal of fewer than ``NARROW`` characters has no room for."""
 
 
 def _table(title: str, width: int, *columns: str) -> Table:

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def train(
     data: Path | None = typer.Option(None, "--data", help="MuVi-Sync features, one .npz (layout: docs/models.md)."),
     notes: Path | None = typer.Option(None, "--notes", help="Train the player on these .npz files (docs/music.md)."),
-    out: Path = typer.Option(..., "--out", help="Folder for checkpoints, training.json and curves.svg."),
+    out: Path = typer.Option(..., "--out", "-o", help="Folder for checkpoints, training.json and curves.svg."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of everything random."),
     epochs: int | None = typer.Option(None, "--epochs", min=1, help="Of the chord network."),
     device: str = typer.Option("auto", "--device", help="auto, cpu or cuda."),

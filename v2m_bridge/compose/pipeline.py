@@ -24,7 +24,7 @@ from v2m_bridge.score.model import Score
 from v2m_bridge.sync.model import Fit, Lands
 from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
-from v2m_bridge.timeline.excerpt import excerpt
+from v2m_bridge.timeline.excerpt import between, excerpt
 from v2m_bridge.timeline.hits import HitKind, find_hits, unmatched_options
 from v2m_bridge.timeline.model import Shot, Timeline
 
@@ -43,6 +43,7 @@ def read_new_cut(
     edit = options.edit
     read = read_source(source, rate=edit.rate, media_roots=engine.media_roots, companions=companions, progress=progress)
     timeline = engine.screen(read)
+    timeline = between(timeline, edit.in_point, edit.out_point)
     timeline = excerpt(timeline, edit.first_frame, edit.end_frame)
     progress("footage", 0.0)
     features = measure(timeline, _measure_options(engine, timeline, options), progress)

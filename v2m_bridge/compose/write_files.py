@@ -17,6 +17,7 @@ from v2m_bridge.score.write_csv import write_cuesheet_csv
 from v2m_bridge.score.write_cuesheet import write_cuesheet
 from v2m_bridge.score.write_json import write_score
 from v2m_bridge.score.write_midi import write_midi
+from v2m_bridge.score.write_tables import write_chords_csv, write_hits_csv, write_seconds_csv
 from v2m_bridge.timeline.document import timeline_from_document
 
 PREVIEW = "preview.wav"
@@ -33,6 +34,9 @@ WRITERS: dict[str, Callable[[Score, Path], object]] = {
     "score.v2m": write_job,
     "cuesheet.html": _write_illustrated_cuesheet,
     "cuesheet.csv": write_cuesheet_csv,
+    "hits.csv": write_hits_csv,
+    "chords.csv": write_chords_csv,
+    "seconds.csv": write_seconds_csv,
 }
 """File name -> its writer, in the order they are written; a new file of ``score`` is a line here."""
 

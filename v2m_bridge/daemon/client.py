@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 
 from v2m_bridge.daemon.schemas import ScoreStatus
 from v2m_bridge.daemon.tokens import read_token
-from v2m_bridge.errors import Cancelled, HostError, InputError, SetupError, V2MError
+from v2m_bridge.errors import Cancelled, HostAbsent, HostError, InputError, V2MError
 from v2m_bridge.files.staging import staged
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
@@ -63,7 +63,7 @@ class DaemonClient:
         """The daemon of this user's state folder.
 
         Raises:
-            SetupError: it was never started here.
+            HostAbsent: it was never started here.
         """
         import os
 
@@ -74,7 +74,7 @@ class DaemonClient:
         home = settings.home.expanduser()
         token = os.environ.get("V2M_TOKEN") or read_token(home / "token")
         if token is None:
-            raise SetupError("the daemon was never started here", START_IT)
+            raise HostAbsent("the daemon was never started here", START_IT)
         about = running(home)
         return DaemonClient(about.url if about else f"http://127.0.0.1:{settings.port}", token)
 
@@ -217,7 +217,7 @@ class DaemonClient:
             yield response
         except (OSError, http.client.HTTPException) as error:
             where = f"{self._host}:{self._port}"
-            raise HostError(f"the daemon at {where} does not answer ({type(error).__name__})", START_IT) from error
+            raise HostAbsent(f"the daemon at {where} does not answer ({type(error).__name__})", START_IT) from error
         finally:
             connection.close()
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from v2m_bridge.daemon.jobs.job import Job
 from v2m_bridge.daemon.paths import JobFolder
-from v2m_bridge.errors import HostError, InputError
+from v2m_bridge.errors import HostAbsent, InputError
 from v2m_bridge.reaper.push import PushOptions, PushReport, push_score
 from v2m_bridge.score.model import Score
 
@@ -47,7 +47,7 @@ def _told(report: PushReport) -> str:
             f"{answer.chords} chords and {notes} notes on {len(answer.parts)} tracks"
         )
     if report.confirmed == 0:
-        raise HostError(
+        raise HostAbsent(
             "REAPER gave no sign of life",
             "start it and run the action 'v2m: Import score' (v2m-bridge install reaper puts it there)",
         )

@@ -100,7 +100,7 @@ def _offline_warnings(timeline: Timeline) -> Iterator[str]:
     offline = {shot.media or shot.name for shot in timeline.shots if shot.media and not shot.media_online}
     for media in sorted(offline):
         name = media.replace("\\", "/").rsplit("/", 1)[-1]
-        yield f"{name} is offline; its seconds are not measured"
+        yield f"{name} is offline; its seconds are not measured (give its folder with --media-root)"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from v2m_bridge.errors import HostError
+from v2m_bridge.errors import HostAbsent, HostError
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.reaper.osc import ADDRESSES, REFRESH_SURFACES, OscLink, shortened
 from v2m_bridge.reaper.read_answer import ANSWER_SUFFIX, Answer, read_answer, read_handshake
@@ -98,7 +98,7 @@ def _await_answer(job: Path, timeout_s: float, progress: Progress) -> Answer:
             return answer
         progress("import", 1 - (deadline - time.monotonic()) / timeout_s)
         time.sleep(POLL_S)
-    raise HostError(
+    raise HostAbsent(
         f"REAPER did not answer within {timeout_s:g} s",
         "is it running, is its OSC device on, does a question wait on its screen? "
         f"The score is posted: run 'v2m: Import score' there, or open {job}",

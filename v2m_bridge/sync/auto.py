@@ -46,14 +46,20 @@ def choose_tempo(hits: Sequence[Hit], rate: Fraction, options: FitOptions) -> fl
         rate: frames per second.
         options: limits of the search, the hard constraints, and the mood if known.
     """
+    return ranked_tempi(hits, rate, options)[0]
+
+
+def ranked_tempi(hits: Sequence[Hit], rate: Fraction, options: FitOptions) -> list[float]:
+    """All tempi that :func:`choose_tempo` weighs, the best first; without hits only the one that suits the mood."""
     low, high = request_range(options)
     wanted = min(max(round(pace_bpm(hits, options)), low), high)
     excerpts = _excerpts(hits)
     if not excerpts:
-        return float(wanted)
+        return [float(wanted)]
     steps = max(1, math.ceil(math.log(high / low) / math.log(CANDIDATE_RATIO)))
     ladder = {round(low * (high / low) ** (k / steps)) for k in range(steps + 1)}
-    return float(max(sorted({*ladder, wanted}), key=lambda bpm: _merit(bpm, wanted, excerpts, rate, options)))
+    merit = {bpm: _merit(bpm, wanted, excerpts, rate, options) for bpm in sorted({*ladder, wanted})}
+    return [float(bpm) for bpm in sorted(merit, key=lambda bpm: -merit[bpm])]
 
 
 def request_range(options: FitOptions) -> tuple[int, int]:

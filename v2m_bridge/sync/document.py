@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from v2m_bridge.sync.candidates import TempoCandidate
 from v2m_bridge.sync.model import Fit, FitSummary, Landing, Lands
 from v2m_bridge.timeline.document import Document
 from v2m_bridge.timeline.hits import HitKind
@@ -52,6 +53,21 @@ class FitDocument(Document):
     summary: FitSummary
     end_beat: float
     warnings: tuple[str, ...] = ()
+
+
+class RankedFitDocument(FitDocument):
+    """What ``fit --json`` prints: the fit with the tempi that stood beside it, the best first."""
+
+    candidates: tuple[TempoCandidate, ...] = ()
+
+
+def ranked_fit_document(fit: Fit, candidates: tuple[TempoCandidate, ...]) -> RankedFitDocument:
+    """The JSON form of ``fit`` and its candidates."""
+    plain = fit_document(fit)
+    return RankedFitDocument(**{name: getattr(plain, name) for name in _OWN_FIELDS}, candidates=candidates)
+
+
+_OWN_FIELDS = tuple(name for name in FitDocument.model_fields if name != "schema_")
 
 
 def fit_document(fit: Fit) -> FitDocument:

@@ -30,7 +30,8 @@ from v2m_bridge.timing.rates import frame_to_seconds
 from v2m_bridge.timing.tempo import TempoMap
 
 STEADY_HITS, STEADY_RANGE = 8, 0.03
-"""With at most this many hits, a constant tempo within this share of the request is tried first."""
+"""A constant tempo that lands every hit is taken before a map with steps; so few hits land at some tempo by chance, so
+with at most this many it has to lie within this share of the request."""
 SHORTEST_BAR_BEATS = 2
 """Shortest bar, in quarter notes."""
 MUST_PULL, HIT_PULL = 20.0, 0.3
@@ -134,12 +135,12 @@ def _pull(hit: Hit) -> float:
 
 
 def _steady(hits: Sequence[Hit], limits: TempoLimits, spread: float, lead_in: bool) -> list[Anchor]:
-    """Two anchors of a constant tempo that lands all of a few hits; [] if there is none.
+    """Two anchors of a constant tempo that lands all hits; [] if there is none.
 
     Where only a constant tempo is allowed, it is the one that lands most hits, however many there are.
     """
     if not limits.constant and len(hits) > STEADY_HITS:
-        return []
+        spread = 1.0
     bpm = 30 / limits.eighth_s
     low, high = max(30 / limits.high_s, bpm * (1 - spread)), min(30 / limits.low_s, bpm * (1 + spread))
     units = [0.5 if limits.eighths and not hit.must else 1.0 for hit in hits]

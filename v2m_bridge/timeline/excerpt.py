@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Cut, Marker, Shot, Timeline
+from v2m_bridge.timing.timecode import check_timecode, parse_timecode
 
 _LASTING = re.compile(r"\s*mood\b", re.IGNORECASE)
 """A mood marker holds until the next one, so the one in force at the in point belongs to the excerpt."""
@@ -41,6 +42,31 @@ def excerpt(timeline: Timeline, first_frame: int | None, end_frame: int | None) 
         cuts=tuple(_cut(c, first, end) for c in timeline.cuts if first < c.frame < end),
         markers=_markers(timeline.markers, first, end),
     )
+
+
+def between(timeline: Timeline, in_point: str | None, out_point: str | None) -> Timeline:
+    """The excerpt from one timecode of ``timeline`` to another; None means its own start or end.
+
+    The edit says whether frames are dropped, whatever stands before the frames of the timecode.
+
+    Raises:
+        InputError: no timecode, one that does not lie in the edit, or an out point that is not after the in point.
+    """
+    return excerpt(timeline, _frame_at(timeline, "in", in_point), _frame_at(timeline, "out", out_point))
+
+
+def _frame_at(timeline: Timeline, point: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    check_timecode(text)
+    written = re.sub(r"[:;.,](?=\d+\s*$)", ";" if timeline.drop_frame else ":", text)
+    frame = parse_timecode(written, timeline.rate) - timeline.start_frame
+    if not 0 <= frame <= timeline.duration_frames:
+        raise InputError(
+            f"the {point} point {text.strip()} does not lie in {timeline.name!r}, "
+            f"which goes from {timeline.timecode(0)} to {timeline.timecode(timeline.duration_frames)}"
+        )
+    return frame
 
 
 def _shot(shot: Shot, first: int, end: int, rate: Fraction) -> Shot:

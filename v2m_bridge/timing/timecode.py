@@ -34,6 +34,16 @@ def format_timecode(frame: int, rate: Fraction, drop_frame: bool = False) -> str
     return f"{sign}{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{frames:0{digits}d}"
 
 
+def check_timecode(text: str) -> None:
+    """Refuse what is no timecode at any rate.
+
+    Raises:
+        InputError: as for :func:`parse_timecode`.
+    """
+    if not _PATTERN.fullmatch(text):
+        raise InputError(f"{text!r} is not a timecode", "write it as HH:MM:SS:FF")
+
+
 def parse_timecode(text: str, rate: Fraction) -> int:
     """Absolute frame count of a timecode; ``;`` or ``,`` before the frames means drop frame.
 

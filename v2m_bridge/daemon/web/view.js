@@ -15,6 +15,9 @@ const FILES = {
   "score.json": "JSON",
   "cuesheet.html": "Cue sheet",
   "cuesheet.csv": "Cue list",
+  "hits.csv": "Hits (table)",
+  "chords.csv": "Chords (table)",
+  "seconds.csv": "Picture by the second (table)",
   "preview.wav": "Preview",
 };
 const ORDER = Object.keys(FILES);

@@ -14,7 +14,7 @@ from v2m_bridge.edits.find_media import MediaFinder
 from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.resolve_api.values import ask, frame_rate
 from v2m_bridge.edits.resolve_api.walk import ResolveWalk
-from v2m_bridge.errors import HostError, SetupError
+from v2m_bridge.errors import HostAbsent, HostError, SetupError
 from v2m_bridge.timeline.model import Timeline
 
 
@@ -33,7 +33,7 @@ def connect() -> Any:
         ) from error
     resolve = DaVinciResolveScript.scriptapp("Resolve")
     if resolve is None:
-        raise HostError(
+        raise HostAbsent(
             "Resolve does not answer",
             "start DaVinci Resolve Studio and set Preferences > System > General > External scripting to Local",
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from v2m_bridge.errors import CheckpointError, SetupError
+from v2m_bridge.errors import CheckpointError, DownloadError, SetupError
 from v2m_bridge.footage.cache import media_identity
 from v2m_bridge.footage.model import SEMANTIC_SIZE, FloatArray
 from v2m_bridge.footage.video.trace import UInt8Array
@@ -86,7 +86,7 @@ def pull_clip(progress: Progress = silent) -> Path:
     """Download the CLIP weights (about 1.7 GB) into :func:`clip_folder`, unless they are there.
 
     Raises:
-        SetupError: the hub cannot be reached or does not have them.
+        DownloadError: the hub cannot be reached or does not have them.
     """
     import logging
 
@@ -110,9 +110,9 @@ def pull_clip(progress: Progress = silent) -> Path:
     raise _unreachable(problem)
 
 
-def _unreachable(problem: Exception | None) -> SetupError:
+def _unreachable(problem: Exception | None) -> DownloadError:
     reason = str(problem).strip().splitlines()[0] if problem and str(problem).strip() else type(problem).__name__
-    return SetupError(
+    return DownloadError(
         f"the CLIP weights could not be downloaded: {reason}",
         f"check the network, or put {HUB_FILES[0]} of {HUB_REPOSITORY} into {clip_folder()}",
     )
