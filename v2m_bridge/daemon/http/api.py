@@ -220,7 +220,7 @@ def _counts(service: Service) -> tuple[dict[State, int], str]:
     """How many jobs there are, and what keeps them from going on; health answers even without a store."""
     try:
         return service.store.counts(), service.dispatcher.trouble
-    except V2MError as error:
+    except (V2MError, OSError) as error:
         return dict.fromkeys(State, 0), str(error)
 
 
