@@ -17,8 +17,9 @@ from daemon_world import World, config, free_port, otio, running_daemon
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.osc_packet import OscPacket
 
+from v2m_bridge.daemon.config import RequestLimits
 from v2m_bridge.daemon.jobs.job import Job
-from v2m_bridge.daemon.osc import parse
+from v2m_bridge.daemon.osc import UNREADABLE, osc_key, parse
 from v2m_bridge.daemon.paths import JobFolder
 from v2m_bridge.errors import InputError
 from v2m_bridge.reaper.osc_packets import write_message as message
@@ -82,6 +83,9 @@ def test_score_by_osc_is_followed_to_its_end(surface: Surface) -> None:
     surface.ask("/v2m/status", ids[0])
     assert surface.hear() == ("/v2m/state", [ids[0], "done", 1.0])
     surface.ask("/v2m/push")
+    assert surface.hear()[1][0] == "wrong_key", "any program can send OSC"
+    key = osc_key(surface.world.daemon.config.home)
+    surface.ask(f"/v2m/push/{key}")
     assert surface.hear() == ("/v2m/state", [ids[0], "done", 1.0])
     assert surface.world.status(ids[0])["push"]["state"] == "sent"
 
@@ -91,9 +95,35 @@ def test_refusals_are_said(surface: Surface, tmp_path: Path) -> None:
     outside.write_text(json.dumps(otio()), encoding="utf-8")
     surface.ask("/v2m/score", str(outside))
     assert surface.hear()[1][0] == "path_not_allowed"
-    surface.ask("/v2m/push", "0123456789ab")
+    missing = [surface.world.daemon.config.home / name for name in ("missing.otio", "notes.doc")]
+    for path in (*missing, outside, Path("/etc/shadow"), Path("/nowhere.otio"), Path("relative.otio")):
+        surface.ask("/v2m/score", str(path))
+        assert surface.hear() == ("/v2m/error", [UNREADABLE.code, str(UNREADABLE)]), "whether it exists is not told"
+    surface.ask("/v2m/push", "0123456789ab", "some-other-key-of-some-length")
+    assert surface.hear()[1][0] == "wrong_key"
+    surface.ask("/v2m/push", "0123456789ab", osc_key(surface.world.daemon.config.home))
     address, values = surface.hear()
     assert address == "/v2m/error" and values[0] == "no_such_score"
+
+
+def test_the_queue_keeps_room_for_http(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    limits = RequestLimits(queue=4)
+    with (
+        running_daemon(config(tmp_path, osc_port=port, limits=limits)) as world,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
+        udp.settimeout(60)
+        surface = Surface(world, port, udp)
+        path = str(edit(surface, "slow", step_s=5.0))
+        errors = []
+        for _ in range(5):
+            surface.ask("/v2m/score", path)
+        while len(errors) < 2:
+            address, values = surface.hear()
+            errors += values[:1] if address == "/v2m/error" else []
+        assert errors == ["queue_full"] * 2 and len(world.daemon.service.store.ids()) == 3
+        assert world.http.post("/v1/scores", json={"timeline": otio("over HTTP")}).status_code == 202
 
 
 def malformed(rng: random.Random, path: str) -> bytes:

@@ -20,7 +20,7 @@ from v2m_bridge.cli.main import app
 from v2m_bridge.daemon.config import RequestLimits
 from v2m_bridge.daemon.paths import allowed_edit, confine_media, safe_name
 from v2m_bridge.daemon.rate_limit import Buckets
-from v2m_bridge.daemon.tokens import OneTimeLinks, ensure_token
+from v2m_bridge.daemon.tokens import OneTimeLinks, new_token, read_token, write_token
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.files.within import AllowedFolders
 from v2m_bridge.timeline.model import Shot, Timeline
@@ -336,13 +336,16 @@ def test_the_console_s_files_are_kept_by_the_browser_and_asked_for_again(world: 
 
 def test_the_token_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "state" / "token"
-    token = ensure_token(path)
-    assert len(token) >= 40 and ensure_token(path) == token
+    token = new_token()
+    assert len(token) >= 40 and new_token() != token
+    write_token(path, token)
+    assert read_token(path) == token
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         path.chmod(0o644)
-        assert ensure_token(path) != token, "others may have read it"
+        write_token(path, new_token())
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [entry.name for entry in path.parent.iterdir()] == ["token"]
 
 
 def test_another_address_than_loopback_needs_a_token_of_ones_own(
@@ -356,13 +359,22 @@ def test_another_address_than_loopback_needs_a_token_of_ones_own(
     monkeypatch.delenv("V2M_TOKEN", raising=False)
     run = CliRunner().invoke
     assert "token" in str(run(app, ["serve", "--host", "0.0.0.0"]).exception)
-    assert "at least 16" in str(run(app, ["serve", "--host", "0.0.0.0", "--token", "short"]).exception)
+    for name, text in (("short", "short\n"), ("long", "t" * 20 + "\n")):
+        (own_home / name).parent.mkdir(parents=True, exist_ok=True)
+        (own_home / name).write_text(text, encoding="ascii")
+    assert "at least 16" in str(
+        run(app, ["serve", "--host", "0.0.0.0", "--token-file", str(own_home / "short")]).exception
+    )
     assert not seen
-    run(app, ["serve", "--host", "0.0.0.0", "--token", "t" * 20, "--allow-host", "scores.local", "--port", "9000"])
+    given = ["--token-file", str(own_home / "long")]
+    run(app, ["serve", "--host", "0.0.0.0", *given, "--allow-host", "scores.local", "--port", "9000"])
+    run(app, ["serve"])
     run(app, ["serve"])
     assert seen[0].token == "t" * 20 and not seen[0].loopback and seen[0].engine.confine_to == ()
     assert "scores.local:9000" in seen[0].hosts(9000) and "evil:9000" not in seen[0].hosts(9000)
-    assert seen[1].loopback and seen[1].token == (own_home / "token").read_text(encoding="ascii").strip()
+    assert seen[0].token_file is None, "a token of one's own is not written anywhere"
+    assert seen[1].loopback and seen[1].token_file == own_home / "token"
+    assert len({made.token for made in seen}) == 3, "every start has a new token"
 
 
 def test_raw_nonsense_on_the_socket_leaves_it_serving(world: World) -> None:

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from v2m_bridge.daemon.client import DaemonClient
 from v2m_bridge.daemon.config import DaemonConfig, EngineSetup, RequestLimits
 from v2m_bridge.daemon.http.app import Daemon, create_daemon
-from v2m_bridge.daemon.server import Server
+from v2m_bridge.daemon.server import Server, http_settings
 from v2m_bridge.daemon.service import Pusher
 
 TOKEN = "test-token-of-some-length"
@@ -87,9 +86,8 @@ def running_daemon(made: DaemonConfig, pusher: Pusher | None = None) -> Iterator
     daemon = create_daemon(made, pusher)
     listener = socket.create_server(("127.0.0.1", made.port))
     daemon.port = listener.getsockname()[1]
-    settings = uvicorn.Config(daemon.asgi, log_config=None, access_log=False, ws="none", lifespan="on")
     up = threading.Event()
-    server = Server(settings, daemon, lambda _: up.set())
+    server = Server(http_settings(daemon), daemon, lambda _: up.set())
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

@@ -12,6 +12,7 @@ SHIPPED = {
     "chords": "chooses a chord for every harmonic slot",
     "dynamics": "predicts note density and loudness",
     "alignment": "ranks candidate scores by how well they follow the film (score --candidates)",
+    "player": "writes theme, counterline and texture note by note",
     "baselines": "counts over the training songs that evaluate compares with; a score does without",
 }
 """Checkpoints that come with the package, and what each is for."""

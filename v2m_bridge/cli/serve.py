@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from v2m_bridge.daemon.http.app import Daemon
 
 
+OPENING = (
+    '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
+    '<meta http-equiv="refresh" content="0; url={url}"><title>v2m-bridge</title><p><a href="{url}">Open the console</a>'
+)
+"""Page that leads a browser to the console: others can read its command line, which names the file and not the link."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("serve")(serve)
@@ -34,8 +41,8 @@ def serve(
         [], "--edit-root", help="Folder that only edits may be read from. Repeatable."
     ),
     allow_host: list[str] = typer.Option([], "--allow-host", help="Further host name to answer to. Repeatable."),
-    token: str | None = typer.Option(
-        None, "--token", envvar="V2M_TOKEN", help="Token that programs must present, instead of the one in the file."
+    token_file: Path | None = typer.Option(
+        None, "--token-file", help="File with the token that programs must present, else V2M_TOKEN, else a new one."
     ),
     lanes: int = typer.Option(2, "--lanes", min=1, max=8, help="Scores that may overlap."),
     queue: int = typer.Option(256, "--queue", min=1, max=10_000, help="Scores that may wait at once."),
@@ -44,6 +51,7 @@ def serve(
     no_inbox: bool = typer.Option(False, "--no-inbox", help="Do not watch the inbox."),
     open_browser: bool = typer.Option(False, "--open", help="Open the console in a browser."),
     link: bool = typer.Option(False, "--link", help="Print a new link to the console of the running daemon, and end."),
+    osc_key: bool = typer.Option(False, "--osc-key", help="Print the OSC address that pushes into REAPER, and end."),
     log_level: str = typer.Option("info", "--log-level", help="debug, info, warning or error."),
 ) -> None:
     """Keep the networks warm and serve every host: HTTP, OSC, the inbox and a console in the browser."""
@@ -52,6 +60,9 @@ def serve(
 
     if link:
         _print_link()
+        return
+    if osc_key:
+        _print_osc_key()
         return
     if log_level.lower() not in logs.LEVELS:
         raise InputError(f"--log-level {log_level!r} is unknown", "choose " + ", ".join(logs.LEVELS))
@@ -63,7 +74,7 @@ def serve(
         media_roots=media_root,
         edit_roots=edit_root,
         allow_hosts=tuple(allow_host),
-        token=token,
+        token=_given_token(token_file),
         lanes=lanes,
         limits=(queue, keep, keep_gb),
         inbox=not no_inbox,
@@ -87,7 +98,7 @@ def _config(
     inbox: bool,
 ) -> DaemonConfig:
     from v2m_bridge.daemon.config import DaemonConfig, RequestLimits
-    from v2m_bridge.daemon.tokens import ensure_token
+    from v2m_bridge.daemon.tokens import new_token
     from v2m_bridge.daemon.worker.engine_setup import engine_setup
     from v2m_bridge.settings import Settings
 
@@ -98,7 +109,8 @@ def _config(
     queue, keep, keep_gb = limits
     return DaemonConfig(
         home=home,
-        token=_explicit(token, address) or ensure_token(home / "token"),
+        token=_explicit(token, address) or new_token(),
+        token_file=home / "token" if token is None else None,
         host=address,
         port=settings.port if port is None else port,
         osc_port=settings.osc_port if osc_port is None else osc_port,
@@ -110,6 +122,22 @@ def _config(
         watch_inbox=inbox,
         limits=RequestLimits(queue=queue, keep_jobs=keep, keep_bytes=int(keep_gb * 1024**3)),
     )
+
+
+def _given_token(path: Path | None) -> str | None:
+    """The token that the user chose: from a file or from the environment, never from the command line, which others on
+    the machine can read."""
+    import os
+
+    from v2m_bridge.daemon.tokens import read_token
+    from v2m_bridge.errors import InputError
+
+    if path is None:
+        return os.environ.get("V2M_TOKEN") or None
+    token = read_token(path.expanduser())
+    if token is None:
+        raise InputError(f"--token-file {path} does not exist")
+    return token
 
 
 def _explicit(token: str | None, address: str) -> str | None:
@@ -143,22 +171,35 @@ def _greet(daemon: Daemon, open_browser: bool) -> None:
     import sys
     import webbrowser
 
+    from v2m_bridge.daemon.tokens import write_private
     from v2m_bridge.daemon.whereabouts import running
 
     about = running(daemon.config.home)
     assert about is not None
     url = f"{about.url}/login/{daemon.links.issue()}"
     print(f"v2m-bridge listens on {about.url}", file=sys.stderr)
-    print(f"console: {url}", file=sys.stderr)
-    print(
-        "         (this link opens one browser, once, within ten minutes; a new one: v2m-bridge serve --link)",
-        file=sys.stderr,
-    )
+    if sys.stderr.isatty():
+        print(f"console: {url}", file=sys.stderr)
+        print(
+            "         (this link opens one browser, once, within ten minutes; a new one: v2m-bridge serve --link)",
+            file=sys.stderr,
+        )
+    else:  # what goes into a log is read by others, and later
+        print("console: v2m-bridge serve --link prints a link that opens it", file=sys.stderr)
     if open_browser:
-        webbrowser.open(url)
+        page = daemon.config.home / "open.html"
+        write_private(page, OPENING.format(url=url))
+        webbrowser.open(page.as_uri())
 
 
 def _print_link() -> None:
     from v2m_bridge.daemon.client import DaemonClient
 
     print(DaemonClient.of_this_machine().link())
+
+
+def _print_osc_key() -> None:
+    from v2m_bridge.daemon.osc import PUSH, osc_key
+    from v2m_bridge.settings import home
+
+    print(f"{PUSH}/{osc_key(home().expanduser())}")

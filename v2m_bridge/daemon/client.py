@@ -60,23 +60,25 @@ class DaemonClient:
 
     @staticmethod
     def of_this_machine() -> DaemonClient:
-        """The daemon of this user's state folder.
+        """The daemon of this user's state folder. The token goes nowhere else: the daemon has to hold its lock.
 
         Raises:
-            HostAbsent: it was never started here.
+            HostAbsent: it does not run.
+            SetupError: there is no token that this user could read.
         """
         import os
 
-        from v2m_bridge.daemon.whereabouts import running
-        from v2m_bridge.settings import Settings
+        from v2m_bridge.daemon.whereabouts import alive
+        from v2m_bridge.settings import home
 
-        settings = Settings()
-        home = settings.home.expanduser()
-        token = os.environ.get("V2M_TOKEN") or read_token(home / "token")
+        folder = home().expanduser()
+        about = alive(folder)
+        if about is None:
+            raise HostAbsent(f"no daemon runs on {folder}", START_IT)
+        token = os.environ.get("V2M_TOKEN") or read_token(folder / "token")
         if token is None:
-            raise HostAbsent("the daemon was never started here", START_IT)
-        about = running(home)
-        return DaemonClient(about.url if about else f"http://127.0.0.1:{settings.port}", token)
+            raise SetupError("the daemon was started with a token of its own", "set V2M_TOKEN to it")
+        return DaemonClient(about.url, token)
 
     # -- scores
 

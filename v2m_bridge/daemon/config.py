@@ -75,6 +75,7 @@ class DaemonConfig:
     Attributes:
         home: state folder (``scores/``, ``inbox/``, ``outbox/``, ``jobs.sqlite``, ``token``).
         token: bearer token that programs present.
+        token_file: where it is left for programs of this user; None: they know it.
         host, port: where HTTP listens; port 0 takes a free one.
         osc_port: UDP port of OSC on loopback, 0 for none.
         allow_hosts: further ``Host`` names to answer to.
@@ -87,6 +88,7 @@ class DaemonConfig:
 
     home: Path
     token: str = field(repr=False)
+    token_file: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8765
     osc_port: int = 8766

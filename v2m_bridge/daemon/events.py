@@ -42,8 +42,9 @@ class Subscription:
         closed: nothing more will come: the daemon stops, or the listener was too slow to follow.
     """
 
-    def __init__(self, topic: str | None) -> None:
+    def __init__(self, topic: str | None, session: str | None = None) -> None:
         self.topic = topic
+        self.session = session
         self.closed = False
         self._news: deque[News] = deque()
         self._latest: dict[str, News] = {}
@@ -99,9 +100,13 @@ class Broker:
         """How many subscriptions there are."""
         return sum(len(group) for group in self._subscriptions.values())
 
-    def subscribe(self, topic: str | None) -> Subscription:
-        """Begin to listen (in the loop's thread); end it with :meth:`unsubscribe`."""
-        subscription = Subscription(topic)
+    def subscribe(self, topic: str | None, session: str | None = None) -> Subscription:
+        """Begin to listen (in the loop's thread); end it with :meth:`unsubscribe`.
+
+        Args:
+            session: the browser session that listens; see :meth:`end_session`.
+        """
+        subscription = Subscription(topic, session)
         if self.closed:
             subscription.close()
         self._subscriptions.setdefault(topic, set()).add(subscription)
@@ -113,6 +118,17 @@ class Broker:
         group.discard(subscription)
         if not group:
             self._subscriptions.pop(subscription.topic, None)
+
+    def end_session(self, session: str) -> None:
+        """End every subscription of a browser session; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._close_those_of, session)
+
+    def _close_those_of(self, session: str) -> None:
+        for group in self._subscriptions.values():
+            for subscription in group:
+                if subscription.session == session:
+                    subscription.close()
 
     def publish(self, topic: str, news: News) -> None:
         """Deliver ``news`` to the listeners of ``topic`` and to those of everything; from any thread."""

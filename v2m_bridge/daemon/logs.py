@@ -6,6 +6,9 @@ import json
 import logging
 import sys
 import time
+from collections import Counter
+
+from v2m_bridge.daemon.rate_limit import Buckets
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -30,6 +33,25 @@ class JsonLines(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False, default=str)
 
 
+class FloodGate(logging.Filter):
+    """Lets so many records of one logger through in a while; the next one after a flood says how many it kept back."""
+
+    def __init__(self, per_s: float = 5.0, burst: int = 200) -> None:
+        super().__init__()
+        self._buckets = Buckets(per_s, burst)
+        self._kept_back: Counter[str] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if not self._buckets.take(record.name):
+            self._kept_back[record.name] += 1
+            return False
+        if kept_back := self._kept_back.pop(record.name, 0):
+            record.kept_back = kept_back
+            record.msg, record.args = f"{record.getMessage()} ({kept_back} more lines were not written)", ()
+        return True
+
+
 def set_up(level: str = "info") -> None:
     """Send every log to stderr, in the form that fits."""
     handler: logging.Handler
@@ -42,6 +64,7 @@ def set_up(level: str = "info") -> None:
     else:
         handler = logging.StreamHandler()
         handler.setFormatter(JsonLines())
+    handler.addFilter(FloodGate())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("asyncio", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)

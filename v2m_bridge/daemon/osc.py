@@ -8,16 +8,20 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from v2m_bridge.daemon.jobs.job import ACTIVE, FINISHED, Advance, Job, State
+from v2m_bridge.daemon.paths import PathNotAllowed
 from v2m_bridge.daemon.rate_limit import Buckets
 from v2m_bridge.daemon.schemas import ScoreStatus
 from v2m_bridge.daemon.service import Service, Submission
+from v2m_bridge.daemon.tokens import read_token, same_secret, write_private
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.reaper.osc_packets import read_packet, write_message
@@ -27,8 +31,20 @@ STATE, ERROR = "/v2m/state", "/v2m/error"
 IDLE = "idle"
 """The state that is sent with an empty id when there is no score at all."""
 
-SIGNATURES: dict[str, tuple[int, int]] = {SCORE: (1, 1), PUSH: (0, 1), STATUS: (0, 1)}
-"""Address -> least and most string arguments. Without an id the newest score is meant."""
+SIGNATURES: dict[str, tuple[int, int]] = {SCORE: (1, 1), PUSH: (0, 2), STATUS: (0, 1)}
+"""Address -> least and most string arguments. Without an id the newest score is meant. ``/v2m/push`` needs the
+key of :func:`osc_key`, as its last argument or in its address (``/v2m/push/KEY``): it changes a project in REAPER, and
+any program of the machine can send OSC."""
+
+
+class PushKeyMissing(V2MError):
+    """A push by OSC without the key, or with another one."""
+
+    code = "wrong_key"
+
+
+UNREADABLE = PathNotAllowed("the daemon cannot read an edit there", "give it --media-root or --edit-root")
+"""The one answer about every path that does not become a score, so that nobody learns which files there are."""
 
 LARGEST_PACKET_BYTES = 8192
 MOST_MESSAGES = 16
@@ -52,17 +68,34 @@ def parse(packet: bytes) -> list[tuple[str, tuple[str, ...]]]:
     found = read_packet(packet)
     if not 0 < len(found) <= MOST_MESSAGES:
         raise InputError(f"an OSC packet of {len(found)} messages")
-    return [(address, _checked(address, arguments)) for address, arguments in found]
+    return [_checked(address, arguments) for address, arguments in found]
 
 
-def _checked(address: str, arguments: tuple[object, ...]) -> tuple[str, ...]:
+def _checked(address: str, arguments: tuple[object, ...]) -> tuple[str, tuple[str, ...]]:
+    if address.startswith(f"{PUSH}/"):
+        address, _, key = address.rpartition("/")
+        arguments = (*arguments, key)
     if address not in SIGNATURES:
         raise InputError(f"unknown OSC address {address[:60]!r}", "known: " + " ".join(SIGNATURES))
     least, most = SIGNATURES[address]
     texts = tuple(argument for argument in arguments if isinstance(argument, str))
     if not least <= len(arguments) <= most or len(texts) != len(arguments):
         raise InputError(f"{address} takes {least} to {most} strings")
-    return texts
+    return address, texts
+
+
+def osc_key(home: Path) -> str:
+    """What ``/v2m/push`` has to end with: made once, in a file of the state folder that only its owner can read.
+
+    Raises:
+        SetupError: the file cannot be read or written.
+    """
+    path = home / "osc-key"
+    key = read_token(path)
+    if key is None:
+        key = secrets.token_urlsafe(12)
+        write_private(path, key + "\n")
+    return key
 
 
 class OscPeer(asyncio.DatagramProtocol):
@@ -72,6 +105,7 @@ class OscPeer(asyncio.DatagramProtocol):
         self._service = service
         self._loop = asyncio.get_running_loop()
         self._buckets = Buckets(PER_S, BURST)
+        self._key = osc_key(service.config.home)
         self._followers: OrderedDict[str, Address] = OrderedDict()
         self._told: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,9 +157,19 @@ class OscPeer(asyncio.DatagramProtocol):
             self._service.metrics.count("v2m_osc_messages_total", outcome=outcome)
 
     def _score(self, path: str) -> list[Job]:
-        return [self._service.submit_path(path, Submission(ScoreOptions(), "osc"))]
+        try:
+            return [self._service.submit_path(path, Submission(ScoreOptions(), "osc"))]
+        except InputError as error:
+            log.info("%s", error)
+            raise UNREADABLE from None
 
-    def _push(self, job_id: str = "") -> list[Job]:
+    def _push(self, *given: str) -> list[Job]:
+        *ids, key = given or ("",)
+        if not same_secret(key, self._key):
+            raise PushKeyMissing(
+                "/v2m/push needs the key of this daemon", "v2m-bridge serve --osc-key prints the address"
+            )
+        job_id = ids[0] if ids else ""
         job = self._find(job_id, State.DONE)
         self._service.push(job.id)
         return [self._service.store.get(job.id)]

@@ -7,6 +7,8 @@ import logging
 import os
 import signal
 import socket
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -14,12 +16,18 @@ import uvicorn
 
 from v2m_bridge.daemon.config import DaemonConfig
 from v2m_bridge.daemon.http.app import Daemon, create_daemon
-from v2m_bridge.daemon.whereabouts import NOTE, Running, running
+from v2m_bridge.daemon.http.connections import bounded_connection
+from v2m_bridge.daemon.tokens import write_token
+from v2m_bridge.daemon.whereabouts import LOCK, NOTE, Running, running
 from v2m_bridge.errors import SetupError
-from v2m_bridge.files.lock import Timeout, hold
+from v2m_bridge.files.lock import AcquireReturnProxy, FileLock, Timeout, hold
 from v2m_bridge.files.whole import write_whole
 
 STOP_WITHIN_S = 5
+STOP_AT_LATEST_S = 12
+"""Below the 15 s that the service files of ``examples/services`` wait before they kill."""
+
+LOCK_TRIES = 20
 KEEP_ALIVE_S = 15
 BACKLOG = 512
 
@@ -47,7 +55,16 @@ class Server(uvicorn.Server):
         """A signal asks for the end."""
         name = signal.Signals(sig).name
         self.cause = CAUSES.get(name, name)
+        last = threading.Timer(STOP_AT_LATEST_S, self._give_up)
+        last.daemon = True
+        last.start()
         super().handle_exit(sig, frame)
+
+    def _give_up(self) -> None:
+        """End the process although something still holds it up; what was in work is taken up at the next start."""
+        log.error("something did not end within %d s, the process ends without it", STOP_AT_LATEST_S)
+        (self._daemon.config.home / NOTE).unlink(missing_ok=True)
+        os._exit(0)  # the worker ends when its pipe closes
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and tell who waits for it."""
@@ -100,7 +117,7 @@ def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon:
         SetupError: another daemon runs on this state folder, the port is taken, or the folder cannot be used.
     """
     try:
-        held = hold(config.home / "daemon.lock", wait=False)
+        held = _hold(config)
     except Timeout:
         other = running(config.home)
         where = f" ({other.url}, process {other.pid})" if other else ""
@@ -111,28 +128,51 @@ def run(config: DaemonConfig, started: Callable[[Daemon], None] = lambda daemon:
         _serve(config, started)
 
 
+def _hold(config: DaemonConfig) -> AcquireReturnProxy[FileLock]:
+    """Take the lock; a client that asks whether it is held has it for a moment."""
+    for left in reversed(range(LOCK_TRIES)):
+        try:
+            return hold(config.home / LOCK, wait=False)
+        except Timeout:
+            if not left:
+                raise
+            time.sleep(0.02)
+    raise AssertionError("not reached")
+
+
+def http_settings(daemon: Daemon) -> uvicorn.Config:
+    """How HTTP is served: bounded connections, no trust in what a proxy says of its client."""
+    return uvicorn.Config(
+        daemon.asgi,
+        http=bounded_connection(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+
+
 def _serve(config: DaemonConfig, started: Callable[[Daemon], None]) -> None:
+    (config.home / NOTE).unlink(missing_ok=True)  # of a daemon that was killed: nobody is to believe it any more
     try:
         daemon = create_daemon(config)
+        if config.token_file is not None:
+            write_token(config.token_file, config.token)
         listener = _listen(config)
         daemon.port = listener.getsockname()[1]
         _write_note(config, daemon.port)
-        settings = uvicorn.Config(
-            daemon.asgi,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="none",
-            lifespan="on",
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_WITHIN_S,
-        )
         signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn repeats the signal when it has stopped
-        server = Server(settings, daemon, started)
+        server = Server(http_settings(daemon), daemon, started)
         _end_with_the_terminal(server)
         with contextlib.suppress(KeyboardInterrupt):
             server.run([listener])
+        if not server.started:
+            raise SetupError("the daemon could not start", "its log says why")
         log.info("stopped because of %s", server.cause)
     finally:
         (config.home / NOTE).unlink(missing_ok=True)

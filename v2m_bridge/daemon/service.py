@@ -192,7 +192,10 @@ class Service:
             push=Push() if submission.push else None,
             key=submission.key,
         )
-        job = self.store.add(new, self.config.limits.queue)
+        most = self.config.limits.queue
+        if submission.origin == "osc":  # anybody on the machine can send OSC: room is kept for those who are known
+            most = max(1, most * 3 // 4)
+        job = self.store.add(new, most)
         if job.id == job_id:
             self.metrics.count("v2m_scores_submitted_total", origin=submission.origin)
             self._changed(job.id)

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 import threading
 import time
 from pathlib import Path
@@ -61,28 +60,37 @@ def read_token(path: Path) -> str | None:
     return checked_token(text)
 
 
-def ensure_token(path: Path) -> str:
-    """The token in ``path``, made on first use; only its owner may read the file.
+def new_token() -> str:
+    """A token that nobody knows yet."""
+    return secrets.token_urlsafe(TOKEN_BYTES)
 
-    A file that others could read is replaced: the old token may be known to them.
+
+def write_token(path: Path, token: str) -> None:
+    """Leave the token in ``path`` for programs of this user; nobody else may read the file at any moment.
 
     Raises:
-        SetupError: the file cannot be read or written.
+        SetupError: the file cannot be written.
     """
-    if os.name == "posix" and path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        path.unlink()
-    token = read_token(path)
-    if token is not None:
-        return token
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    write_private(path, token + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, in place of whatever was there.
+
+    Raises:
+        SetupError: it cannot be written.
+    """
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(token + "\n")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        draft.replace(path)
     except OSError as error:
-        raise SetupError(f"cannot write the token file {path}: {error.strerror}", "set V2M_HOME") from error
-    return token
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise SetupError(f"cannot write the file {path}: {error.strerror}", "set V2M_HOME") from error
 
 
 class OneTimeLinks:

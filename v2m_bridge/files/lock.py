@@ -12,10 +12,21 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from v2m_bridge.errors import SetupError
 
-__all__ = ["Timeout", "hold"]
+__all__ = ["AcquireReturnProxy", "FileLock", "Timeout", "held", "hold"]
 
 POLL_S = 0.02
 ONLY_ITS_OWNER = 0o600
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the lock on ``path`` at this moment."""
+    try:
+        with FileLock(path, mode=ONLY_ITS_OWNER).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
 
 
 def hold(path: Path, wait: bool = True) -> AcquireReturnProxy[FileLock]:

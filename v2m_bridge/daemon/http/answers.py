@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from fastapi import FastAPI, Request
@@ -80,7 +81,20 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return answer(error.status_code, CODES.get(error.status_code, "refused"), str(error.detail))
+    told = answer(error.status_code, CODES.get(error.status_code, "refused"), str(error.detail))
+    if error.status_code == 405:
+        told.headers["allow"] = ", ".join(_methods_of(request)) or (error.headers or {}).get("allow", "GET")
+    return told
+
+
+def _methods_of(request: Request) -> list[str]:
+    """What may be asked of a path: the router itself names the methods of the first route that fits alone."""
+    found: set[str] = set()
+    for path, methods in request.app.openapi()["paths"].items():
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))
+        if re.fullmatch(pattern, request.url.path):
+            found |= {method.upper() for method in methods}
+    return sorted(found)
 
 
 async def _system(request: Request, error: Exception) -> JSONResponse:

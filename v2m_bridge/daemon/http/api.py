@@ -6,14 +6,14 @@ import hashlib
 import mimetypes
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel
-from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
 from v2m_bridge import __version__
 from v2m_bridge.daemon.http.choices import Choices, form_choices
+from v2m_bridge.daemon.http.json_body import read_json
 from v2m_bridge.daemon.http.streams import stream_routes
 from v2m_bridge.daemon.jobs.job import Job, Origin, Push, State
 from v2m_bridge.daemon.memory import resident_bytes
@@ -33,8 +33,6 @@ from v2m_bridge.daemon.schemas import (
 from v2m_bridge.daemon.service import Service, Submission
 from v2m_bridge.daemon.tokens import LINK_LIFE_S, OneTimeLinks, Sessions
 from v2m_bridge.errors import V2MError
-
-JSON_TYPES = ("application/json", "application/vnd.opentimelineio+json")
 
 ARTIFACT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; img-src data:; media-src data: blob:; style-src 'unsafe-inline'; "
@@ -61,40 +59,6 @@ BINARY = {"schema": {"type": "string", "format": "binary"}}
 def _body_of(model: type[BaseModel], required: bool) -> dict[str, Any]:
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
-
-
-async def read_json(request: Request, depth: int) -> Any:
-    """The JSON of a request's body, parsed off the loop.
-
-    Raises:
-        HTTPException: 415 for another content type, 400 when it is no JSON or nested deeper than ``depth``.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in JSON_TYPES:
-        raise HTTPException(415, "send application/json")
-    body = await request.body()
-    try:
-        value = await run_in_threadpool(from_json, body, allow_inf_nan=False)
-    except ValueError as error:
-        raise HTTPException(400, f"the body is not JSON that can be read: {str(error)[:120]}") from None
-    if not await run_in_threadpool(_within, value, depth):
-        raise HTTPException(400, f"the body is nested deeper than {depth} levels")
-    return value
-
-
-def _within(value: Any, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, (dict, list))
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, (dict, list))
-        ]
-        if not level:
-            return True
-    return False
 
 
 def routes(service: Service, links: OneTimeLinks, sessions: Sessions) -> APIRouter:
@@ -240,9 +204,10 @@ def _daemon_routes(router: APIRouter, service: Service, links: OneTimeLinks, ses
 
     @router.delete("/v1/session", status_code=204, tags=["daemon"])
     def sign_out(request: Request) -> Response:
-        """End this browser's session."""
+        """End this browser's session, and the event streams that it has open."""
         if "v2m_session" in request.scope:
             sessions.end(request.scope["v2m_session"])
+            service.broker.end_session(request.scope["v2m_session"])
         return Response(status_code=204)
 
     @router.get("/metrics", tags=["daemon"], response_class=Response)
@@ -255,7 +220,7 @@ def _counts(service: Service) -> tuple[dict[State, int], str]:
     """How many jobs there are, and what keeps them from going on; health answers even without a store."""
     try:
         return service.store.counts(), service.dispatcher.trouble
-    except V2MError as error:
+    except (V2MError, OSError) as error:
         return dict.fromkeys(State, 0), str(error)
 
 

@@ -64,7 +64,7 @@ WRONG_TOKEN = Refusal(
     401,
     "wrong_token",
     "the token is not this daemon's",
-    "send the text of the file 'token' in its state folder, or what --token or V2M_TOKEN said when it was started",
+    "send the text of the file 'token' in its state folder, or what V2M_TOKEN or --token-file said when it was started",
 )
 NO_SESSION = Refusal(
     401, "not_signed_in", "this browser's session is unknown or has ended", "open a link of: v2m-bridge serve --link"
@@ -139,12 +139,12 @@ class Guard:
             return WRONG_ORIGIN
         caller = self._caller(headers, scope)
         if isinstance(caller, Refusal):
+            if scope["method"] in ("GET", "HEAD") and scope["path"].startswith(LOGIN_PREFIX):
+                return None  # a code is too long to be guessed, and who has one is not kept out by who guesses
+            # Who tries tokens must not use up what others at the same address have for opening the console.
             address = scope["client"][0] if scope.get("client") else "?"
-            if not self._strangers.take(address):
-                return TOO_OFTEN
-            if not (scope["method"] in ("GET", "HEAD") and scope["path"].startswith(LOGIN_PREFIX)):
-                return caller
-        elif not self._known.take(caller):
+            return caller if self._strangers.take(f"{address} {caller.code} {caller.message}") else TOO_OFTEN
+        if not self._known.take(caller):
             return TOO_OFTEN
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._most_bytes(scope):

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from starlette.concurrency import run_in_threadpool
@@ -37,28 +37,31 @@ def stream_routes(router: APIRouter, service: Service) -> None:
     answers: dict[int | str, dict[str, Any]] = {200: STREAM, 204: {"description": "Over."}}
 
     @router.get("/v1/scores/{job_id}/events", tags=["events"], response_class=Response, responses=answers)
-    async def score_events(job_id: str, last_event_id: Annotated[str | None, Header(max_length=40)] = None) -> Response:
+    async def score_events(
+        request: Request, job_id: str, last_event_id: Annotated[str | None, Header(max_length=40)] = None
+    ) -> Response:
         """``state`` and ``progress`` events of one score until it has finished."""
         job = await run_in_threadpool(service.store.get, job_id)
         after = int(last_event_id) if last_event_id and re.fullmatch(r"\d{1,9}", last_event_id) else 0
         if job.state in FINISHED and after and not await run_in_threadpool(service.store.events, job_id, after):
             return Response(status_code=204)  # tells a browser not to connect again
-        return _stream(service, job_id)
+        return _stream(service, request, job_id)
 
     @router.get("/v1/events", tags=["events"], response_class=Response, responses={200: STREAM})
-    async def all_events() -> Response:
+    async def all_events(request: Request) -> Response:
         """``state``, ``progress`` and ``removed`` events of all scores, from now on."""
-        return _stream(service, None)
+        return _stream(service, request, None)
 
 
-def _stream(service: Service, job_id: str | None) -> EventSourceResponse:
+def _stream(service: Service, request: Request, job_id: str | None) -> EventSourceResponse:
     if service.broker.listeners >= service.config.limits.streams:
         raise QueueFull("too many event streams are open", "close some windows")
-    return EventSourceResponse(_events(service, job_id), headers={"x-accel-buffering": "no"})
+    events = _events(service, job_id, request.scope.get("v2m_session"))
+    return EventSourceResponse(events, headers={"x-accel-buffering": "no"})
 
 
-async def _events(service: Service, job_id: str | None) -> AsyncIterator[bytes]:
-    subscription = service.broker.subscribe(job_id)
+async def _events(service: Service, job_id: str | None, session: str | None) -> AsyncIterator[bytes]:
+    subscription = service.broker.subscribe(job_id, session)
     try:
         yield format_sse_event(retry=RETRY_MS)
         if job_id is not None:  # what happened before the subscription

@@ -184,8 +184,8 @@ class Dispatcher:
 
     def _check_room(self) -> None:
         self._store.check_writable()
-        if shutil.disk_usage(self._config.scores).free < SPARE_BYTES:
-            raise DiskFull("the disk is full: no score can be written", "make room; it goes on by itself")
+        if self._full():
+            raise _NO_ROOM
 
     def _in_trouble(self, error: Exception) -> None:
         if isinstance(error, V2MError):
@@ -202,7 +202,10 @@ class Dispatcher:
             return self._pause.reason
         if self._thread.ident is not None and not self._thread.is_alive() and not self._stopping:
             return "the queue stands still; start the daemon again"
-        return ""
+        return str(_NO_ROOM) if self._full() else ""
+
+    def _full(self) -> bool:
+        return shutil.disk_usage(self._config.scores).free < SPARE_BYTES
 
     def _until_next_tick_s(self) -> float | None:
         moments = list(self._deadlines.values())
@@ -231,8 +234,8 @@ class Dispatcher:
                 self._store.set_aside(job.id, obstacle)
                 self._changed(job.id)
                 continue
-            if shutil.disk_usage(self._config.scores).free < SPARE_BYTES:
-                self._check_room()
+            if self._full():
+                raise _NO_ROOM
             if not self._store.start(job.id):
                 continue
             folder = job_folder(self._config.scores, job.id)
@@ -399,6 +402,8 @@ class Dispatcher:
             except V2MError as error:  # the next start settles them
                 log.error("%s", error)
 
+
+_NO_ROOM = DiskFull("the disk is full: no score can be written", "make room; it goes on by itself")
 
 _CRASHED = JobError(
     code="crashed",
