@@ -2,14 +2,15 @@
 
     python benchmarks/bench_affect.py train_val.npz
 
-The six emotion probabilities of a second become arousal and valence by the places in ``footage.affect.moods``; the question
-is whether they lie above the median of the training songs. ``learnt`` is a linear fit on the training songs, ``published``
-the equal shares of ``footage.affect.measures``; chance and a constant are .500.
+The six emotion probabilities of a second become arousal and valence by the places in ``footage.affect.moods``; the
+question is whether they lie above the median of the training songs. ``learnt`` is a linear fit on the training songs,
+``published`` the equal shares of ``footage.affect.measures``; chance and a constant are .500.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def main() -> None:
     emotion = data["emotion"].astype(np.float64)
     feeling = emotion / np.maximum(emotion.sum(axis=1, keepdims=True), 1e-9) @ np.array([PLACES[e] for e in EMOTIONS])
     motion, offset = data["motion"].astype(np.float64), data["scene_offset"].astype(np.float64)
-    rows = np.concatenate([inputs_of(motion[a:b], offset[a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+    rows = np.concatenate([inputs_of(motion[a:b], offset[a:b]) for a, b in itertools.pairwise(edges)])
     train = np.repeat(data["split"] == "train", data["n_frames"])
     rows = (rows - rows[train].mean(axis=0)) / rows[train].std(axis=0)
     for column, name in enumerate(("arousal", "valence")):
