@@ -40,6 +40,10 @@ ENSEMBLES: dict[str, tuple[str, ...]] = {
     "neutral": ("orchestra", "warm"),
 }
 """Mood of the picture -> presets that fit; the seed chooses among them, the first one more often."""
+WARM, COOL = 0.05, -0.05
+"""Warmth of the picture from which a film without a mood of its own takes its ensemble from its colours."""
+OF_WARM, OF_COOL = ("warm", "orchestra"), ("synth", "orchestra")
+
 FIRST_ENSEMBLE = 0.6
 """Share of seeds that take the first."""
 
@@ -190,9 +194,11 @@ def _ensemble(options: ScoreOptions, asked: str | None, mood: str | None, film: 
         name = "exciting" if film.arousal > LIVELY else "sad" if film.arousal < CALM else "neutral"
         pace = "quick" if film.arousal > LIVELY else "slow" if film.arousal < CALM else "even"
         return Choice("ensemble", ENSEMBLES[name][name == "sad"], f"{pace} cutting, no picture to judge by")
-    fitting = ENSEMBLES[mood]
+    fitting, colour = ENSEMBLES[mood], ""
+    if mood == "neutral" and film.seen and not COOL <= film.warmth <= WARM:
+        fitting, colour = (OF_WARM, ", warm colours") if film.warmth > WARM else (OF_COOL, ", cool colours")
     first = _spread(options.direction.seed, ENSEMBLE_STRIDE) < FIRST_ENSEMBLE
-    return Choice("ensemble", fitting[0 if first else 1], f"fits {mood}: {' or '.join(fitting)}, by the seed")
+    return Choice("ensemble", fitting[0 if first else 1], f"fits {mood}{colour}: {' or '.join(fitting)}, by the seed")
 
 
 def _tempo(options: ScoreOptions, asked: str | None, film: _FilmAffect) -> Choice:
