@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -150,3 +152,18 @@ def test_an_endless_aaf_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match="still not done"):
         read_edit(tmp_path / "e.aaf")
     assert time.perf_counter() - began < 30
+
+
+def test_what_a_library_prints_does_not_reach_the_data() -> None:
+    """The converter's standard output carries our data alone, whether Python or C prints."""
+    program = (
+        "import os, v2m_bridge.edits.aaf.aaf_to_otio as converter\n"
+        "data = converter._own_standard_output()\n"
+        "print('printed')\n"
+        "os.write(1, b'written')\n"
+        "with data:\n"
+        "    data.write(b'data')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stdout == b"data"
+    assert b"printed" in run.stderr and b"written" in run.stderr
