@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import stat
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -160,3 +162,18 @@ def test_a_bundle_of_many_entries_counts_as_a_whole(tmp_path: Path) -> None:
     assert path.stat().st_size < 100 * 1024
     with pytest.raises(InputError, match="in all"):
         read_edit(path)
+
+
+def test_what_a_library_prints_does_not_reach_the_data() -> None:
+    """The converter's standard output carries our data alone, whether Python or C prints."""
+    program = (
+        "import os, v2m_bridge.edits.aaf.aaf_to_otio as converter\n"
+        "data = converter._own_standard_output()\n"
+        "print('printed')\n"
+        "os.write(1, b'written')\n"
+        "with data:\n"
+        "    data.write(b'data')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stdout == b"data"
+    assert b"printed" in run.stderr and b"written" in run.stderr

@@ -37,6 +37,7 @@ from v2m_bridge.daemon.schemas import ScoreStatus, status_of
 from v2m_bridge.daemon.tokens import tighten
 from v2m_bridge.daemon.worker.dispatch import Dispatcher, clear_leftovers
 from v2m_bridge.edits.menu_request import display_name
+from v2m_bridge.edits.names import NAMELESS_FILE
 from v2m_bridge.errors import InputError, V2MError
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.resolve.install import exchange
@@ -129,7 +130,7 @@ class Service:
         job_id = new_id()
         title = name or str(document.get("name") or "") or "timeline"
         with self._fresh_source(job_id) as folder:
-            path = folder.source / "timeline.otio"
+            path = folder.source / f"{NAMELESS_FILE}.otio"
             path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
             return self._queue(job_id, path, title, submission)
 

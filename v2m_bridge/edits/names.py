@@ -7,6 +7,9 @@ from v2m_bridge.timeline.model import CutKind
 MAX_NAME = 500
 """Longest name or message in characters."""
 
+NAMELESS_FILE = "timeline"
+"""Name of a file, without its suffix, whose edit came without one; it is not shown."""
+
 MEDIA_SUFFIXES = frozenset(
     ".mov .mp4 .m4v .mxf .mkv .webm .avi .mts .m2ts .mpg .mpeg .wmv .r3d .braw .ari .arx .dng .exr .dpx .tif .tiff "  # noqa: SIM905
     ".jpg .jpeg .png .tga .psd .gif .bmp .svg .heic .crm .nev .cine .mlv .ts .3gp .ogv .flv .y4m .dv".split()

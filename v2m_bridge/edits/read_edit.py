@@ -10,7 +10,7 @@ from pathlib import Path
 
 from v2m_bridge.edits.find_media import leads_outside
 from v2m_bridge.edits.menu_request import request_of
-from v2m_bridge.edits.names import clean
+from v2m_bridge.edits.names import NAMELESS_FILE, clean
 from v2m_bridge.edits.other_programs import refuse_other_program
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
@@ -79,5 +79,5 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except RecursionError as error:
         raise InputError(f"{path.name} is nested too deeply") from error
-    file_name = "" if request_of(path.name) else clean(path.stem)
+    file_name = "" if request_of(path.name) or path.stem == NAMELESS_FILE else clean(path.stem)
     return replace(timeline, warnings=timeline.warnings + missing, file_name=file_name)

@@ -31,6 +31,8 @@ from v2m_bridge.timeline.sweep import Piece
 
 MAX_DEPTH = 40
 MAX_VISITS = 1_000_000
+MOST_NEIGHBOURS = 20
+"""So many clips before one without a start are asked where they end."""
 _REFERRED = ("file", "sequence", "clipitem", "multiclip", "clip")
 _ITEMS = ("clipitem", "generatoritem", "transitionitem")
 
@@ -283,7 +285,8 @@ class XmemlWalk:
         if before is not None and before.tag == "transitionitem":
             start = edit_point(before)
             return start, start - frames(before, "start")
-        start = max((self._frames(i, "end", i) for i in track.items[:index]), default=Fraction(0))
+        nearby = track.items[max(0, index - MOST_NEIGHBOURS) : index]
+        start = max((self._frames(i, "end", i) for i in nearby), default=Fraction(0))
         start = max(Fraction(0), start)
         self._draft.warn(f"{label(item)}: start is -1 without a transition before it; it is taken to start at {start}")
         return start, Fraction(0)
