@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from footage_makers import plain_film
 from odd_films import covered_film, jumping_stream, late_picture, restarting_stream
+from PIL import Image
 
 from v2m_bridge.compose.source import read_source
+from v2m_bridge.errors import InputError, MediaError
 from v2m_bridge.footage.bare_video import read_video
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.passes.film import scan_film
@@ -90,6 +92,46 @@ def test_a_picture_later_than_its_sound_keeps_its_time(tmp_path: Path) -> None:
     assert film.shots[0].source_start_s == 0
     with_sound = read_video(late_picture(tmp_path / "even.mkv", 50, 0))
     assert {shot.picture_start_s for shot in with_sound.shots} == {0}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder of 30 numbered pictures from 1001 on, a cut at the 15th."""
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for number in range(30):
+        colour = (200, 40, 30) if number < 15 else (20, 60, 220)
+        Image.new("RGB", (64, 36), colour).save(folder / f"shot.{1001 + number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("given", ["", "shot.1001.png", "shot.%04d.png"])
+def test_an_image_sequence_is_a_film(pictures: Path, given: str) -> None:
+    film = read_source(pictures / given if given else pictures, rate="24")
+    assert (film.rate, film.duration_frames, [cut.frame for cut in film.cuts]) == (24, 30, [15])
+    assert (film.name, film.warnings) == ("shot", ())
+    assert measure(film, PLAIN).motion_present.all()
+
+
+def test_a_sequence_says_what_is_missing(pictures: Path) -> None:
+    (pictures / "shot.1004.png").unlink()
+    film = read_source(pictures)
+    assert film.duration_frames == 29
+    assert any("1 numbers" in warning for warning in film.warnings)
+    assert any("--rate" in warning for warning in film.warnings)
+    (pictures / "shot.1005.png").write_bytes(b"no picture")
+    with pytest.raises(MediaError, match=r"shot\.1005\.png"):
+        read_source(pictures)
+    (pictures / "other.0001.png").touch()
+    with pytest.raises(InputError, match="several sequences"):
+        read_source(pictures)
+
+
+def test_a_raw_camera_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "A001.braw"
+    path.write_bytes(b"raw")
+    with pytest.raises(InputError, match="Blackmagic RAW"):
+        read_source(path)
 
 
 # ---------------------------------------------------------------------------------------------- third-party cases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ def features(
     sheet: Path | None = typer.Option(None, "--sheet", help="Write a contact sheet here (.png or .jpg)."),
     clip: bool = typer.Option(True, help="Look at the footage with CLIP, where its weights are installed."),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
+    rate: str | None = typer.Option(None, "--rate", help="Frame rate of an image sequence, such as 24."),
     as_json: bool = typer.Option(False, "--json", help="Print the features as one JSON object and nothing else."),
 ) -> None:
     """Show what the picture says: cuts, motion, emotions and sudden movements."""
@@ -32,7 +34,7 @@ def features(
 
     _check_sheet(sheet)
     with shown_progress({"cuts": 1.0, "footage": 1.0}, quiet=as_json) as progress:
-        timeline, measured = _measure(source, media_root, clip, progress)
+        timeline, measured = _measure(source, rate, media_root, clip, progress)
     if sheet is not None:
         _write_sheet(sheet, timeline, measured)
     document = features_document(timeline, measured)
@@ -45,19 +47,27 @@ def features(
     print_warnings(document.warnings)
 
 
-def _measure(source: Path, media_roots: list[Path], clip: bool, progress: Progress) -> tuple[Timeline, FootageFeatures]:
+def _measure(
+    source: Path, rate: str | None, media_roots: list[Path], clip: bool, progress: Progress
+) -> tuple[Timeline, FootageFeatures]:
     from v2m_bridge.edits.read_edit import READERS, read_edit
     from v2m_bridge.footage.bare_video import read_video
     from v2m_bridge.footage.measure import MeasureOptions, measure
+    from v2m_bridge.footage.video.sequence import film_of_sequence, is_sequence
+    from v2m_bridge.footage.video.source import FALLBACK_RATE
     from v2m_bridge.settings import Settings
+    from v2m_bridge.timing.rates import exact_rate
 
     settings = Settings()
+    notes: tuple[str, ...] = ()
     if source.suffix.lower() in READERS:
         timeline = read_edit(source, media_roots=[*media_roots, *settings.media_roots])
     else:
+        if is_sequence(source):
+            source, notes = film_of_sequence(source, exact_rate(rate) if rate else FALLBACK_RATE)
         timeline = read_video(source, lambda _, share: progress("cuts", share))
     options = MeasureOptions(clip=clip, clip_weights=settings.clip_weights)
-    return timeline, measure(timeline, options, progress)
+    return timeline, measure(replace(timeline, warnings=(*notes, *timeline.warnings)), options, progress)
 
 
 FEELS = 3
