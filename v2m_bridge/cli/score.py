@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from v2m_bridge.cli.option_flags import takes_options
-from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, companions_of
+from v2m_bridge.cli.read_input import DEVICE, DURATION, LOCKED_PICTURE, MARKERS, companions_of
 
 if TYPE_CHECKING:
     from v2m_bridge.compose.companions import Companions
@@ -35,6 +35,7 @@ def score(
         None, "--checkpoint", help="Other networks: a folder from train, or a chord network, imported ones too."
     ),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
+    device: str | None = DEVICE,
     keep: Path | None = typer.Option(
         None, "--keep", help="Folder of an earlier score: its music stays wherever the picture stayed."
     ),
@@ -51,6 +52,7 @@ def score(
     as_json: bool = typer.Option(False, "--json", help="Print the score as one JSON object and nothing else."),
 ) -> None:
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
+    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.compose.conform.conform import Heal
     from v2m_bridge.compose.pipeline import compose
@@ -94,6 +96,7 @@ def _engine(media_roots: list[Path], checkpoint: Path | None) -> Engine:
         cache=state_folder("cache"),
         clip_weights=settings.clip_weights,
         checkpoint=checkpoint,
+        device=settings.device if device is None else check_device(device),
     )
 
 
