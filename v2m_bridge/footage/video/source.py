@@ -9,11 +9,7 @@ import contextlib
 import functools
 import itertools
 import math
-<<<<<<< HEAD
-import re
 import stat
-=======
->>>>>>> c426fd8 (Footage: stamps that restart, covers, held stills and late pictures lose nothing; .ts is a video)
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,12 +19,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from v2m_bridge.errors import MediaError
-<<<<<<< HEAD
 from v2m_bridge.files.open_media import open_media
-=======
 from v2m_bridge.footage.video.clock import JUMP_S, RESTART_S, PictureClock
 from v2m_bridge.footage.video.streams import picture_stream, stated_length_s
->>>>>>> c426fd8 (Footage: stamps that restart, covers, held stills and late pictures lose nothing; .ts is a video)
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
