@@ -52,7 +52,6 @@ def score(
     as_json: bool = typer.Option(False, "--json", help="Print the score as one JSON object and nothing else."),
 ) -> None:
     """Score an edit: tempo map on the cuts, chords that fit the footage, parts you can change note by note."""
-    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
     from v2m_bridge.compose.conform.conform import Heal
     from v2m_bridge.compose.pipeline import compose

@@ -8,15 +8,16 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from v2m_bridge.errors import InputError, MediaError
+from v2m_bridge.files.open_media import open_media
 from v2m_bridge.settings import cache_folder, make_folder
 
 if TYPE_CHECKING:
     import av
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".exr", ".tga", ".bmp"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dpx", ".exr", ".bmp"})
 """Pictures that may be numbered."""
 
 _NUMBERED = re.compile(r"(.*?)(\d+)(\.\w+)")
@@ -108,7 +109,7 @@ def _encode(sequence: ImageSequence, rate: Fraction, path: Path) -> None:
     import av
 
     with av.open(str(path), "w") as film:
-        stream = cast("av.VideoStream", film.add_stream("ffv1", rate))
+        stream = film.add_stream("ffv1", rate)
         stream.pix_fmt = "bgr0"
         for number, file in enumerate(sequence.files):
             picture = _picture(file).reformat(format="bgr0")
@@ -125,7 +126,7 @@ def _picture(file: Path) -> av.VideoFrame:
     import av
 
     try:
-        with av.open(str(file)) as container:
+        with open_media(file) as container:
             return next(container.decode(video=0))
     except (av.error.FFmpegError, OSError, ValueError, StopIteration, IndexError) as error:
         raise MediaError(f"{file.name} cannot be decoded as a picture", "the sequence is damaged") from error
