@@ -67,7 +67,7 @@ def score(
         _check_daemon(checkpoint, companions)
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out, WRITERS)
-    engine = _engine(media_root, checkpoint)
+    engine = _engine(media_root, checkpoint, device)
     with shown_progress(stage_shares(), quiet=as_json) as progress:
         if via_daemon:
             written = Written(score_via_daemon(source, out, options, progress), read_score(out / "score.json"))
@@ -84,8 +84,9 @@ def score(
     print_summary(result, files)
 
 
-def _engine(media_roots: list[Path], checkpoint: Path | None) -> Engine:
+def _engine(media_roots: list[Path], checkpoint: Path | None, device: str | None) -> Engine:
     """The networks and folders of this machine; folders of the command line come before those of the settings."""
+    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.compose.engine import Engine
     from v2m_bridge.settings import Settings, state_folder
 
