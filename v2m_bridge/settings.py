@@ -6,7 +6,7 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     osc_port: Port = 8766
     media_roots: tuple[Path, ...] = ()
     clip_weights: Path | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
     def __init__(self, **values: Any) -> None:
         """Read the environment.

@@ -356,7 +356,7 @@ class BridgeNetwork(nn.Module):
     def extend(self, cache: Cache, chords: Tensor) -> Tensor:
         """See :class:`v2m_bridge.amt.chord_network.ChordNetwork`."""
         assert isinstance(cache, DecoderCache)
-        scores = self._advance(cache, chords)
+        scores = self._advance(cache, chords.to(self.mood.device))
         cache.length += chords.shape[1]
         return scores
 
@@ -364,7 +364,7 @@ class BridgeNetwork(nn.Module):
         before = cache.history.length
         history = cache.history.push(tokens)
         after = cache.history.length
-        slots = torch.arange(before, after).clamp(max=cache.video.shape[1] - 1)
+        slots = torch.arange(before, after, device=tokens.device).clamp(max=cache.video.shape[1] - 1)
         ids = cache.history.ids[:, :after]
         mood = None if cache.mood is None else cache.mood[:, slots]
         scores, cache.past, cache.copy_keys = self.decode(ids, history, cache.video[:, slots], mood, cache)

@@ -289,6 +289,9 @@ def check_models(site: Site) -> Check:
     return Check("models", "ok", f"{', '.join(found)}; {eyes}")
 
 
+SHARED_OUT = "it trains and, but for MPS, runs CLIP; one score's chords are faster on the CPU (--device changes that)"
+
+
 def check_gpu(site: Site) -> Check:
     """Whether torch loads and which device it finds."""
     try:
@@ -296,9 +299,9 @@ def check_gpu(site: Site) -> Check:
     except ImportError as error:
         return Check("gpu", "failed", f"PyTorch cannot be loaded: {error}", "install v2m-bridge again")
     if torch.cuda.is_available():
-        return Check("gpu", "ok", f"CUDA: {torch.cuda.get_device_name(0)}")
+        return Check("gpu", "ok", f"CUDA: {torch.cuda.get_device_name(0)}; {SHARED_OUT}")
     if sys.platform == "darwin" and torch.backends.mps.is_available():
-        return Check("gpu", "ok", "Apple GPU")
+        return Check("gpu", "ok", f"Apple GPU; {SHARED_OUT}")
     return Check("gpu", "ok", f"none; the CPU does the work ({torch.get_num_threads()} threads)")
 
 

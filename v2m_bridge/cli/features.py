@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,20 +57,25 @@ def _measure(
     from v2m_bridge.edits.read_edit import READERS, read_edit
     from v2m_bridge.footage.bare_video import read_video
     from v2m_bridge.footage.measure import MeasureOptions, measure
+    from v2m_bridge.footage.video.sequence import film_of_sequence, is_sequence
+    from v2m_bridge.footage.video.source import FALLBACK_RATE
     from v2m_bridge.settings import Settings
     from v2m_bridge.timeline.excerpt import between
     from v2m_bridge.timing.rates import exact_rate
 
     settings = Settings()
     rate = asked.edit.rate
+    notes: tuple[str, ...] = ()
     if source.suffix.lower() in READERS:
         roots = [*media_roots, *settings.media_roots]
         timeline = read_edit(source, rate=exact_rate(rate) if rate else None, media_roots=roots)
     else:
+        if is_sequence(source):
+            source, notes = film_of_sequence(source, exact_rate(rate) if rate else FALLBACK_RATE)
         timeline = read_video(source, lambda _, share: progress("cuts", share))
     timeline = between(timeline, asked.edit.in_point, asked.edit.out_point)
     options = MeasureOptions(clip=clip, clip_weights=settings.clip_weights)
-    return timeline, measure(timeline, options, progress)
+    return timeline, measure(replace(timeline, warnings=(*notes, *timeline.warnings)), options, progress)
 
 
 FEELS = 3

@@ -21,6 +21,7 @@ MARKERS = typer.Option(
 LOCKED_PICTURE = typer.Option(
     None, "--picture", help="Video of the locked picture, measured instead of the edit's own sources."
 )
+DEVICE = typer.Option(None, "--device", help="auto, cpu, cuda or mps, else V2M_DEVICE, else auto.")
 DURATION = typer.Option(None, "--duration", help="Length of an edit that holds markers only: HH:MM:SS:FF, or seconds.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from v2m_bridge.cli.option_flags import takes_options
-from v2m_bridge.cli.read_input import DURATION, LOCKED_PICTURE, MARKERS, companions_of
+from v2m_bridge.cli.read_input import DEVICE, DURATION, LOCKED_PICTURE, MARKERS, companions_of
 
 if TYPE_CHECKING:
     from v2m_bridge.compose.companions import Companions
@@ -37,6 +37,7 @@ def score(
         None, "--checkpoint", help="Other networks: a folder from train, or a chord network, imported ones too."
     ),
     media_root: list[Path] = typer.Option([], "--media-root", help="Folder to look for media in. Repeatable."),
+    device: str | None = DEVICE,
     keep: Path | None = typer.Option(
         None, "--keep", help="Folder of an earlier score: its music stays wherever the picture stayed."
     ),
@@ -69,7 +70,7 @@ def score(
     out = default_folder(source) if out_folder is None else out_folder
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out, WRITERS)
-    engine = _engine(media_root, checkpoint)
+    engine = _engine(media_root, checkpoint, device)
     with shown_progress(stage_shares(), quiet=as_json) as progress:
         if via_daemon:
             written = Written(score_via_daemon(source, out, options, progress), read_score(out / "score.json"))
@@ -86,8 +87,9 @@ def score(
     print_summary(result, files)
 
 
-def _engine(media_roots: list[Path], checkpoint: Path | None) -> Engine:
+def _engine(media_roots: list[Path], checkpoint: Path | None, device: str | None) -> Engine:
     """The networks and folders of this machine; folders of the command line come before those of the settings."""
+    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.compose.engine import Engine
     from v2m_bridge.settings import Settings, state_folder
 
@@ -97,6 +99,7 @@ def _engine(media_roots: list[Path], checkpoint: Path | None) -> Engine:
         cache=state_folder("cache"),
         clip_weights=settings.clip_weights,
         checkpoint=checkpoint,
+        device=settings.device if device is None else check_device(device),
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from v2m_bridge.cli.read_input import DEVICE
 
 if TYPE_CHECKING:
     from v2m_bridge.daemon.config import DaemonConfig
@@ -44,6 +47,7 @@ def serve(
     token_file: Path | None = typer.Option(
         None, "--token-file", help="File with the token that programs must present, else V2M_TOKEN, else a new one."
     ),
+    device: str | None = DEVICE,
     lanes: int = typer.Option(2, "--lanes", min=1, max=8, help="Scores that may overlap."),
     queue: int = typer.Option(256, "--queue", min=1, max=10_000, help="Scores that may wait at once."),
     keep: int = typer.Option(500, "--keep", min=1, help="Finished scores that are kept."),
@@ -76,6 +80,7 @@ def serve(
         allow_hosts=tuple(allow_host),
         token=_given_token(token_file),
         lanes=lanes,
+        device=device,
         limits=(queue, keep, keep_gb),
         inbox=not no_inbox,
     )
@@ -94,9 +99,11 @@ def _config(
     allow_hosts: tuple[str, ...],
     token: str | None,
     lanes: int,
+    device: str | None,
     limits: tuple[int, int, float],
     inbox: bool,
 ) -> DaemonConfig:
+    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.daemon.config import DaemonConfig, RequestLimits
     from v2m_bridge.daemon.tokens import new_token
     from v2m_bridge.daemon.worker.engine_setup import engine_setup
@@ -118,7 +125,10 @@ def _config(
         edit_roots=_folders("--edit-root", edit_roots),
         media_roots=media,
         lanes=lanes,
-        engine=engine_setup(home, media, settings.clip_weights, address),
+        engine=replace(
+            engine_setup(home, media, settings.clip_weights, address),
+            device=settings.device if device is None else check_device(device),
+        ),
         watch_inbox=inbox,
         limits=RequestLimits(queue=queue, keep_jobs=keep, keep_bytes=int(keep_gb * 1024**3)),
     )

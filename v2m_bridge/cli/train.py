@@ -27,7 +27,7 @@ def train(
     out: Path = typer.Option(..., "--out", "-o", help="Folder for checkpoints, training.json and curves.svg."),
     seed: int = typer.Option(0, "--seed", min=0, help="Of everything random."),
     epochs: int | None = typer.Option(None, "--epochs", min=1, help="Of the chord network."),
-    device: str = typer.Option("auto", "--device", help="auto, cpu or cuda."),
+    device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps."),
     precision: str = typer.Option("auto", "--precision", help="auto, bf16 or fp32."),
     threads: int | None = typer.Option(None, "--threads", min=1, help="CPU threads."),
     hold_out: bool = typer.Option(False, "--hold-out", help="Watch 75 songs split off from train instead of val."),

@@ -94,7 +94,14 @@ def on_picture(timeline: Timeline, picture: Path, progress: Progress = silent) -
     film = read_video(picture, progress)
     end_s = film.duration_s
     shots = tuple(
-        replace(s, media=str(picture), media_online=True, source_start_s=timeline.seconds(s.start_frame), speed=1.0)
+        replace(
+            s,
+            media=str(picture),
+            media_online=True,
+            source_start_s=timeline.seconds(s.start_frame),
+            speed=1.0,
+            picture_start_s=film.shots[0].picture_start_s,
+        )
         if timeline.seconds(s.start_frame) < end_s
         else s
         for s in timeline.shots

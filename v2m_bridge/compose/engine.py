@@ -41,6 +41,7 @@ class Engine:
     """What is kept between scores: the loaded networks, and the folders of media, weights and caches.
 
     ``checkpoint`` is a chord network or a folder of networks; for what a folder lacks the shipped network is used.
+    ``device`` is one of :data:`v2m_bridge.amt.devices.DEVICES`, for the chord network and CLIP.
     ``screen`` gets every edit after it was read and before its media is opened; it may set media offline.
     """
 
@@ -48,7 +49,7 @@ class Engine:
     cache: Path | None = None
     clip_weights: Path | None = None
     checkpoint: Path | None = None
-    device: str = "cpu"
+    device: str = "auto"
     screen: Callable[[Timeline], Timeline] = _unchanged
     _network: ChordNetwork | None = field(default=None, repr=False)
     _aligner: AlignmentNetwork | None = field(default=None, repr=False)
@@ -59,8 +60,9 @@ class Engine:
         """The chord network, loaded at the first call."""
         if self._network is None:
             from v2m_bridge.amt.checkpoints import load_chord_network
+            from v2m_bridge.amt.devices import torch_device
 
-            self._network = load_chord_network(self.checkpoint, self.device)
+            self._network = load_chord_network(self.checkpoint, torch_device(self.device))
         return self._network
 
     def aligner(self) -> AlignmentNetwork:
@@ -100,7 +102,7 @@ class Engine:
         Raises:
             CheckpointError: ``clip_weights`` was given but does not exist.
         """
-        clip = LazyClip.find(None, self.clip_weights, "auto")
+        clip = LazyClip.find(None, self.clip_weights, self.device)
         if clip is None or self._clip is None or clip.identity != self._clip.identity:
             self._clip = clip
         return MeasureOptions(cache_folder=self.cache, clip_weights=self.clip_weights, lazy_clip=self._clip)

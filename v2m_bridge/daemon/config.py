@@ -57,7 +57,7 @@ class EngineSetup:
         confine_to: folders in which media may be opened at all.
         cache: folder of the measured pictures; None: none.
         clip_weights, checkpoint: files of weights; None: what is installed.
-        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     """
 
     media_roots: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class EngineSetup:
     cache: str | None = None
     clip_weights: str | None = None
     checkpoint: str | None = None
-    device: str = "cpu"
+    device: str = "auto"
 
 
 @dataclass(frozen=True)

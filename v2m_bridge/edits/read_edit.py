@@ -35,7 +35,7 @@ BUNDLE_SUFFIXES = (".otiod", ".fcpxmld", ".fcpxml")
 BUNDLE_CONTENTS = ("content.otio", "Info.fcpxml")
 """The edits inside such folders."""
 
-VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mxf .mts .m2ts .mpg .mpeg".split())  # noqa: SIM905
+VIDEO_SUFFIXES = frozenset(".mp4 .mov .m4v .mkv .webm .avi .mxf .ts .mts .m2ts .mpg .mpeg".split())  # noqa: SIM905
 """Bare video files. They are no edits: :func:`v2m_bridge.footage.bare_video.read_video` reads them."""
 
 

@@ -46,7 +46,7 @@ def timeline_of(path: Path, scan: FilmScan) -> Timeline:
     start_frame, drop_frame, notes = _start(scan)
     edges = [0, *(cut.frame for cut in scan.cuts), scan.duration_frames]
     shots = tuple(
-        Shot(start, end, str(path), True, float(start / scan.rate), 1.0, f"{path.stem} {number}")
+        Shot(start, end, str(path), True, float(start / scan.rate), 1.0, f"{path.stem} {number}", scan.picture_start_s)
         for number, (start, end) in enumerate(itertools.pairwise(edges), 1)
     )
     return Timeline(

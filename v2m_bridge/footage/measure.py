@@ -317,6 +317,7 @@ class _Measurement:
         change = change_on_timeline(take, result.trace, self._timeline.rate)
         self._change[take.start_frame : take.end_frame] = change
         self._add_trace(take, result.trace)
+        self._warnings += result.warnings
         if not result.present.all():
             self._warnings.append(f"{Path(take.media).name} is shorter than the edit uses; the rest is absent")
 

@@ -251,7 +251,8 @@ def _videos(shots: Sequence[Shot], rate: Fraction) -> tuple[tuple[VideoItem, ...
             continue
         start_s = float(frame_to_seconds(shot.start_frame, rate))
         length_s = float(frame_to_seconds(shot.end_frame - shot.start_frame, rate))
-        item = VideoItem(start_s, length_s, shot.source_start_s, shot.speed, shot.media, shot.name or "picture")
+        source_s = shot.source_start_s + shot.picture_start_s
+        item = VideoItem(start_s, length_s, source_s, shot.speed, shot.media, shot.name or "picture")
         if items and _runs_on(items[-1], item, float(1 / rate)):
             item = _joined(items.pop(), item)
         items.append(item)

@@ -29,6 +29,8 @@ class Shot:
         source_start_s: seconds from the first frame of the media file to the shot's first frame.
         speed: media seconds per timeline second; 2.0 twice as fast, negative backwards, 0 a freeze.
         name: the clip's name in the edit.
+        picture_start_s: how much later than its sound the file's picture starts, known of bare videos; hosts play the
+            file on that clock.
     """
 
     start_frame: int
@@ -38,6 +40,7 @@ class Shot:
     source_start_s: float = 0.0
     speed: float = 1.0
     name: str = ""
+    picture_start_s: float = 0.0
 
     @property
     def length_frames(self) -> int:

@@ -22,9 +22,10 @@ from v2m_bridge.amt.checkpoints import (
     load_chord_network,
     save_weights,
 )
+from v2m_bridge.amt.devices import torch_device
 from v2m_bridge.amt.dynamics import DynamicsShape
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
-from v2m_bridge.errors import InputError, SetupError
+from v2m_bridge.errors import InputError
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.fitting.alignment import ALIGNMENT_RECIPE, train_alignment_phase
 from v2m_bridge.training.fitting.calibration import fit_calibration
@@ -251,10 +252,7 @@ def choose_device(options: TrainOptions) -> TrainingDevice:
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise InputError(f"device {device!r} is unknown", "choose auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SetupError("there is no CUDA device", "leave --device out to train on the CPU")
+    device = torch_device(device)
     bf16_in_cpu = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     fast = device == "cuda" or bool(bf16_in_cpu())
     return TrainingDevice(device, fast if options.bfloat16 is None else options.bfloat16)

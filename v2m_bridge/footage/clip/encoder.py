@@ -263,6 +263,8 @@ def import_open_clip() -> Any:
 def _chosen_device(device: str) -> str:
     import torch
 
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SetupError("this machine has no CUDA device", "choose --device auto or cpu")
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -271,4 +273,4 @@ def _chosen_device(device: str) -> str:
 def _chosen_precision(precision: str, device: str) -> str:
     if precision != "auto":
         return precision
-    return "float16" if device == "cuda" else "bfloat16"
+    return "float16" if device in ("cuda", "mps") else "bfloat16"

@@ -16,7 +16,7 @@ from v2m_bridge.footage.cache import NO_CACHE, ArrayCache, Arrays, entry_key, me
 from v2m_bridge.footage.cuts.hard import CutFinder, hard_cuts
 from v2m_bridge.footage.cuts.transitions import soft_cuts
 from v2m_bridge.footage.passes.stills import still_of
-from v2m_bridge.footage.video.motion import RgbReader, SecondSampler, pair_motion
+from v2m_bridge.footage.video.motion import RgbReader, SecondPicture, SecondSampler, pair_motion
 from v2m_bridge.footage.video.source import MediaInfo, VideoSource
 from v2m_bridge.footage.video.trace import Float32Array, PictureTrace, Reducer, TraceRecorder, UInt8Array
 from v2m_bridge.progress import Progress, silent
@@ -37,6 +37,7 @@ class FilmScan:
         trace: series of every picture.
         motion: [T] published motion, T = ceil(duration).
         cuts: hard cuts, fades and dissolves, in frames.
+        picture_start_s: as in :class:`v2m_bridge.footage.video.source.MediaInfo`.
     """
 
     rate: Fraction
@@ -46,6 +47,7 @@ class FilmScan:
     motion: Float32Array
     cuts: tuple[Cut, ...]
     warnings: tuple[str, ...] = ()
+    picture_start_s: float = 0.0
 
     def arrays(self) -> Arrays:
         """As plain arrays, for a cache."""
@@ -64,6 +66,7 @@ class FilmScan:
             "motion": self.motion,
             "cuts": np.array(spans, np.int64).reshape(-1, 4),
             "warnings": np.array(self.warnings, np.str_),
+            "picture_start_s": np.array(self.picture_start_s),
         }
 
     @staticmethod
@@ -81,6 +84,7 @@ class FilmScan:
             arrays["motion"],
             tuple(cuts),
             tuple(str(warning) for warning in arrays["warnings"]),
+            float(arrays["picture_start_s"]),
         )
 
 
@@ -209,23 +213,28 @@ class _FilmPass:
             self._recorder.add(picture.seconds, small, thumb)
             self._finder.add(small)
             for pair in self._sampler.add(picture):
-                rgb, value = pair_motion(self._reader, pair, always=self._stills is not None)
-                self._motion.append(value)
-                if self._stills is not None and rgb is not None:
-                    self._stills(pair.second, still_of(rgb, self._info.rotation_deg))
+                self._take(pair)
                 progress("footage", min(0.99, picture.seconds / (self._info.duration_s or math.inf)))
             end_s = picture.seconds + (picture.length_s or float(1 / self._info.rate))
+        for pair in self._sampler.finish(end_s):
+            self._take(pair)
         scan = self._finish(end_s)
         progress("footage", 1.0)
         return scan
+
+    def _take(self, pair: SecondPicture) -> None:
+        """Motion and still of one second."""
+        rgb, value = pair_motion(self._reader, pair, always=self._stills is not None)
+        self._motion.append(value)
+        if self._stills is not None and rgb is not None:
+            self._stills(pair.second, still_of(rgb, self._info.rotation_deg))
 
     def _finish(self, end_s: float) -> FilmScan:
         trace, info = self._recorder.finish(), self._info
         frames = np.rint(trace.seconds * float(info.rate)).astype(np.int64)
         duration_frames = max(int(frames[-1]) + 1, seconds_to_frame(end_s, info.rate))
         rows = math.ceil(duration_frames / info.rate)
-        motion = (self._motion + self._motion[-1:] * rows)[:rows]
-        damaged = self._source.damaged_packets
+        motion = (self._motion + [0.0] * rows)[:rows]
         return FilmScan(
             info.rate,
             duration_frames,
@@ -233,7 +242,8 @@ class _FilmPass:
             trace,
             np.array(motion, np.float32),
             _cuts(trace, self._finder.proposals, info, frames),
-            (f"{info.path.name}: {damaged} damaged packets were skipped",) if damaged else (),
+            tuple(self._source.notes()),
+            info.picture_start_s,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +35,9 @@ EDGE_SIZE = (640, 360)
 BEYOND_END_FRAMES = 2
 """An edit may reach this far beyond the last picture of a file, because hosts round."""
 
+HELD_S = 1.0
+"""A picture that the file shows for at least this long, in seconds, is held: the seconds in it have no motion."""
+
 TakeStillSink = Callable[[int, UInt8Array], None]
 """Called with a second of the timeline and its still."""
 
@@ -49,6 +52,7 @@ class TakeResult:
         edges: [m, 360, 640, 3] the edge pictures of the plan.
         edge_present: [m] whether the file has them.
         trace: series of the file's pictures in the range of the take.
+        warnings: what is wrong with the file, as far as it was read.
     """
 
     motion: FloatArray
@@ -56,6 +60,7 @@ class TakeResult:
     edges: UInt8Array
     edge_present: BoolArray
     trace: PictureTrace
+    warnings: tuple[str, ...] = ()
 
     def arrays(self) -> Arrays:
         """As plain arrays, for a cache."""
@@ -68,13 +73,15 @@ class TakeResult:
             "change": self.trace.change,
             "thumbs": self.trace.thumbs,
             "movement": self.trace.movement,
+            "warnings": np.array(self.warnings, np.str_),
         }
 
     @staticmethod
     def from_arrays(arrays: Arrays) -> TakeResult:
         """Inverse of :meth:`arrays`."""
         trace = PictureTrace(arrays["seconds"], arrays["change"], arrays["thumbs"], arrays["movement"])
-        return TakeResult(arrays["motion"], arrays["present"], arrays["edges"], arrays["edge_present"], trace)
+        warnings = tuple(str(warning) for warning in arrays["warnings"])
+        return TakeResult(arrays["motion"], arrays["present"], arrays["edges"], arrays["edge_present"], trace, warnings)
 
 
 @dataclass(frozen=True)
@@ -182,7 +189,9 @@ class TakeMeter:
         second = self._plan.seconds[request.row]
         rgb: UInt8Array | None = None
         if second.second in self._plan.inside and self._plan.take.speed != 0:
-            if low is high:  # both frames show one picture: compare it with its neighbour in the file
+            if low is high and self._is_held(high, following):
+                low, high = self._while_held(request, high, following)
+            elif low is high:  # both frames show one picture: compare it with its neighbour in the file
                 low, high = (low, following or low) if backwards else (before or high, high)
             pair = self._readers.full.rgb(low.frame), self._readers.full.rgb(high.frame)
             rgb = pair[0] if backwards else pair[1]
@@ -192,6 +201,17 @@ class TakeMeter:
         if self.still_sink is not None:
             here = low if backwards else high
             self.still_sink(second.second, still_of(self._rgb(rgb, here.frame), self.rotation_deg))
+
+    def _is_held(self, shown: Picture, following: Picture | None) -> bool:
+        """Whether the file shows a picture for a second or longer, as a variable rate does with a still."""
+        read_s = max(shown.seconds + shown.length_s, self.needs[1]) if following is None else following.seconds
+        return read_s - shown.seconds >= HELD_S
+
+    def _while_held(self, request: _FrameRequest, shown: Picture, following: Picture | None) -> tuple[Picture, Picture]:
+        """What a second is measured between that begins on a held picture: the next one only if it begins in it."""
+        speed = self._plan.take.speed
+        begins = following is not None and following.seconds < request.high_s + speed - self._on_time_s
+        return (shown, following) if speed > 0 and following is not None and begins else (shown, shown)
 
     def _rgb(self, known: UInt8Array | None, frame: av.VideoFrame) -> UInt8Array:
         return self._readers.full.rgb(frame) if known is None else known
@@ -232,15 +252,17 @@ def measure_takes(
             meter.still_sink, meter.rotation_deg = still_sink, source.info.rotation_deg
         ranges = _merged(meter.needs for meter in meters)
         total_s = sum(end - start for start, end in ranges)
-        done_s = 0.0
+        done_s, seen_end_s, notes = 0.0, 0.0, list[str]()
         for start_s, end_s in ranges:
             open_meters = [meter for meter in meters if meter.needs[0] < end_s and meter.needs[1] > start_s]
             for picture in source.pictures(start_s, end_s):
                 _offer(picture, open_meters, readers.reducer)
                 report((done_s + min(end_s, picture.seconds) - start_s) / total_s)
             done_s += end_s - start_s
-        media_end_s = None if source.info.is_still else source.info.duration_s
-        return [meter.finish(media_end_s) for meter in meters]
+            seen_end_s, notes = max(seen_end_s, source.seen_end_s), [*notes, *source.notes()]
+        stated_s = None if source.info.is_still else source.info.duration_s
+        media_end_s = None if stated_s is None else max(stated_s, seen_end_s)
+        return [replace(meter.finish(media_end_s), warnings=tuple(dict.fromkeys(notes))) for meter in meters]
 
 
 def _offer(picture: Picture, meters: Iterable[TakeMeter], reducer: Reducer) -> None:

@@ -22,7 +22,10 @@ ON_TIME_S = 0.0015
 
 @dataclass(frozen=True)
 class SecondPicture:
-    """The picture that stands for whole second ``second``, and the one right before it."""
+    """The picture that stands for whole second ``second``, and the one right before it.
+
+    ``before`` is None at the start, and in a second that only shows a picture held from before.
+    """
 
     second: int
     picture: av.VideoFrame
@@ -38,10 +41,24 @@ class SecondSampler:
 
     def add(self, picture: Picture) -> Iterator[SecondPicture]:
         """Take the next picture; gives one pair for each second that it is the first picture of."""
+        if self._before is not None:
+            yield from self._held(self._before, picture.seconds)
         while picture.seconds >= self._next_second - ON_TIME_S:
             yield SecondPicture(self._next_second, picture.frame, self._before)
             self._next_second += 1
         self._before = picture.frame
+
+    def finish(self, end_s: float) -> Iterator[SecondPicture]:
+        """The seconds that the last picture is still shown for, up to the end of the film at ``end_s``."""
+        while self._before is not None and self._next_second < end_s - ON_TIME_S:
+            yield SecondPicture(self._next_second, self._before, None)
+            self._next_second += 1
+
+    def _held(self, shown: av.VideoFrame, until_s: float) -> Iterator[SecondPicture]:
+        """The seconds before ``until_s`` in which no picture begins, as a variable rate holds one for seconds."""
+        while until_s >= self._next_second + 1 - ON_TIME_S:
+            yield SecondPicture(self._next_second, shown, None)
+            self._next_second += 1
 
 
 class RgbReader:
@@ -66,7 +83,7 @@ def pair_motion(reader: RgbReader, pair: SecondPicture, *, always: bool = False)
 
     The RGB is None where the motion does not need it (second 0), unless ``always``.
     """
-    if pair.second == 0 or pair.before is None:
+    if pair.before is None or pair.second == 0:
         return (reader.rgb(pair.picture) if always else None), 0.0
     now, before = reader.rgb(pair.picture), reader.rgb(pair.before)
     return now, mean_difference(now, before) if now.shape == before.shape else 0.0

@@ -6,9 +6,9 @@ Times are seconds from the first picture of the file, whatever its container cal
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
-import re
 import stat
 import statistics
 from collections.abc import Iterator
@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from v2m_bridge.errors import MediaError
 from v2m_bridge.files.open_media import open_media
+from v2m_bridge.footage.video.clock import JUMP_S, RESTART_S, PictureClock
+from v2m_bridge.footage.video.streams import picture_stream, stated_length_s
 from v2m_bridge.timing.rates import exact_rate
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ BAD_PACKETS_SHARE = 0.01
 BAD_PACKETS_ALLOWED = 3
 """A file with more undecodable packets (share and number, the larger) is refused."""
 
+_STREAM_FORMATS = ("mpegts", "mpeg")
 _STILL_FORMATS = ("image2", "_pipe", "gif")
 
 
@@ -57,6 +60,7 @@ class MediaInfo:
         is_still: whether it is a single picture, which lasts as long as the edit wants.
         key_spacing_s: median distance of key frames, in seconds.
         has_audio: whether the file has sound.
+        picture_start_s: how much later than the sound the picture starts, on the container's clock; else 0.
     """
 
     path: Path
@@ -71,6 +75,7 @@ class MediaInfo:
     is_still: bool
     key_spacing_s: float
     has_audio: bool
+    picture_start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ class VideoSource:
         self.damaged_packets = 0
         self._threads = threads
         self._packets = 0
+        self._clock = PictureClock(may_jump=False)
         self._container: av.container.InputContainer | None = None
 
     def __enter__(self) -> Self:
@@ -146,6 +152,16 @@ class VideoSource:
             yield before
 
     @property
+    def seen_end_s(self) -> float:
+        """Where the last picture that was read ends; minus infinity before any was."""
+        return self._clock.end_s
+
+    def notes(self) -> list[str]:
+        """Warnings about what was read last: pictures lost, time stamps that jump."""
+        damaged = [f"{self.path.name}: {self.damaged_packets} damaged packets were skipped"]
+        return [*(damaged if self.damaged_packets else []), *self._clock.notes(self.path.name, self.info.duration_s)]
+
+    @property
     def on_time_s(self) -> float:
         """A picture this late, in seconds, still counts as on time, because containers round to milliseconds."""
         return min(0.0008, 0.2 / float(self.info.rate))
@@ -164,12 +180,12 @@ class VideoSource:
                 "the file is damaged, incomplete or of an unknown format",
             ) from error
         self._container = container
-        streams = [s for s in container.streams.video if not _is_cover(s)]
-        if not streams:
+        stream = picture_stream(container)
+        if stream is None:
             what = "only sound" if container.streams.audio else "no picture"
             self.close()
             raise MediaError(f"{self.path.name} holds {what}", "give a file with a video track")
-        self._stream = streams[0]
+        self._stream = stream
         if getattr(self._stream, "codec_context", None) is None:
             self.close()
             raise MediaError(f"{self.path.name} is in a codec that cannot be decoded", "convert it to H.264 or ProRes")
@@ -187,12 +203,13 @@ class VideoSource:
         first = next(self._decode(), None)
         if first is None:
             raise MediaError(f"{self.path.name} holds no picture that can be decoded", "the file is empty or damaged")
+        first_s = float((self._start_pts or 0) * (stream.time_base or 0))
         info = MediaInfo(
             path=self.path,
             width=first.frame.width,
             height=first.frame.height,
             rate=rate,
-            duration_s=_stated_duration(container, stream, float((self._start_pts or 0) * (stream.time_base or 0))),
+            duration_s=_stated_duration(container, stream, first_s),
             rotation_deg=int(first.frame.rotation) % 360,
             pixel_format=first.frame.format.name,
             codec=stream.codec_context.name,
@@ -200,6 +217,7 @@ class VideoSource:
             is_still=_is_still(container),
             key_spacing_s=_key_spacing(stream),
             has_audio=bool(container.streams.audio),
+            picture_start_s=_picture_delay_s(container, first_s, rate),
         )
         self._rewind()  # at the end, because it closes the container and with it ``stream``
         return info
@@ -219,7 +237,7 @@ class VideoSource:
 
     def _decode_from(self, start_s: float) -> Iterator[Picture]:
         """Pictures from at or before ``start_s`` on."""
-        if start_s <= self.info.key_spacing_s:
+        if start_s <= self.info.key_spacing_s or not self._can_seek:
             if not self._fresh:
                 self._rewind()
             yield from self._decode()
@@ -232,6 +250,22 @@ class VideoSource:
         else:
             yield first
         yield from pictures
+
+    @functools.cached_property
+    def _can_seek(self) -> bool:
+        """Whether time stamps only grow; to know, a transport stream's packets are read through, not decoded."""
+        if not _stamps_may_jump(self._opened()):
+            return True
+        self._rewind()
+        base, last_s = float(self._stream.time_base or 0), math.inf
+        for packet in self._opened().demux(self._stream):
+            at_s = last_s if packet.dts is None else packet.dts * base
+            if (at_s < last_s - RESTART_S and last_s < math.inf) or at_s > last_s + JUMP_S:
+                self._fresh = False
+                return False
+            last_s = at_s
+        self._fresh = False
+        return True
 
     def _seek(self, start_s: float) -> Iterator[Picture]:
         import av
@@ -249,8 +283,8 @@ class VideoSource:
 
         self._fresh = False
         self._packets = self.damaged_packets = 0
-        end_s = last_s = -math.inf
         container = self._opened()
+        clock = self._clock = PictureClock(may_jump=_stamps_may_jump(container))
         sound = [] if self.info.duration_s is not None else list(container.streams.audio)
         packets = container.demux(self._stream, *sound)
         heard_s = -math.inf
@@ -258,20 +292,18 @@ class VideoSource:
             try:
                 packet = next(packets, None)
             except (av.error.FFmpegError, OSError) as error:
-                raise self._damage(end_s, error) from error
+                raise self._damage(clock.end_s, error) from error
             if packet is None:
                 break
             if packet.stream.type == "audio":
                 heard_s = max(heard_s, float((packet.pts or 0) * (packet.time_base or 0)))
                 continue
-            for frame in self._frames_of(packet, end_s):
-                seconds = self._seconds_of(frame, end_s)
-                if seconds <= last_s:
-                    continue
+            for frame in self._frames_of(packet, clock.end_s):
                 length_s = float(frame.duration * (frame.time_base or 0)) if frame.duration else 0.0
-                last_s, end_s = seconds, seconds + (length_s or float(1 / self.info.rate))
-                yield Picture(seconds, length_s, frame)
-        self._check_end(end_s, heard_s)
+                seconds = clock.place(self._stamp_s(frame), length_s or float(1 / self.info.rate))
+                if seconds is not None:
+                    yield Picture(seconds, length_s, frame)
+        self._check_end(max(clock.end_s, clock.end_s - clock.shift_s), heard_s)
 
     def _frames_of(self, packet: av.Packet[Any], at_s: float) -> list[av.VideoFrame]:
         import av
@@ -287,10 +319,11 @@ class VideoSource:
                 raise self._damage(at_s, error) from error
             return []
 
-    def _seconds_of(self, frame: av.VideoFrame, expected_s: float) -> float:
+    def _stamp_s(self, frame: av.VideoFrame) -> float | None:
+        """The file's time stamp of a picture, from its first picture; None without one."""
         pts = frame.pts if frame.pts is not None else frame.dts
         if pts is None or frame.time_base is None:
-            return max(0.0, expected_s)
+            return None
         if self._start_pts is None:
             self._start_pts = pts
         return float((pts - self._start_pts) * frame.time_base)
@@ -350,13 +383,6 @@ def _reason(error: BaseException) -> str:
     return str(text).splitlines()[0].lower()
 
 
-def _is_cover(stream: av.video.stream.VideoStream) -> bool:
-    """Whether a video stream is only the album art of a sound file."""
-    import av.stream
-
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
 def _is_still(container: av.container.InputContainer) -> bool:
     return any(mark in container.format.name for mark in _STILL_FORMATS)
 
@@ -373,15 +399,27 @@ def _stated_duration(
     container: av.container.InputContainer, stream: av.video.stream.VideoStream, first_s: float
 ) -> float | None:
     """Length of the picture in seconds, None if unknown; Matroska states the end, counted from the container's zero."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
     offset_s = max(0.0, first_s) if "matroska" in container.format.name else 0.0
-    match = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", stream.metadata.get("DURATION", "").strip())
-    if match:
-        return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) - offset_s
+    length_s = stated_length_s(stream)
+    if length_s is not None:
+        return length_s - offset_s if stream.duration is None else length_s
     if container.duration is not None and not container.streams.audio:
         return container.duration / 1_000_000 - offset_s
     return None
+
+
+def _stamps_may_jump(container: av.container.InputContainer) -> bool:
+    """Whether the format allows time stamps that restart or jump, as transport streams do."""
+    return container.format.name in _STREAM_FORMATS
+
+
+def _picture_delay_s(container: av.container.InputContainer, first_s: float, rate: Fraction) -> float:
+    """How much later than the sound the first picture comes, on the container's clock; 0 below a frame."""
+    starts = [float(s.start_time * s.time_base) for s in container.streams.audio if s.start_time and s.time_base]
+    if not container.streams.audio:
+        return 0.0
+    delay_s = first_s - min(starts, default=0.0)
+    return delay_s if delay_s >= float(1 / rate) else 0.0
 
 
 def _start_timecode(container: av.container.InputContainer) -> str | None:
