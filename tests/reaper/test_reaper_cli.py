@@ -62,7 +62,7 @@ def test_push_says_what_is_where_and_what_to_do_next(score_folder: tuple[Score, 
     score, folder = score_folder
     run, _ = pushed(own_home, folder)
     where, what, then = run.stdout.splitlines()
-    assert where.startswith(f"{score.timeline.name} is in REAPER ") and where.endswith(" on.")
+    assert where.startswith(f"{score.timeline.name} is in REAPER ") and where.endswith(" on (00:00:00:00).")
     assert f"{len(score.fit.tempo)} tempo points" in what and f"on {len(score.parts)} tracks" in what
     assert "exact to a microsecond" in what
     assert then.startswith("Next: ") and "undo" in then

@@ -126,3 +126,21 @@ def test_an_empty_project_says_so(tmp_path: Path) -> None:
     reaper.run(CUTS)
     assert not (tmp_path / "inbox").exists()
     assert any("nothing to send" in text for text in reaper.host.console)
+
+
+def test_only_a_transition_alone_or_with_a_number_is_a_cut(tmp_path: Path) -> None:
+    project = film_with_cut_markers((50, 100, 150))
+    names = ["Dissolve", "WIPE 3", "fade", "Fade out strings here", "cut the drums", "cut to: door", "cutaway", "fade2"]
+    for number, name in enumerate(names):
+        project.add_marker(8.0 + number, name)
+    timeline = sent(tmp_path, project)
+    assert [c.frame for c in timeline.cuts] == [50, 100, 150, 200, 225, 250]
+    assert [m.name for m in timeline.markers] == names[3:]
+
+
+def test_an_edit_is_sent_from_a_computer_with_decimal_commas(tmp_path: Path) -> None:
+    project = film_project()
+    reaper = reaper_at(tmp_path, project, decimal_comma=True)
+    reaper.run(CUTS)
+    (path,) = (tmp_path / "inbox").iterdir()
+    assert read_edit(path).rate == RATE

@@ -90,6 +90,34 @@ def test_selecting_or_muting_notes_is_not_editing(tmp_path: Path) -> None:
     assert "kept" not in import_score(reaper, tmp_path, make_score(seed=1))
 
 
+@pytest.mark.parametrize("how", ["reversed within ticks", "note-on 0", "sorted by the editor"])
+def test_the_same_notes_written_another_way_are_not_edited(tmp_path: Path, how: str) -> None:
+    reaper = reaper_at(tmp_path)
+    import_score(reaper, tmp_path, make_score())
+    (bass,) = track_named(reaper.project, "Bass").items
+    *events, closing = bass.take.events
+    if how == "note-on 0":
+        events = [(t, f, bytes([0x90 | d[0] & 15, d[1], 0]) if d[0] & 0xF0 == 0x80 else d) for t, f, d in events]
+    elif how == "reversed within ticks":
+        events = sorted(events[::-1], key=lambda e: e[0])
+    else:
+        events = sorted(events, key=lambda e: (e[0], -e[2][0], -e[2][1]))
+    assert events != bass.take.events[:-1]
+    bass.take.events = [*events, closing]
+    assert "kept" not in import_score(reaper, tmp_path, make_score(seed=1))
+
+
+def test_one_moved_note_is_an_edit(tmp_path: Path) -> None:
+    reaper = reaper_at(tmp_path)
+    import_score(reaper, tmp_path, make_score())
+    (bass,) = track_named(reaper.project, "Bass").items
+    at = next(i for i, e in enumerate(bass.take.events) if e[2][0] == 0x80)
+    tick, flags, data = bass.take.events[at]
+    bass.take.events[at] = (tick + 1, flags, data)
+    bass.take.events.sort(key=lambda e: e[0])
+    assert import_score(reaper, tmp_path, make_score(seed=1))["kept"] == [["part:bass:Bass", "edited"]]
+
+
 def test_a_part_that_is_gone_takes_only_its_untouched_track(tmp_path: Path) -> None:
     reaper = reaper_at(tmp_path)
     import_score(reaper, tmp_path, make_score(parts=("Chords", "Bass", "Strings", "Horns")))

@@ -94,10 +94,11 @@ def read_midi(path: Path) -> FileFacts:
 
     marks = [(seconds(tick), message.text) for tick, message in _ticked(file.tracks[0]) if message.type == "marker"]
     texts = [(seconds(tick), message.text) for tick, message in _ticked(file.tracks[1]) if message.type == "text"]
+    cut_name = re.compile(rf"({'|'.join(CUT_KINDS)}) \d+")
     return FileFacts(
         title=file.tracks[0].name,
-        cuts=tuple(at for at, text in marks if re.match(r"Cut \d+ \d\d:", text)),
-        markers=tuple((at, text) for at, text in marks if not re.match(r"Cut \d+ \d\d:", text)),
+        cuts=tuple(at for at, text in marks if cut_name.fullmatch(text)),
+        markers=tuple((at, text) for at, text in marks if not cut_name.fullmatch(text)),
         chords=tuple(texts),
         tempo=tuple((seconds(tick), 60e6 / tempo) for tick, tempo in tempi),
         parts=tuple(track.name for track in file.tracks[2:]),
@@ -209,7 +210,7 @@ WRITERS = (
     ScoreWriter("score.json", write_score, read_json, 1e-9),
     # Landed cuts stand on the beat, half a frame off at most. Tempo events are whole microseconds on whole ticks, and
     # each makes up for what the ones before it lost.
-    ScoreWriter("score.mid", write_midi, read_midi, 1.2e-3, tempo=2e-4, frames=0.5),
+    ScoreWriter("score.mid", write_midi, read_midi, 1.2e-3, tempo=2e-4),
     ScoreWriter("cuesheet.csv", write_cuesheet_csv, read_csv, 1e-6, tempo=1e-7),
     ScoreWriter("cuesheet.html", write_cuesheet, read_cuesheet, 1e-5, tempo=2e-5),
     ScoreWriter("score.v2m", write_job, read_v2m, 1e-6, tempo=1e-6),

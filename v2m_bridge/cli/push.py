@@ -83,6 +83,7 @@ def _document(report: PushReport) -> dict[str, object]:
         "reaper": answer.reaper if answer else None,
         "project": answer.project if answer else None,
         "base_s": answer.base_s if answer else None,
+        "timecode": answer.timecode if answer else None,
         "tempo_points": answer.tempo_points if answer else 0,
         "worst_error_s": answer.worst_error_s if answer else None,
         "notes": {p.key: p.notes for p in answer.parts} if answer else {},
@@ -112,7 +113,7 @@ def _show(report: PushReport, name: str) -> None:
         typer.echo("Next: for the whole score run v2m-bridge install reaper, start REAPER again, and push once more.")
         return
     project = Path(answer.project).name if answer.project else "the open project"
-    typer.echo(f"{name} is in REAPER {answer.reaper}: {project}, from {_clock(answer.base_s)} on.")
+    typer.echo(f"{name} is in REAPER {answer.reaper}: {project}, from {_clock(answer.base_s)} on ({answer.timecode}).")
     notes = sum(part.notes for part in answer.parts)
     typer.echo(
         f"  {answer.tempo_points} tempo points, {report.markers} markers, {answer.chords} chords, "

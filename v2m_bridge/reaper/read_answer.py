@@ -28,7 +28,7 @@ class Answer:
 
     Attributes:
         ok: whether it was done; if not, ``message`` says why and nothing was changed.
-        base_s: seconds in the project where the cue starts.
+        base_s: seconds in the project where the cue starts; ``timecode`` is what the ruler shows there.
         tempo_points, worst_error_s: tempo points written and the largest distance of one from its place.
         kept: ``(key, reason)`` of items left as the user made them.
     """
@@ -39,6 +39,7 @@ class Answer:
     project: str
     message: str = ""
     base_s: float = 0.0
+    timecode: str = ""
     tempo_points: int = 0
     worst_error_s: float = 0.0
     markers: tuple[tuple[float, str], ...] = ()
@@ -77,6 +78,7 @@ def read_answer(path: Path) -> Answer | None:
             project=single["project"][0],
             message=single.get("message", [""])[0],
             base_s=float(single.get("base", ["0"])[0]),
+            timecode=single.get("timecode", [""])[0],
             tempo_points=int(tempo[0]),
             worst_error_s=float(tempo[1]),
             markers=tuple((float(f[0]), f[1]) for name, f in rows if name == "marker"),

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 from v2m_bridge.errors import HostError
 from v2m_bridge.music.arrangement import Part
+from v2m_bridge.score.cue_facts import cut_name
 from v2m_bridge.score.model import ChordDocument, Score
 from v2m_bridge.sync.document import TempoDocument
 from v2m_bridge.timeline.model import Shot
@@ -222,7 +223,7 @@ def _markers(score: Score, rate: Fraction) -> Iterator[SessionMarker]:
     found: list[SessionMarker] = []
     for number, cut in enumerate(score.timeline.cuts, 1):
         color = CUT_COLOR if cut.kind == "cut" else TRANSITION_COLOR
-        found.append(SessionMarker(float(frame_to_seconds(cut.frame, rate)), "cut", color, f"{cut.kind} {number}"))
+        found.append(SessionMarker(float(frame_to_seconds(cut.frame, rate)), "cut", color, cut_name(cut.kind, number)))
     for marker in score.timeline.markers:
         name = marker.name if not marker.note or marker.note == marker.name else f"{marker.name}: {marker.note}"
         name = name.strip(": ") or "marker"

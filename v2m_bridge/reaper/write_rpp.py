@@ -231,16 +231,19 @@ def _midi_item(writer: _Writer, track: SessionTrack, item: MidiItem) -> Iterator
 
 
 def _events(item: MidiItem) -> Iterator[str]:
-    """The item's events by tick; at one tick note ends come first, then text and controllers, then notes."""
-    events: list[tuple[int, int, bytes]] = [(0, 1, bytes([0xC0 | item.channel, item.program]))]
+    """The item's events by tick; at one tick note ends come first, then text and controllers, then notes.
+
+    All are on channel 1, to which instruments listen, and no program change switches their presets.
+    """
+    events: list[tuple[int, int, bytes]] = []
     for beat, text in item.texts:
         events.append((_tick(beat - item.start_beat), 1, bytes([0xFF, MIDI_MARKER]) + text.encode()))
     for beat, number, value in item.controls:
-        events.append((_tick(beat - item.start_beat), 2, bytes([0xB0 | item.channel, number, value])))
+        events.append((_tick(beat - item.start_beat), 2, bytes([0xB0, number, value])))
     for start, length, pitch, velocity in item.notes:
         on, off = _tick(start - item.start_beat), _tick(start + length - item.start_beat)
-        events.append((on, 3, bytes([0x90 | item.channel, pitch, velocity])))
-        events.append((max(on + 1, off), 0, bytes([0x80 | item.channel, pitch, 0])))
+        events.append((on, 3, bytes([0x90, pitch, velocity])))
+        events.append((max(on + 1, off), 0, bytes([0x80, pitch, 0])))
     events.sort(key=lambda e: (e[0], e[1]))
     before = 0
     for tick, _, data in events:

@@ -14,6 +14,11 @@ from v2m_bridge.timing.tempo import Bar, TempoMap
 from v2m_bridge.timing.timecode import format_timecode
 
 
+def cut_name(kind: str, number: int) -> str:
+    """The name of the ``number``-th cut (from 1) in every file and host: ``cut 3``, ``dissolve 4``."""
+    return f"{kind} {number}"
+
+
 @dataclass(frozen=True)
 class CueEvent:
     """A cut, transition, marker or movement of the picture and where the music meets it.

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from v2m_bridge.music.arrangement import Part
+from v2m_bridge.score.cue_facts import cut_name
 from v2m_bridge.score.model import Score
 from v2m_bridge.sync.document import tempo_map_from_document
+from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
 from v2m_bridge.timing.smf import smf_tempo
 from v2m_bridge.timing.tempo import PPQ
+from v2m_bridge.timing.timecode import format_timecode, nominal_fps
 
 if TYPE_CHECKING:
     import mido
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 # Order of events at one tick: set-up first, and notes end before new ones begin.
 _ORDER = {
     "track_name": 0,
+    "smpte_offset": 0,
     "time_signature": 1,
     "key_signature": 1,
     "set_tempo": 2,
@@ -33,8 +37,8 @@ _ORDER = {
 def write_midi(score: Score, path: Path) -> None:
     """Write ``score`` to ``path``; the file's own tempo events reproduce the score's seconds.
 
-    Track 1 is the conductor (tempo, metre, key, markers at cuts and hits), track 2 carries the chord symbols
-    as text events, then one track a part.
+    Track 1 is the conductor (SMPTE offset, tempo, metre, key, markers on the frames of cuts and of the edit's markers),
+    track 2 carries the chord symbols as text events, then one track a part.
     """
     import mido
 
@@ -63,7 +67,10 @@ def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
     from v2m_bridge.music.keys import parse_key
 
     tempo_map = tempo_map_from_document(score.fit)
-    events = [(0, mido.MetaMessage("track_name", name=score.timeline.title or "v2m-bridge"))]
+    events = [
+        (0, mido.MetaMessage("track_name", name=score.timeline.title or "v2m-bridge")),
+        (0, _smpte_offset(score)),
+    ]
     events += [
         (tick_at(m.beat), mido.MetaMessage("time_signature", numerator=m.numerator, denominator=m.denominator))
         for m in tempo_map.metres
@@ -73,22 +80,42 @@ def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
         (event.tick, mido.MetaMessage("set_tempo", tempo=event.microseconds_per_quarter))
         for event in smf_tempo(tempo_map, _end_tick(score) / PPQ, PPQ)
     ]
-    landed = {hit.frame: hit.beat for hit in score.fit.hits if hit.lands != "miss"}
+    rate = exact_rate(score.timeline.rate)
     for number, cut in enumerate(score.timeline.cuts, 1):
-        beat = landed.get(cut.frame, tempo_map.beat_at(cut.seconds))
-        events.append((tick_at(beat), mido.MetaMessage("marker", text=f"Cut {number} {cut.timecode}")))
+        beat = tempo_map.beat_at(float(frame_to_seconds(cut.frame, rate)))
+        events.append((tick_at(beat), mido.MetaMessage("marker", text=cut_name(cut.kind, number))))
     for marker in score.timeline.markers:
-        seconds = _seconds_of(score, marker.frame)
-        beat = landed.get(marker.frame, tempo_map.beat_at(seconds))
+        beat = tempo_map.beat_at(float(frame_to_seconds(marker.frame, rate)))
         text = f"{marker.name}: {marker.note}" if marker.note else marker.name or "Marker"
         events.append((tick_at(max(0.0, beat)), mido.MetaMessage("marker", text=text)))
     return events
 
 
-def _seconds_of(score: Score, frame: int) -> float:
-    from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
+def _smpte_offset(score: Score) -> mido.MetaMessage:
+    """The timecode of the first frame (``FF 54``), by which other programs place the file in picture.
 
-    return float(frame_to_seconds(frame, exact_rate(score.timeline.rate)))
+    The format knows 24, 25, 29.97 drop and 30: a rate of twice as many frames counts its odd frames as half ones.
+    """
+    import mido
+
+    timeline = score.timeline
+    rate = exact_rate(timeline.rate)
+    fps = nominal_fps(rate)
+    hours, minutes, seconds, frames = (
+        int(field)
+        for field in format_timecode(timeline.start_frame, rate, timeline.drop_frame).replace(";", ":").split(":")
+    )
+    shown = next(n for n in (24, 25, 30, fps) if fps % n == 0)
+    frame, rest = divmod(frames * shown, fps)
+    return mido.MetaMessage(
+        "smpte_offset",
+        frame_rate=29.97 if timeline.drop_frame else min(shown, 30),
+        hours=hours % 24,
+        minutes=minutes,
+        seconds=seconds,
+        frames=frame,
+        sub_frames=rest * 100 // fps,
+    )
 
 
 def _chord_text(score: Score) -> list[tuple[int, mido.MetaMessage]]:

@@ -32,6 +32,7 @@ class Host:
         kill_after: number of API calls after which the script is ended, or None.
         fail_at: number of the one API call that fails, or None.
         extensions: names of installed extensions (``"SWS"``).
+        decimal_comma: whether the system writes 1,5 for one and a half, which Lua's ``string.format`` follows.
     """
 
     version: str = "7.79/linux-x86_64"
@@ -41,6 +42,7 @@ class Host:
     kill_after: int | None = None
     fail_at: int | None = None
     extensions: frozenset[str] = frozenset()
+    decimal_comma: bool = False
     now_s: float = 1000.0
     lanes_can_be_made: bool = True
     command_name: str = "RS0123456789abcdef0123456789abcdef01234567"

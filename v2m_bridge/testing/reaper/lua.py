@@ -43,6 +43,21 @@ reaper = setmetatable({}, {
 """
 
 
+_DECIMAL_COMMA = """
+local format = string.format
+string.format = function(text, ...)
+  local values, at = table.pack(...), 0
+  return (text:gsub("%%([-+ #0]*%d*%.?%d*)([%a%%])", function(width, kind)
+    if kind == "%" then return "%" end
+    at = at + 1
+    local shown = format("%" .. width .. kind, values[at])
+    return kind:match("[eEfFgG]") and shown:gsub("%.", ",") or shown
+  end))
+end
+"""
+"""What ``%f`` and ``%g`` give where the system's decimal separator is a comma."""
+
+
 class Reaper:
     """A REAPER that can run scripts. ``host`` and ``project`` are open to tests.
 
@@ -118,6 +133,8 @@ class Reaper:
         except ImportError as error:
             raise SetupError("the model of REAPER needs Lua", "pip install lupa") from error
         lua = LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False, register_builtins=False)
+        if self.host.decimal_comma:
+            lua.execute(_DECIMAL_COMMA.encode())
         lua.execute(_STRICT.encode(), self._function, lambda name: name.decode() in signatures())
         return lua
 

@@ -15,7 +15,7 @@ from pathlib import Path
 TABLE = Path(__file__).with_name("api.tsv")
 PLAIN_TYPES = {"boolean", "integer", "number", "string", "function"}
 
-FIRST_VERSIONS = {"InsertTrackInProject": "7.18"}
+FIRST_VERSIONS = {"InsertTrackInProject": "7.18", "GetSetTempoTimeSigMarkerFlag": "7.19"}
 """Where the published lists name the version that last touched the text instead of the first one."""
 
 UNLISTED = (

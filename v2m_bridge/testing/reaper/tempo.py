@@ -17,13 +17,14 @@ ON_BAR_LINE_QN = 1e-6
 
 @dataclass
 class Point:
-    """One tempo point; ``numerator`` 0 sets no signature."""
+    """One tempo point; ``numerator`` 0 sets no signature, ``partial`` lets one cut the bar before it short."""
 
     time: float
     bpm: float
     numerator: int = 0
     denominator: int = 0
     linear: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,18 @@ class TempoTrack:
     def set_point(self, index: int, point: Point, keep_beats: bool) -> None:
         """Put ``point`` at ``index`` (-1: a new one, or in place of one at the same time).
 
-        A signature off the bar line is moved to the nearest one. With ``keep_beats`` (tempo timebase "beats") the
+        A signature off the bar line is moved to the nearest one, unless the point at ``index`` may cut the bar before
+        it short. With ``keep_beats`` (tempo timebase "beats") the
         later points keep their quarter note, so their seconds move.
         """
+        beat_of = {id(p): self.qn(p.time) for p in self.points} if keep_beats else {}
+        if index >= 0:
+            point.partial = self.points[index].partial
+        if point.numerator and self.points and not point.partial:
+            # on the map as it is: the point itself may end a glide that leads there
+            line = self.nearest_bar_line(point.time)
+            if abs(self.qn(line) - self.qn(point.time)) > ON_BAR_LINE_QN:
+                point.time = line
         if index >= 0:
             del self.points[index]
             self.changed()
@@ -169,19 +179,14 @@ class TempoTrack:
         if len(kept) != len(self.points):
             self.points = kept
             self.changed()
-        if point.numerator and self.points:
-            line = self.nearest_bar_line(point.time)
-            if abs(self.qn(line) - self.qn(point.time)) > ON_BAR_LINE_QN:
-                point.time = line
         later = [p for p in self.points if p.time > point.time]
         if not later and self._append(point):
             return
         self.changed()
-        beats = [self.qn(p.time) for p in later]
         self.points.append(point)
         self.changed()
         if keep_beats:
-            self._move_to_beats(later, beats)
+            self._move_to_beats(later, [beat_of[id(p)] for p in later])
 
     def _append(self, point: Point) -> bool:
         """Add a last point without integrating everything again; False where that is not enough."""
@@ -198,7 +203,13 @@ class TempoTrack:
         return True
 
     def delete_point(self, index: int, keep_beats: bool) -> None:
-        """Remove point ``index``."""
+        """Remove point ``index``; the last one leaves the project its tempo, the first of several stays."""
+        if index == 0 and len(self.points) > 1:
+            return
+        if len(self.points) == 1:
+            point = self.points[0]
+            metre = (point.numerator, point.denominator) if point.numerator else self.base[1:]
+            self.base = (point.bpm, *metre)
         later = self.points[index + 1 :]
         beats = [self.qn(p.time) for p in later]
         del self.points[index]

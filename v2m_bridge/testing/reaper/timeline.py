@@ -12,6 +12,7 @@ CUSTOM_COLOR = 0x1000000
 LANE_VALUES = {"TIMEBASE": "timebase", "COLOR": "color", "HIDDEN": "hidden", "DEFAULT": "default"}
 MARKER_VALUES = {"B_ISREGION", "D_STARTPOS", "D_ENDPOS", "I_NUMBER", "I_INDEX", "I_LANENUMBER", "I_CUSTOMCOLOR"}
 TEMPO_LIMITS = (1.0, 960.0)
+PARTIAL = 4
 
 
 # tempo
@@ -66,11 +67,24 @@ def SetTempoTimeSigMarker(
 
 
 @function
+def GetSetTempoTimeSigMarkerFlag(host: Host, project: Any, index: int, flag: int, is_set: bool) -> int:
+    """1 sets a signature, 4 lets it cut the bar before it short; the rest is not modelled."""
+    points = host.project.state.tempo.points
+    if not 0 <= index < len(points):
+        raise ReaperError(f"there is no tempo point {index}")
+    if is_set:
+        points[index].partial = bool(flag & PARTIAL)
+        host.project.changes += 1
+    return bool(points[index].numerator) | points[index].partial * PARTIAL
+
+
+@function
 def DeleteTempoTimeSigMarker(host: Host, project: Any, index: int) -> bool:
     if not 0 <= index < len(host.project.state.tempo.points):
         return False
+    before = len(host.project.state.tempo.points)
     host.project.edit_tempo(lambda track, beats: track.delete_point(index, beats))
-    return True
+    return len(host.project.state.tempo.points) < before
 
 
 @function

@@ -39,9 +39,12 @@ local function set_long(key, value)
   set(key, count > 0 and tostring(count) or "")
 end
 
+-- A number as text with all its digits; a computer set to decimal commas would write one, which separates fields here.
+function Cues.number(value) return (("%.17g"):format(value):gsub(",", ".")) end
+
 local function write_made(parts, made, point_mark, marker_mark)
   for _, point in ipairs(made.points) do
-    parts[#parts + 1] = ("%s,%.17g,%.17g"):format(point_mark, point.time, point.bpm)
+    parts[#parts + 1] = ("%s,%s,%s"):format(point_mark, Cues.number(point.time), Cues.number(point.bpm))
   end
   for _, marker in ipairs(made.markers) do
     parts[#parts + 1] = ("%s,%s,%s"):format(marker_mark, marker.id, encode(marker.name))
@@ -49,7 +52,13 @@ local function write_made(parts, made, point_mark, marker_mark)
 end
 
 local function write_cue(cue)
-  local parts = { ("%s,%.17g,%.17g,%s"):format(cue.id, cue.first, cue.last, encode(cue.title)) }
+  local parts =
+    { ("%s,%s,%s,%s"):format(cue.id, Cues.number(cue.first), Cues.number(cue.last), encode(cue.title)) }
+  local opening = cue.opening
+  parts[#parts + 1] = ("o,%s,%d/%d"):format(Cues.number(opening.bpm), opening.num, opening.den)
+  for _, metre in ipairs(cue.metres) do
+    parts[#parts + 1] = ("s,%s,%d/%d"):format(Cues.number(metre.time), metre.num, metre.den)
+  end
   write_made(parts, cue, "t", "m")
   -- undo may bring back what the import before made without its record: keep that record as well
   write_made(parts, cue.past, "pt", "pm")
@@ -58,7 +67,12 @@ end
 
 local function read_made(cue, kind, first, second)
   local made = kind:match("^p") and cue.past or cue
-  if kind:match("t$") then
+  local num, den = second:match("^(%d+)/(%d+)$")
+  if kind == "o" then
+    cue.opening = { time = 0, bpm = tonumber(first), num = tonumber(num), den = tonumber(den), linear = false }
+  elseif kind == "s" then
+    cue.metres[#cue.metres + 1] = { time = tonumber(first), num = tonumber(num), den = tonumber(den) }
+  elseif kind:match("t$") then
     made.points[#made.points + 1] = { time = tonumber(first), bpm = tonumber(second) }
   elseif kind:match("m$") then
     made.markers[#made.markers + 1] = { id = first, name = decode(second) }
@@ -73,7 +87,7 @@ local function read_cue(text)
       read_made(cue, kind, first, second)
     else
       cue = { id = kind, first = tonumber(first), last = tonumber(second), title = decode(third) }
-      cue.points, cue.markers, cue.past = {}, {}, { points = {}, markers = {} }
+      cue.metres, cue.points, cue.markers, cue.past = {}, {}, {}, { points = {}, markers = {} }
       if not (cue.first and cue.last) then return nil end
     end
   end
@@ -85,7 +99,11 @@ function Cues.load()
   local cues = {}
   for id in get("cues"):gmatch("[^,]+") do
     local cue = read_cue(get_long("cue." .. id))
-    if cue then cues[#cues + 1] = cue end
+    -- a cue that an older version recorded has no opening: it is known again after the next import
+    if cue then
+      cue.opening = cue.opening or { time = 0, bpm = 120, num = 4, den = 4, linear = false }
+      cues[#cues + 1] = cue
+    end
   end
   return cues
 end
@@ -125,7 +143,7 @@ function Cues.free_id(others)
   return tostring(id)
 end
 
--- The user's answer to a question, kept in this project (whether to go on in a project of timebase beats).
+-- What this project has to remember: the user's answer to a question.
 function Cues.remembered(key) return get("answer." .. key) end
 function Cues.remember(key, value) set("answer." .. key, value) end
 

@@ -1,6 +1,6 @@
 -- @noindex
 -- This project's picture as an OpenTimelineIO file: video items become shots, markers become markers, markers named
--- "cut ..." or "dissolve ..." split a shot that runs through them. Frames are those of the project's frame rate.
+-- "cut" or "dissolve", with or without a number, split a shot that runs through them. Frames are those of the project's frame rate.
 
 local Cuts = {}
 
@@ -21,8 +21,11 @@ end
 
 local function frames(seconds, rate) return math.floor(seconds * rate + 0.5) end
 
+-- JSON knows only decimal points, whatever this computer is set to.
+local function number(value) return (("%.17g"):format(value):gsub(",", ".")) end
+
 local function time(value, rate)
-  return ('{"OTIO_SCHEMA":"RationalTime.1","rate":%.17g,"value":%d}'):format(rate, value)
+  return ('{"OTIO_SCHEMA":"RationalTime.1","rate":%s,"value":%d}'):format(number(rate), value)
 end
 
 local function range(first, length, rate)
@@ -43,8 +46,8 @@ end
 local function clip(shot, rate)
   local effects = ""
   if math.abs(shot.speed - 1) > 1e-9 then
-    effects = ('{"OTIO_SCHEMA":"LinearTimeWarp.1","name":"","effect_name":"LinearTimeWarp","time_scalar":%.17g,'
-      .. '"metadata":{}}'):format(shot.speed)
+    effects = ('{"OTIO_SCHEMA":"LinearTimeWarp.1","name":"","effect_name":"LinearTimeWarp","time_scalar":%s,'
+      .. '"metadata":{}}'):format(number(shot.speed))
   end
   local media = shot.path ~= "" and ('{"OTIO_SCHEMA":"ExternalReference.1","name":"","target_url":%s,'
     .. '"available_range":null,"metadata":{}}'):format(quote(url(shot.path)))
@@ -141,13 +144,20 @@ local function video_items(is_video)
   return found
 end
 
+local TRANSITIONS = { cut = true, dissolve = true, wipe = true, fade = true }
+
+-- "cut", "Dissolve 12": the word alone or with a number. "Fade out strings here" is a note of the composer's.
+local function is_cut(name)
+  local kind, number = name:lower():match("^%s*(%a+)%s*(%d*)%s*$")
+  return kind ~= nil and TRANSITIONS[kind] == true and (number == "" or name:match("%a%s+%d") ~= nil)
+end
+
 local function read_markers(Guard, span, rate)
   local markers, cuts = {}, {}
   Guard.each_marker(function(_, _, is_region, position, last, name)
     if position < span.first - 1e-9 or position >= span.last - 0.5 / rate then return end
     local frame = frames(position - span.first, rate)
-    local kind = name:lower():match("^(%a+) ") or name:lower()
-    if not is_region and (kind == "cut" or kind == "dissolve" or kind == "wipe" or kind == "fade") then
+    if not is_region and is_cut(name) then
       cuts[#cuts + 1] = frame
     elseif not is_region then
       markers[#markers + 1] = { frame = frame, length = 1, name = name }

@@ -58,7 +58,7 @@ function Files.records(header, rows)
   for _, row in ipairs(rows) do
     local fields = {}
     for i, value in ipairs(row) do
-      local text = type(value) == "number" and math.type(value) == "float" and ("%.17g"):format(value) or tostring(value)
+      local text = type(value) == "number" and math.type(value) == "float" and ("%.17g"):format(value):gsub(",", ".") or tostring(value)
       fields[i] = text:gsub("\\", "\\\\"):gsub("\t", "\\t"):gsub("\r", "\\r"):gsub("\n", "\\n")
     end
     lines[#lines + 1] = table.concat(fields, "\t")

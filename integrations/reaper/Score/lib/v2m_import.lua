@@ -6,31 +6,19 @@ return function(folder)
   local Files = dofile(lib .. "v2m_files.lua")
   local Job = dofile(lib .. "v2m_job.lua")
   local Guard = dofile(lib .. "v2m_guard.lua")
-  local Tempo = dofile(lib .. "v2m_tempo.lua")
+  local Place = dofile(lib .. "v2m_place.lua")
+  local Tempo = dofile(lib .. "v2m_tempo.lua")(dofile(lib .. "v2m_bars.lua"))
   local Cues = dofile(lib .. "v2m_cues.lua")
   local Markers = dofile(lib .. "v2m_markers.lua")
   local Tracks = dofile(lib .. "v2m_tracks.lua")
 
   local RECORDING = 4
-  local FARTHEST_S = 4 * 3600
   local RATE_TOLERANCE = 0.002
   local YES = 6
   local YES_NO = 4
   local OLDEST = { 6, 37 }
 
   local Import = { Files = Files }
-
-  -- Seconds in the project where the cue's first frame belongs.
-  local function place(job, warnings)
-    local offset = reaper.GetProjectTimeOffset(0, false)
-    local at = job.offset - offset
-    if math.abs(at) < 1e-9 then return 0 end
-    if math.abs(offset) > 1e-9 and at > 0 and at <= FARTHEST_S then return at end
-    warnings[#warnings + 1] = ("the edit starts at %s, the project at %.3f s: the cue stands at the project's start; "
-      .. "set Project settings > Project start time to %s to see the edit's timecode"):format(
-      job.timecode, offset, job.timecode)
-    return 0
-  end
 
   local function check_rate(job, warnings)
     local fps, drop = reaper.TimeMap_curFrameRate(0)
@@ -42,16 +30,19 @@ return function(folder)
 
   local function overlapped(base, job)
     local hit, other = Cues.overlapping(Cues.load(), base, base + job.duration)
-    local ids, points, markers = {}, {}, {}
+    local ids, points, markers, metres = {}, {}, {}, {}
     local past = { points = {}, markers = {} }
+    local opening
     for _, cue in ipairs(hit) do
+      opening = opening or cue.opening
       ids[cue.id] = true
       for _, point in ipairs(cue.points) do points[#points + 1] = point end
+      for _, metre in ipairs(cue.metres) do metres[#metres + 1] = metre end
       for _, marker in ipairs(cue.markers) do markers[#markers + 1] = marker end
       for _, point in ipairs(cue.past.points) do past.points[#past.points + 1] = point end
       for _, marker in ipairs(cue.past.markers) do past.markers[#past.markers + 1] = marker end
     end
-    return ids, points, markers, past, other
+    return ids, points, markers, metres, opening, past, other
   end
 
   local function joined(first, second)
@@ -71,16 +62,18 @@ return function(folder)
   -- Changes the project; returns facts read back from it, warnings, and the cues to record.
   local function apply(job)
     local facts, warnings = {}, {}
-    local base = place(job, warnings)
+    local base = Place.find(job, Guard, Tracks.is_ours, warnings)
     check_rate(job, warnings)
-    local ids, points, markers, past, others = overlapped(base, job)
+    local ids, points, markers, metres, opening, past, others = overlapped(base, job)
     local id = Cues.free_id(others)
     local kept, removed = Tracks.clear(ids, id)
     local kept_markers = Markers.remove(markers, past.markers, Guard)
     local held = Guard.hold(keeps_beats(kept))
-    local made, worst, foreign = Tempo.write(job, base, joined(points, past.points))
+    local made, worst, foreign =
+      Tempo.write(job, base, joined(points, past.points), metres, opening, warnings)
     Guard.release(held)
     facts[#facts + 1] = { "base", base }
+    facts[#facts + 1] = { "timecode", Place.timecode(job, base) }
     facts[#facts + 1] = { "tempo", #job.tempo, worst }
     local marks, in_lane = Markers.add(job, base, Guard)
     local context = { id = id, first = base, last = base + job.duration, kept = kept, facts = facts }
@@ -93,7 +86,8 @@ return function(folder)
     report_kept(facts, kept)
     if kept_markers > 0 then facts[#facts + 1] = { "kept", "markers", "renamed" } end
     if foreign > 0 then warnings[#warnings + 1] = foreign .. " tempo points of your own inside the cue were replaced" end
-    local cue = { id = id, first = base, last = base + job.duration, title = job.title, points = made, markers = marks }
+    local cue = { id = id, first = base, last = base + job.duration, title = job.title, markers = marks }
+    cue.points, cue.metres, cue.opening = made.points, made.metres, made.opening
     cue.past = { points = points, markers = markers }
     others[#others + 1] = cue
     return facts, warnings, others

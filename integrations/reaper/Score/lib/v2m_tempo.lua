@@ -2,28 +2,11 @@
 -- Writes the cue's tempo map into the project: points by seconds, in order, from the cue's start on; signatures on bar
 -- lines only. Points before the cue stay untouched, points behind it keep their own seconds.
 
+return function(Bars)
 local Tempo = {}
 
 local SAME_S = 1e-9
 local EXACT_S = 1e-6
-local ON_LINE_BEATS = 1e-7
-local SLOWEST, FASTEST = 20, 400
-
-local function read_all()
-  local points = {}
-  for i = 0, reaper.CountTempoTimeSigMarkers(0) - 1 do
-    local _, time, _, _, bpm, num, den, linear = reaper.GetTempoTimeSigMarker(0, i)
-    -- a point without a signature is read as -1, -1 and written as 0, 0
-    points[#points + 1] = { time = time, bpm = bpm, num = math.max(0, num), den = math.max(0, den), linear = linear }
-  end
-  return points
-end
-
-local function insert(point)
-  local good = reaper.SetTempoTimeSigMarker(
-    0, -1, point.time, -1, -1, point.bpm, point.num, point.den, point.linear)
-  if not good then error(("REAPER refused a tempo of %.3f at %.3f s"):format(point.bpm, point.time), 0) end
-end
 
 -- Whether an earlier import made this point and it was not changed since.
 local function is_ours(point, recorded)
@@ -31,40 +14,6 @@ local function is_ours(point, recorded)
     if math.abs(own.time - point.time) < EXACT_S and math.abs(own.bpm - point.bpm) < EXACT_S then return true end
   end
   return false
-end
-
--- The bar line that a bar line at `time` should become, in quarter notes, going on from `from`.
-local function target_line(time, from)
-  local here, start_qn = reaper.TimeMap2_timeToQN(0, time), reaper.TimeMap2_timeToQN(0, from)
-  local _, measure = reaper.TimeMap2_timeToBeats(0, time)
-  local _, first, last = reaper.TimeMap_GetMeasureInfo(0, measure)
-  local line = (here - first <= last - here) and first or last
-  while 60 * (line - start_qn) / (time - from) < SLOWEST do line = line + (last - first) end
-  return line, start_qn
-end
-
--- Makes `time` a bar line: sets one tempo from the bar line before it (not before `earliest`) to it.
--- Returns the point that was written, or nil when it was a bar line already.
-local function land_bar_line(time, earliest)
-  local beats, measure, in_measure = reaper.TimeMap2_timeToBeats(0, time)
-  if beats < ON_LINE_BEATS or in_measure - beats < ON_LINE_BEATS then return nil end
-  local _, first = reaper.TimeMap_GetMeasureInfo(0, measure)
-  local from = math.max(earliest, reaper.TimeMap2_QNToTime(0, first))
-  if time - from < 1 and measure > 0 then
-    local _, before = reaper.TimeMap_GetMeasureInfo(0, measure - 1)
-    from = math.max(earliest, reaper.TimeMap2_QNToTime(0, before))
-  end
-  for _, there in ipairs(read_all()) do
-    -- a point that is there already belongs to the user and keeps its tempo
-    if math.abs(there.time - from) < SAME_S then from = from + (time - from) / 4 break end
-  end
-  local line, start_qn = target_line(time, from)
-  local point = { time = from, bpm = 60 * (line - start_qn) / (time - from), num = 0, den = 0, linear = false }
-  if point.bpm > FASTEST then
-    error(("a tempo change stands too close before %.3f s to make that a bar line: move it"):format(time), 0)
-  end
-  insert(point)
-  return point
 end
 
 -- Metre in force at a time.
@@ -96,19 +45,38 @@ local function delete_points(first, recorded)
 end
 
 -- Moves the points behind the cue back to their seconds: the first of them becomes a bar line in its own metre.
-local function restore_after(after, metre, last, made)
+local function restore_after(after, metre, last, made, warnings)
   local earliest = last
   for i, point in ipairs(after) do
     if i == 1 and point.num == 0 then point.num, point.den = metre.num, metre.den end
-    if point.num > 0 then made[#made + 1] = land_bar_line(point.time, earliest) end
-    insert(point)
+    if point.num == 0 then
+      Bars.insert(point)
+    elseif not Bars.insert_line_after(point, earliest, made) then
+      warnings[#warnings + 1] = ("the metre %d/%d behind the cue was left out: no bar line falls on %.3f s"):format(
+        point.num, point.den, point.time)
+    end
     earliest = point.time
   end
 end
 
+-- Gives signatures of the user back that the import before had to change; returns those for which it is too early.
+local function restore_metres(metres)
+  local waiting = {}
+  for _, metre in ipairs(metres) do
+    local there = Bars.at(metre.time)
+    if there and Bars.is_line(metre.time) then
+      reaper.SetTempoTimeSigMarker(
+        0, there.index, there.time, -1, -1, there.bpm, metre.num, metre.den, there.linear)
+    elseif there then
+      waiting[#waiting + 1] = metre
+    end
+  end
+  return waiting
+end
+
 local function verify(job, base)
   local worst, start_qn = 0, reaper.TimeMap2_timeToQN(0, base)
-  local points, at = read_all(), 1
+  local points, at = Bars.read_all(), 1
   for _, wanted in ipairs(job.tempo) do
     local time = base + wanted.seconds
     while points[at] and points[at].time < time - EXACT_S do at = at + 1 end
@@ -123,30 +91,44 @@ local function verify(job, base)
   return worst
 end
 
--- Writes the map of `job` from `base` seconds on. `recorded` are points that earlier imports of this cue made.
--- Returns the points made (to be recorded), the largest error in seconds and how many foreign points were replaced.
-function Tempo.write(job, base, recorded)
-  local points = read_all()
+-- The tempo and metre at the project's start that are the user's: where a cue of ours stood there, those of before it.
+local function opening(recorded, known)
+  local there = Bars.at(0)
+  if known and there and is_ours(there, recorded) then return known end
+  local num, den, bpm = reaper.TimeMap_GetTimeSigAtTime(0, 0)
+  return { time = 0, bpm = bpm, num = num, den = den, linear = false }
+end
+
+-- Writes the tempo points of the cue, the first of them as a bar line.
+local function write_cue(job, base, own, made, changed)
+  for i, wanted in ipairs(job.tempo) do
+    local point = { time = base + wanted.seconds, bpm = wanted.bpm, num = wanted.num, den = wanted.den }
+    point.linear = wanted.linear
+    if i == 1 and base > SAME_S then Bars.insert_line(point, own, made, changed) else Bars.insert(point) end
+    made[#made + 1] = point
+  end
+end
+
+-- Writes the map of `job` from `base` seconds on. `recorded` are points that earlier imports of this cue made, `metres`
+-- signatures of the user that they changed, `known` the tempo at the project's start before them. Returns what is to be
+-- recorded (points, metres, opening), the largest error in seconds and how many foreign points were replaced.
+function Tempo.write(job, base, recorded, metres, known, warnings)
+  local start = opening(recorded, known)
+  local changed = restore_metres(metres)
+  local points = Bars.read_all()
   local last = base + job.duration
-  local before, after, has_start = split(points, base, last, recorded)
+  local _, after, has_start = split(points, base, last, recorded)
   local metre = {}
   if after[1] then metre.num, metre.den = metre_at(after[1].time) end
-  local start_num, start_den, start_bpm = reaper.TimeMap_GetTimeSigAtTime(0, 0)
   local made = {}
   delete_points(base, recorded)
   if base > SAME_S and not has_start then
-    local opening = { time = 0, bpm = start_bpm, num = start_num, den = start_den, linear = false }
-    insert(opening)
-    made[1] = opening
+    Bars.put(start)
+    made[1] = start
   end
-  if base > SAME_S then made[#made + 1] = land_bar_line(base, before[#before] and before[#before].time or 0) end
-  for _, wanted in ipairs(job.tempo) do
-    local point = { time = base + wanted.seconds, bpm = wanted.bpm, num = wanted.num, den = wanted.den }
-    point.linear = wanted.linear
-    insert(point)
-    made[#made + 1] = point
-  end
-  restore_after(after, metre, last, made)
+  local function own(point) return is_ours(point, made) end
+  write_cue(job, base, own, made, changed)
+  restore_after(after, metre, last, made, warnings)
   reaper.UpdateTimeline()
   local foreign_inside = 0
   for _, point in ipairs(points) do
@@ -154,7 +136,8 @@ function Tempo.write(job, base, recorded)
       foreign_inside = foreign_inside + 1
     end
   end
-  return made, verify(job, base), foreign_inside
+  return { points = made, metres = changed, opening = start }, verify(job, base), foreign_inside
 end
 
 return Tempo
+end

@@ -9,6 +9,8 @@ local TIME, BEATS = 0, 1
 local CHORD_HEIGHT = 28
 local OVERLAP_S = 1e-3
 local MARKER_TEXT = 6
+-- Flag of a controller from which the curve goes straight to the next one.
+local LINEAR_CURVE = 16
 
 local function track_text(track, key, value)
   local _, text = reaper.GetSetMediaTrackInfo_String(track, key, value or "", value ~= nil)
@@ -27,21 +29,32 @@ local function name_of(item)
   return name
 end
 
--- A checksum of all notes and controllers of a take, which shows whether the user edited them. Selection and mutes are
--- left out.
+-- One note start, note end or controller as text; nil for everything else. A note-on of velocity 0 ends a note.
+local function event_text(tick, message)
+  local status, first, second = message:byte(1, 3)
+  local kind = (status or 0) & 0xF0
+  if kind == 0x90 and second == 0 then kind = 0x80 end
+  if kind == 0x80 then return ("%d:%x:%d"):format(tick, 0x80 | status & 15, first) end
+  if kind == 0x90 or kind == 0xA0 or kind == 0xB0 then return ("%d:%x:%d:%d"):format(tick, status, first, second) end
+end
+
+-- A checksum of all notes and controllers of a take, which shows whether the user edited them. Their order within a
+-- tick is free, and editors change it. Selection, mutes and curve shapes are left out.
 local function fingerprint(take)
   local _, buffer = reaper.MIDI_GetAllEvts(take)
-  local at, tick, sum, count = 1, 0, 0, 0
+  local at, tick, found = 1, 0, {}
   while at <= #buffer do
     local delta, _, message, after = string.unpack("<i4Bs4", buffer, at)
     tick, at = tick + delta, after
-    local kind = message:byte(1) or 0
-    if kind >= 0x80 and kind < 0xC0 and after <= #buffer then
-      for i = 1, #message do sum = (sum * 31 + message:byte(i)) % 2147483647 end
-      sum, count = (sum * 31 + tick) % 2147483647, count + 1
-    end
+    -- the last event is REAPER's own and ends the source
+    if after <= #buffer then found[#found + 1] = event_text(tick, message) end
   end
-  return count .. ":" .. sum
+  table.sort(found)
+  local sum = 0
+  for _, text in ipairs(found) do
+    for i = 1, #text do sum = (sum * 31 + text:byte(i)) % 2147483647 end
+  end
+  return #found .. ":" .. sum
 end
 
 local function each_item(visit)
@@ -60,6 +73,9 @@ Tracks.each_item = each_item
 local function tag_of(item)
   return item_text(item, TAG):match("^([^/]*)/(.*)$")
 end
+
+-- Whether an import made this item.
+function Tracks.is_ours(item) return tag_of(item) ~= nil end
 
 local function reason_to_keep(item)
   if math.floor(reaper.GetMediaItemInfo_Value(item, "C_LOCK")) & 1 == 1 then return "locked" end
@@ -171,29 +187,25 @@ local function packed(events, last)
   end)
   local parts, before = {}, 0
   for i, event in ipairs(events) do
-    parts[i] = string.pack("<i4Bs4", event[1] - before, 0, event[3])
+    parts[i] = string.pack("<i4Bs4", event[1] - before, event[5] or 0, event[3])
     before = event[1]
   end
   parts[#parts + 1] = string.pack("<i4Bs4", math.max(0, last - before), 0, string.char(0xB0, 0x7B, 0))
   return table.concat(parts)
 end
 
+-- Instruments listen to channel 1, and a program change would switch their presets: neither is taken from the job.
 local function midi_events(midi, tick)
   local events = {}
-  local function add(beat, rank, ...)
-    local at = type(beat) == "number" and tick(beat) or beat[1]
-    events[#events + 1] = { at, rank, string.char(...), #events }
+  local function add(at, rank, message, flags) events[#events + 1] = { at, rank, message, #events, flags } end
+  for _, text in ipairs(midi.texts) do add(tick(text[1]), 1, string.char(0xFF, MARKER_TEXT) .. text[2]) end
+  for _, control in ipairs(midi.controls) do
+    add(tick(control[1]), 1, string.char(0xB0, control[2], control[3]), LINEAR_CURVE)
   end
-  local channel = midi.channel
-  add(midi.first, 1, 0xC0 | channel, midi.program)
-  for _, text in ipairs(midi.texts) do
-    events[#events + 1] = { tick(text[1]), 1, string.char(0xFF, MARKER_TEXT) .. text[2], #events }
-  end
-  for _, control in ipairs(midi.controls) do add(control[1], 1, 0xB0 | channel, control[2], control[3]) end
   for _, note in ipairs(midi.notes) do
     local start = tick(note[1])
-    add({ start }, 2, 0x90 | channel, note[3], note[4])
-    add({ math.max(start + 1, tick(note[1] + note[2])) }, 0, 0x80 | channel, note[3], 0)
+    add(start, 2, string.char(0x90, note[3], note[4]))
+    add(math.max(start + 1, tick(note[1] + note[2])), 0, string.char(0x80, note[3], 0))
   end
   return events
 end
