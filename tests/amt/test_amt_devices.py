@@ -10,7 +10,7 @@ from amt_fixtures import film, small_network, small_original
 from v2m_bridge.amt.chord_network import ChordNetwork
 from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.decoding import decode_batch
-from v2m_bridge.amt.devices import LARGE_BATCH, torch_device
+from v2m_bridge.devices import LARGE_BATCH, torch_device
 from v2m_bridge.errors import InputError, SetupError
 
 NETWORKS = {"ours": small_network, "published": small_original}

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "v2m_bridge"
 LAYERS: dict[str, float] = {
     "__init__": 0,
     "errors": 0,
+    "devices": 0,
     "progress": 0,
     "option_fields": 0,
     "settings": 0,

@@ -89,8 +89,8 @@ def score(
 
 def _engine(media_roots: list[Path], checkpoint: Path | None, device: str | None) -> Engine:
     """The networks and folders of this machine; folders of the command line come before those of the settings."""
-    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.compose.engine import Engine
+    from v2m_bridge.devices import check_device
     from v2m_bridge.settings import Settings, state_folder
 
     settings = Settings()

@@ -103,10 +103,10 @@ def _config(
     limits: tuple[int, int, float],
     inbox: bool,
 ) -> DaemonConfig:
-    from v2m_bridge.amt.devices import check_device
     from v2m_bridge.daemon.config import DaemonConfig, RequestLimits
     from v2m_bridge.daemon.tokens import new_token
     from v2m_bridge.daemon.worker.engine_setup import engine_setup
+    from v2m_bridge.devices import check_device
     from v2m_bridge.settings import Settings
 
     settings = Settings()

@@ -41,7 +41,7 @@ class Engine:
     """What is kept between scores: the loaded networks, and the folders of media, weights and caches.
 
     ``checkpoint`` is a chord network or a folder of networks; for what a folder lacks the shipped network is used.
-    ``device`` is one of :data:`v2m_bridge.amt.devices.DEVICES`, for the chord network and CLIP.
+    ``device`` is one of :data:`v2m_bridge.devices.DEVICES`, for the chord network and CLIP.
     ``screen`` gets every edit after it was read and before its media is opened; it may set media offline.
     """
 
@@ -60,7 +60,7 @@ class Engine:
         """The chord network, loaded at the first call."""
         if self._network is None:
             from v2m_bridge.amt.checkpoints import load_chord_network
-            from v2m_bridge.amt.devices import torch_device
+            from v2m_bridge.devices import torch_device
 
             self._network = load_chord_network(self.checkpoint, torch_device(self.device))
         return self._network

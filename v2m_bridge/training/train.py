@@ -22,9 +22,9 @@ from v2m_bridge.amt.checkpoints import (
     load_chord_network,
     save_weights,
 )
-from v2m_bridge.amt.devices import torch_device
 from v2m_bridge.amt.dynamics import DynamicsShape
 from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
+from v2m_bridge.devices import torch_device
 from v2m_bridge.errors import InputError
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.fitting.alignment import ALIGNMENT_RECIPE, train_alignment_phase
