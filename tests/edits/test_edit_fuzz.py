@@ -24,6 +24,7 @@ from v2m_bridge.timeline.document import timeline_document
 
 COUNT = int(os.environ.get("V2M_FUZZ", "700"))
 SLOWEST_S = 5.0
+"""Processor time; how busy the machine is does not count."""
 
 
 def zipped(content: bytes) -> bytes:
@@ -75,7 +76,7 @@ def test_damaged_edits_are_read_or_refused(tmp_path: Path, request: pytest.Fixtu
         suffix, data = mutated(number, pool)
         path = tmp_path / f"damaged{suffix}"
         path.write_bytes(data)
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             read = read_edit(path)
         except V2MError as error:
@@ -88,7 +89,7 @@ def test_damaged_edits_are_read_or_refused(tmp_path: Path, request: pytest.Fixtu
             check_sound(read)
             json.dumps(timeline_document(read).model_dump(mode="json", by_alias=True))
             outcomes["read"] += 1
-        assert time.perf_counter() - began < SLOWEST_S, f"damaged edit {number} ({suffix}) took too long"
+        assert time.process_time() - began < SLOWEST_S, f"damaged edit {number} ({suffix}) took too long"
     assert min(outcomes.values()) > COUNT // 20, outcomes
 
 

@@ -94,6 +94,7 @@ class TimecodeCounter:
         self._name = file_name
         self._after_midnight_before = 0
         self._last = 0
+        self._known: dict[str, int] = {}
 
     @property
     def day(self) -> int:
@@ -108,8 +109,11 @@ class TimecodeCounter:
         Raises:
             InputError: the rate has no such frame.
         """
-        if text.isdigit():
-            return int(text)
+        if text not in self._known:
+            self._known[text] = int(text) if text.isdigit() else self._counted(text, line)
+        return self._known[text]
+
+    def _counted(self, text: str, line: int) -> int:
         plain = re.sub(r"[;.,]", ":", text)
         hours_to_seconds, _, frame = plain.rpartition(":")
         drop = self._drop or ";" in text

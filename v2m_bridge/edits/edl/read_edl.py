@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 from v2m_bridge.edits.decode_text import decode_text
@@ -111,6 +112,7 @@ def _parts(timecode: str) -> list[int]:
 def _unequal_lengths(events: Iterable[EdlEvent], fps: int, drop: bool) -> int:
     """How many events without a speed line have different source and record lengths at ``fps``."""
 
+    @cache
     def count(text: str) -> int:
         if text.isdigit():
             return int(text)
