@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install clean
+.PHONY: demo test lint install clean lock check-lock
 
 install: $(STAMP)
 
@@ -26,6 +26,15 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# torch and what comes with it stay out: each machine has its own build of it.
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python .ci/write_lock.py
+
+check-lock: $(STAMP)
+	$(BIN)/python -m pytest tests/house/test_lock.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --no-deps --require-hashes --requirement requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info examples/demo
