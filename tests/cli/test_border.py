@@ -94,7 +94,7 @@ def test_an_error_is_one_line_and_one_object(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("v2m_bridge.edits.read_edit.read_edit", failing(error))
+    monkeypatch.setattr("v2m_bridge.compose.source.read_source", failing(error))
     assert end(["timeline", "x.otio", "--json"]) == exit_code
     said = capsys.readouterr()
     told = json.loads(said.out)
