@@ -73,7 +73,12 @@ def test_what_is_no_video_gives_one_line(command: str, tmp_path: Path, capsys: p
     sound_file(tmp_path / "sound.mp4")
     for name in ("empty.mp4", "noise.mov", "sound.mp4", "missing.mp4"):
         code, out, err = run(capsys, command, str(tmp_path / name), "--json")
-        assert (code, out) == (2, ""), name
+        told = json.loads(out)
+        assert (code, told["schema"], told["error"]["code"] in ("bad_input", "bad_media")) == (
+            2,
+            "v2m.error/1",
+            True,
+        ), name
         assert err.count("\n") == 1 and err.startswith("v2m-bridge: ") and name in err
 
 

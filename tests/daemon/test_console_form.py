@@ -35,7 +35,7 @@ def test_the_daemon_describes_every_option(tmp_path: Path) -> None:
         choices = world.http.get("/v1/choices").json()
     assert {field["key"]: field["default"] for field in choices["options"]} == DEFAULTS
     assert choices["keys"][:2] == ["C major", "Db major"] and len(choices["keys"]) == 24
-    assert choices["parts"] == ["chords", "bass", "figure", "swell", "hits"]
+    assert choices["parts"] == ["melody", "counter", "chords", "bass", "figure", "swell", "hits"]
     assert [stage["name"] for stage in choices["stages"]] == ["edit", "footage", "tempo", "chords", "parts", "files"]
     kinds = {field["key"]: field["kind"] for field in choices["options"]}
     assert (kinds["tempo"], kinds["key"], kinds["parts"]) == ("number", "choice", "words")

@@ -84,7 +84,7 @@ def test_a_dropped_montage_is_scored_played_and_downloaded(window: Page, shared_
 
         wait_for(finished, "the cue sheet is shown", 240)
         assert any("picture" in text or "chords" in text or "files" in text for text in seen), seen
-        assert window.run(TEXT, ".title") == "Montage v3"
+        assert window.run(TEXT, ".title") == "Montage v3 (montage)"
         job = world.http.get("/v1/scores").json()["scores"][0]
         assert (job["state"], job["origin"]) == ("done", "console")
         assert job["summary"]["landed"] >= 1 and job["summary"]["cuts"] == 12

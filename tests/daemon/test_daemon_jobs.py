@@ -190,7 +190,7 @@ def test_the_small_client_does_the_whole_round(world: World, tmp_path: Path) -> 
     names = score_via_daemon(
         edit, tmp_path / "out", ScoreOptions(seed=9), lambda stage, _: seen.append(stage), world.client
     )
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names)
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == sorted(names)
     assert '"seed": 9' in (tmp_path / "out" / "score.json").read_text(encoding="utf-8")
     with pytest.raises(Exception, match="the edit is empty"):
         edit.write_text('{"OTIO_SCHEMA": "Timeline.1", "name": "via", "do": "refuse"}', encoding="utf-8")

@@ -42,7 +42,7 @@ def by_command_line(edit: Path, out: Path, *options: str) -> dict[str, bytes]:
         check=True,
         capture_output=True,
     )
-    return {path.name: path.read_bytes() for path in out.iterdir()}
+    return {path.name: path.read_bytes() for path in out.glob("[!.]*")}
 
 
 def in_this_process(edit: Path, out: Path, *options: str) -> dict[str, bytes]:
@@ -52,7 +52,7 @@ def in_this_process(edit: Path, out: Path, *options: str) -> dict[str, bytes]:
 
     result = CliRunner().invoke(app, ["score", str(edit), "--out", str(out), *options, "--json"])
     assert result.exit_code == 0, result.exception
-    return {path.name: path.read_bytes() for path in out.iterdir()}
+    return {path.name: path.read_bytes() for path in out.glob("[!.]*")}
 
 
 def fetched(world: World, job: str) -> dict[str, bytes]:

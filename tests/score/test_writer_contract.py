@@ -156,8 +156,12 @@ def test_every_kind_of_fact_is_shown_by_some_file(tmp_path: Path) -> None:
     }
 
 
+TABLES = {"hits.csv", "chords.csv", "seconds.csv"}
+"""Each holds one kind of fact only; their rows are tested with the tables themselves."""
+
+
 def test_every_file_of_a_score_is_under_this_contract() -> None:
-    assert {*compose_files.WRITERS, compose_files.PREVIEW} == {writer.name for writer in WRITERS}
+    assert {*compose_files.WRITERS, compose_files.PREVIEW} - TABLES == {writer.name for writer in WRITERS}
 
 
 ODD_NAMES = (
