@@ -98,8 +98,9 @@ def test_a_dropped_montage_is_scored_played_and_downloaded(window: Page, shared_
         shoot(window, "console-done")
 
         window.click(".files a[title='score.mid']")
-        saved = tmp_path / "downloads" / "Montage v3-score.mid"
-        wait_for(saved.exists, "the MIDI file is on the disk")
+        wait_for(lambda: bool(list((tmp_path / "downloads").glob("*-score.mid"))), "the MIDI file is on the disk")
+        (saved,) = (tmp_path / "downloads").glob("*-score.mid")
+        assert saved.name.startswith("Montage v3")
         assert saved.read_bytes() == world.http.get(f"/v1/scores/{job['id']}/artifacts/score.mid").content
         assert saved.read_bytes()[:4] == b"MThd"
         window.size(400, 860)
