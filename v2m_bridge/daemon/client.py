@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 
 from v2m_bridge.daemon.schemas import ScoreStatus
 from v2m_bridge.daemon.tokens import read_token
-from v2m_bridge.errors import Cancelled, HostAbsent, HostError, InputError, V2MError
+from v2m_bridge.errors import Cancelled, HostAbsent, HostError, InputError, SetupError, V2MError
 from v2m_bridge.files.staging import staged
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
