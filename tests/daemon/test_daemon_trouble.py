@@ -14,6 +14,7 @@ from daemon_world import World, config, otio, running_daemon
 
 from v2m_bridge.cli import main as cli
 from v2m_bridge.compose.stages import STAGES
+from v2m_bridge.daemon import housekeeping
 from v2m_bridge.daemon.config import RequestLimits
 from v2m_bridge.daemon.jobs.job import NewJob, Outcome, State, Summary, new_id
 from v2m_bridge.daemon.jobs.store import JobStore
@@ -304,3 +305,27 @@ def test_the_limit_of_room_counts_uploads_and_finds_orphans(tmp_path: Path) -> N
         refused = world.http.post("/v1/uploads", params={"name": "c.mp4"}, content=b"x")
         assert refused.status_code == 429 and refused.json()["error"]["code"] == "queue_full"
         assert {path.name for path in scores.iterdir() if not path.name.startswith(".")} == set()
+
+
+def test_a_score_that_is_just_being_taken_in_is_no_orphan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder appears after the tidying has begun, and its row after that."""
+    service = Service(config(tmp_path), lambda job, folder: "")
+    real = housekeeping.folder_bytes
+    kept: list[bool] = []
+    try:
+        (service.config.scores / "0123456789ab" / "source").mkdir(parents=True)
+
+        def begin(folder: Path) -> int:
+            service._being_made.add("0123456789ab")
+            return real(folder)
+
+        monkeypatch.setattr(housekeeping, "folder_bytes", begin)
+        service.tidy()
+        kept.append((service.config.scores / "0123456789ab").exists())
+        service._being_made.clear()
+        monkeypatch.setattr(housekeeping, "folder_bytes", real)
+        service.tidy()
+        kept.append((service.config.scores / "0123456789ab").exists())
+    finally:
+        service.store.close()
+    assert kept == [True, False]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,18 +42,20 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
-def surplus(scores: Path, store: JobStore, keep_jobs: int, keep_bytes: int, in_work: Sequence[str]) -> Surplus:
+def surplus(scores: Path, store: JobStore, keep_jobs: int, keep_bytes: int, in_work: Collection[str]) -> Surplus:
     """What has to go so that no more than ``keep_jobs`` finished scores stay and all together is within ``keep_bytes``.
 
     Uploads, work folders and unfinished scores count, but stay. Folders that the queue does not know go first: at once
     without a finished score in them (a kill left them), else when there is no room for them.
 
     Args:
-        in_work: ids of scores that are being written and are not yet in the queue.
+        in_work: ids of scores that are being written and are not yet in the queue, as they are at any moment.
     """
     sizes = {entry.name: folder_bytes(entry) for entry in _folders(scores)}
+    # In this order: what was being written when the folders were listed is in the queue by the time it is asked.
+    written = frozenset(in_work)
     known, removable = set(store.ids()), set(store.finished_ids())
-    orphans = [scores / name for name in sizes if JOB_ID.match(name) and name not in known and name not in in_work]
+    orphans = [scores / name for name in sizes if JOB_ID.match(name) and name not in known | written]
     lost = [path for path in orphans if not (path / "out").exists()]
     finished = sorted((path for path in orphans if path not in lost), key=_changed_ns)
     total = sum(sizes.values()) - sum(sizes[path.name] for path in lost)

@@ -350,7 +350,7 @@ class Service:
     def tidy(self) -> None:
         """Remove the oldest finished scores beyond what is kept, and folders that no score of the queue owns."""
         limits = self.config.limits
-        beyond = surplus(self.config.scores, self.store, limits.keep_jobs, limits.keep_bytes, tuple(self._being_made))
+        beyond = surplus(self.config.scores, self.store, limits.keep_jobs, limits.keep_bytes, self._being_made)
         for folder in beyond.orphans:
             shutil.rmtree(folder, ignore_errors=True)
         for job_id in beyond.jobs:
