@@ -178,4 +178,4 @@ def test_running_scores_can_be_cancelled_and_the_page_survives_a_restart(window:
         window.run("[...document.querySelectorAll('.main button')].find((b) => b.textContent === 'Remove').click()")
         window.until("return document.querySelectorAll('.item').length === 1")
         window.click("#sign-out")
-        window.until("return document.body.textContent.includes('not signed in')")
+        window.until("return document.body?.textContent.includes('not signed in')")

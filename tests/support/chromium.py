@@ -86,6 +86,8 @@ class Page:
         while True:
             answer = self._receive()
             if answer.get("id") == self._number:
+                if "navigated" in answer.get("error", {}).get("message", "") and method == "Runtime.evaluate":
+                    return self.call(method, **params)  # asked while the page changed: the new page answers
                 assert "error" not in answer, answer
                 return answer.get("result", {})
 

@@ -25,8 +25,8 @@ STAGES: tuple[ScoreStage, ...] = (
     ScoreStage("edit", "Reading the edit", 0.01),
     ScoreStage("footage", "Watching the picture", 0.60),
     ScoreStage("tempo", "Fitting the tempo", 0.04),
-    ScoreStage("chords", "Writing chords", 0.20),
-    ScoreStage("parts", "Arranging", 0.05),
+    ScoreStage("chords", "Writing chords", 0.15),
+    ScoreStage("parts", "Writing the parts", 0.10),
     ScoreStage("files", "Writing files", 0.10),
 )
 """In order; the shares add up to 1. Footage leads: pictures are decoded."""

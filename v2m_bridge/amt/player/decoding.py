@@ -143,7 +143,7 @@ class _Batch:
             before = len(self.rows)
             hidden = self._advance(hidden)
             if len(self.rows) < before:
-                progress("player", (done + len(self.all_rows) - len(self.rows)) / total)
+                progress("parts", (done + len(self.all_rows) - len(self.rows)) / total)
         return [self._played(row) for row in self.all_rows]
 
     def _begin(self) -> torch.Tensor:
