@@ -138,7 +138,7 @@ def test_the_midi_file_names_its_tracks_and_texts(demo_score: Score, tmp_path: P
     texts = [message.text for message in file.tracks[1] if message.type == "text"]
     assert texts == [chord.symbol for chord in demo_score.chords]
     markers = [message.text for message in file.tracks[0] if message.type == "marker"]
-    assert sum(text.startswith("cut ") for text in markers) == len(demo_score.timeline.cuts)
+    assert sum(text.startswith(("cut ", "dissolve ")) for text in markers) == len(demo_score.timeline.cuts)
     notes = sum(message.type == "note_on" for track in file.tracks for message in track)
     assert notes == sum(len(part.notes) for part in demo_score.parts) > 50
 
