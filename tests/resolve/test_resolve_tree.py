@@ -184,4 +184,4 @@ def test_nothing_open_is_said_in_words() -> None:
     with pytest.raises(HostError, match="no timeline"):
         current_timeline(ResolveModel(STUDIO_20, None).resolve)
     with pytest.raises(InputError, match="no picture"):
-        read_timeline(current_timeline(ResolveModel(STUDIO_20, film(video=())).resolve))
+        read_timeline(current_timeline(ResolveModel(STUDIO_20, film(video=(), markers=())).resolve))
