@@ -29,7 +29,7 @@ from v2m_bridge.timeline.hits import MotionOnset
 from v2m_bridge.timeline.model import Cut, Timeline
 
 NO_WEIGHTS = (
-    "CLIP weights are not on this machine, so only cuts and motion of the picture count; "
+    "CLIP weights are not on this machine, so of the picture only cuts, motion and colour count; "
     "v2m-bridge models pull clip fetches them"
 )
 
