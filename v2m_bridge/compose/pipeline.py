@@ -14,6 +14,7 @@ from v2m_bridge.compose.engine import Engine
 from v2m_bridge.compose.harmony import Harmony, HarmonyInput, harmonise
 from v2m_bridge.compose.playing.score_lines import LineInput, check_player, score_lines, theme_seconds
 from v2m_bridge.compose.source import read_source
+from v2m_bridge.edits.find_media import refuse_outside
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.music.arrange import arrange
@@ -104,6 +105,7 @@ def _measure_options(engine: Engine, timeline: Timeline, options: ScoreOptions) 
     if wishes.dialogue is None:
         return measuring
     path = Path(wishes.dialogue).expanduser()
+    refuse_outside(path, "dialogue")
     shot = Shot(0, timeline.duration_frames, str(path), path.is_file())
     screened = engine.screen(replace(timeline, shots=(shot,)))
     if not all(shot.media_online for shot in screened.shots):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from v2m_bridge.errors import InputError
 from v2m_bridge.files.within import AllowedFolders
 
 MAX_INDEXED_FILES = 200_000
@@ -32,6 +33,19 @@ def media_within(folders: AllowedFolders) -> Iterator[None]:
         yield
     finally:
         _allowed.reset(token)
+
+
+def refuse_outside(path: Path, what: str) -> None:
+    """Refuse a file that a user names beside the edit, before anything looks whether it is there.
+
+    Args:
+        what: what the message calls the file.
+
+    Raises:
+        InputError: it lies outside the folders of :func:`media_within`.
+    """
+    if leads_outside(path):
+        raise InputError(f"the {what} lies outside the folders that may be read", "start the daemon with --media-root")
 
 
 def leads_outside(path: Path) -> bool:

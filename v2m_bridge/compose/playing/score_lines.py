@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2m_bridge.edits.find_media import refuse_outside
 from v2m_bridge.errors import InputError
 from v2m_bridge.music.arrange import preset_name
 from v2m_bridge.music.arrange_options import ArrangeOptions
@@ -73,12 +74,14 @@ def check_player(options: PlayerOptions) -> None:
     """Refuse a theme that cannot be read, before any long work.
 
     Raises:
-        InputError: see :func:`read_theme`; or a place for a theme without themes.
+        InputError: see :func:`read_theme`; a file that may not be opened; or a place for a theme without themes.
     """
     if options.theme is not None:
         if not options.themes:
             raise InputError("--theme and --no-theme exclude each other")
-        read_theme(Path(options.theme))
+        path = Path(options.theme)
+        refuse_outside(path, "theme")
+        read_theme(path)
     elif options.theme_at is not None and not options.themes:
         raise InputError("--theme-at needs themes", "leave --no-theme out")
 
