@@ -131,3 +131,16 @@ def test_a_theme_of_ones_own_is_what_is_played(demo: Demo, engine: Engine, tmp_p
     assert gaps[:4] == pytest.approx([1, 1, 2, 1])
     with pytest.raises(InputError, match="exclude"):
         compose(demo.edit, ScoreOptions(theme=str(tmp_path / "own.mid"), themes=False), engine)
+
+
+def test_progress_of_the_parts_never_goes_back(tmp_path: Path, engine: Engine) -> None:
+    edit = tmp_path / "minute.edl"
+    edit.write_text("TITLE: minute\n001 A V C 00:00:00:00 00:01:00:00 01:00:00:00 01:01:00:00\n")
+    told: list[float] = []
+
+    def listen(stage: str, share: float) -> None:
+        if stage == "parts":
+            told.append(share)
+
+    compose(edit, ScoreOptions(rate="24", tempo=120, candidates=1), engine, listen)
+    assert len(told) > 5 and told == sorted(told)

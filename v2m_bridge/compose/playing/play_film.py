@@ -202,6 +202,11 @@ def _with_counter(
     return single_line([*second, *job.drawn(network, PlayOptions(top_p=0.9))])
 
 
+def _within(progress: Progress, begun: float, length: float) -> Progress:
+    """Reports of a part of this work, as the share of the whole from ``begun`` to ``begun + length``."""
+    return lambda stage, share: progress(stage, begun + length * share)
+
+
 def _texture(
     film: FilmBeats, lines: Sequence[PlayedNote], network: PlayerNetwork, wishes: PlayWishes, progress: Progress
 ) -> list[PlayedNote]:
@@ -225,7 +230,7 @@ def _texture(
             registers = dict(wishes.texture_registers)
             given = [*lines, *(n for n in written if n.onset < start * TICKS)]
             job.add(texture_passage(film, stretch, registers, given, hints, seed), stretch.first)
-        written += job.drawn(network, PlayOptions(), progress)
+        written += job.drawn(network, PlayOptions(), _within(progress, 0.75 if returning else 0.5, 0.25))
     return sorted(written)
 
 
