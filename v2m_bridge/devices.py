@@ -1,6 +1,9 @@
-"""Which device of torch does the work."""
+"""Which device of torch does the work, and on how many threads."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from v2m_bridge.errors import InputError, SetupError
 
@@ -39,3 +42,21 @@ def torch_device(name: str, batch: int = 1) -> str:
     if not there[name]:
         raise SetupError(f"this machine has no {name.upper()} device", "choose --device auto or cpu")
     return name
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread, and on as many as before afterwards.
+
+    A decoding step is hundreds of tiny operations: sharing them out costs more than it gains, most where other
+    programs, such as the host, use the cores too. Sums also keep one order, so that a seed gives the same notes on any
+    machine.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +24,7 @@ from v2m_bridge.amt.filters import (
     LongestRun,
     OnlyChords,
 )
+from v2m_bridge.devices import one_thread
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import BoolArray, FloatArray
 from v2m_bridge.progress import Progress, silent
@@ -74,7 +74,7 @@ def decode_batch(
     shared = _checked(conditionings, options)
     films = [_without_moods(item) if shared.affect == 0 else item for item in conditionings]
     chosen = _Choosing(films, shared, [item.seed for item in options])
-    with _one_thread():
+    with one_thread():
         _choose_all(network, films, chosen, progress)
     return chosen.sequences(options, network.identity)
 
@@ -96,20 +96,6 @@ def _choose_all(network: ChordNetwork, films: Sequence[Conditioning], chosen: _C
                 break
             scores = network.extend(cache, chord[:, None])[:, 0]
         window_start = slot - int(context * CARRIED_SHARE)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run torch on one thread: a step is hundreds of tiny operations, and sharing them out costs more than it gains.
-
-    It costs most where other programs, such as the host, use the cores too.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _without_moods(film: Conditioning) -> Conditioning:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from v2m_bridge.amt.player.cached import CachedPlayer, Tables
 from v2m_bridge.amt.player.network import PlayerNetwork, Steps
 from v2m_bridge.amt.player.passages import SHUT, Passage, PlayedNote
-from v2m_bridge.amt.player.sampling import draw, one_thread
+from v2m_bridge.amt.player.sampling import draw
 from v2m_bridge.amt.player.steps import BEAT_OVER, COLUMN, DURATIONS, NO_PLACE, ROLES, TICKS, duration_class
+from v2m_bridge.devices import one_thread
 from v2m_bridge.progress import Progress, silent
 
 ROWS_TOGETHER = 32

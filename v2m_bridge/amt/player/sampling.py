@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -42,14 +39,3 @@ def draw(logits: Floats, chance: Floats, top_p: float, temperature: float) -> Dr
     rows = np.arange(len(logits))
     index = order[rows, np.minimum(position, logits.shape[1] - 1)]
     return Drawn(index, np.log(np.maximum(probabilities[rows, index], 1e-12)))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Sums in one order whatever the number of threads, so that a seed gives the same notes; restored afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
