@@ -365,7 +365,8 @@ def test_the_command_prints_the_pinned_keys(trained: Path, songs_file: Path, tmp
         capture_output=True,
         text=True,
     )
-    assert (run.returncode, run.stdout) == (2, "")
+    assert run.returncode == 2
+    assert json.loads(run.stdout)["error"]["code"] == "bad_input"
     assert "none.npz" in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
 

@@ -11,6 +11,7 @@ from v2m_bridge.compose.harmony import Harmony
 from v2m_bridge.compose.playing.score_lines import ScoreLines
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import Arrangement, Note, Part
+from v2m_bridge.music.form import heard_cadence
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.model import (
     ChoiceDocument,
@@ -72,7 +73,7 @@ def assemble(results: StageResults, options: ScoreOptions) -> Score:
         seed=options.direction.seed,
         checkpoint=harmony.checkpoint,
         chords=_chords(harmony, fit, direction),
-        form=_form(results.lines),
+        form=_form(results),
         themes=_themes(results.lines),
         parts=tuple(_in_whole_ticks(part) for part in results.arrangement.parts),
         dynamics=_dynamics(harmony, fit),
@@ -116,8 +117,22 @@ def _chords(harmony: Harmony, fit: Fit, direction: Direction) -> tuple[ChordDocu
     )
 
 
-def _form(lines: ScoreLines) -> tuple[PhraseDocument, ...]:
-    return tuple(PhraseDocument.model_validate(phrase) for phrase in lines.form.phrases) if lines.form else ()
+def _form(results: StageResults) -> tuple[PhraseDocument, ...]:
+    """The phrases, each with the cadence that its chords make."""
+    if results.lines.form is None:
+        return ()
+    fit = results.fit
+    ends = {bar.number: bar.start_beat + bar.length_beats for bar in fit.tempo_map.bars(fit.end_beat)}
+    return tuple(
+        PhraseDocument.model_validate(phrase).model_copy(
+            update={
+                "cadence": heard_cadence(
+                    results.harmony.chords, ends[phrase.start_bar + phrase.bars - 1], results.direction.key
+                )
+            }
+        )
+        for phrase in results.lines.form.phrases
+    )
 
 
 def _themes(lines: ScoreLines) -> tuple[ThemeDocument, ...]:

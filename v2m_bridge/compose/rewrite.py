@@ -104,7 +104,7 @@ def _film(score: Score) -> tuple[FilmBeats, Preset]:
         score.options.arrangement, preset=preset, mood=score.mood, affect=min(1.0, score.options.direction.affect)
     )
     plan = make_plan(request, arranging.tail_s)
-    phrases = [Phrase(p.start_bar, p.bars, p.letter, p.occurrence, p.cadence) for p in score.form]
+    phrases = [Phrase(p.start_bar, p.bars, p.letter, p.occurrence) for p in score.form]
     form = Form(tuple(phrases)) if phrases else simple_form(len(plan.bars))
     name = preset_name(arranging)
     speech = score.speech if score.options.direction.under_dialogue else ()

@@ -97,7 +97,10 @@ class ChoiceDocument(_ScoreDocument):
 
 
 class PhraseDocument(_ScoreDocument):
-    """A phrase of the form, from bar ``start_bar`` (the first is 1) on; see :class:`v2m_bridge.music.form.Phrase`."""
+    """A phrase of the form, from bar ``start_bar`` (the first is 1) on; see :class:`v2m_bridge.music.form.Phrase`.
+
+    ``cadence`` is what its chords make at its end: ``"half"``, ``"full"``, ``"deceptive"`` or None.
+    """
 
     start_bar: int
     bars: int

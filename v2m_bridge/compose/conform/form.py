@@ -26,11 +26,11 @@ def new_bars(old: Score, plan: ConformPlan) -> dict[int, int]:
 def moved_form(old: Score, plan: ConformPlan) -> Form | None:
     """The phrases of which a bar is kept, in order of the new film and without gaps; None without any."""
     numbers = new_bars(old, plan)
-    starts: dict[int, tuple[str, str | None]] = {}
+    starts: dict[int, str] = {}
     for phrase in old.form:
         kept = [numbers[n] for n in range(phrase.start_bar, phrase.start_bar + phrase.bars) if n in numbers]
         if kept:
-            starts.setdefault(min(kept), (phrase.letter, phrase.cadence))
+            starts.setdefault(min(kept), phrase.letter)
     if not starts:
         return None
     firsts = sorted(starts)
@@ -38,9 +38,9 @@ def moved_form(old: Score, plan: ConformPlan) -> Form | None:
     seen: Counter[str] = Counter()
     phrases: list[Phrase] = []
     for index, (first, end) in enumerate(zip(firsts, ends, strict=True)):
-        letter, cadence = starts[first]
+        letter = starts[first]
         begin = 1 if index == 0 else first
-        phrases.append(Phrase(begin, end - begin, letter, seen[letter], cadence))
+        phrases.append(Phrase(begin, end - begin, letter, seen[letter]))
         seen[letter] += 1
     return Form(tuple(phrases))
 

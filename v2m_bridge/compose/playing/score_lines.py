@@ -186,7 +186,7 @@ def phrase_at(form: Form, bar: int) -> Form:
     before = [p if p.letter != letter else replace(p, letter="x") for p in form.phrases[:index]]
     if bar > phrase.start_bar:
         before.append(Phrase(phrase.start_bar, bar - phrase.start_bar, "x", 0))
-    theme = Phrase(bar, phrase.start_bar + phrase.bars - bar, letter, 0, phrase.cadence)
+    theme = Phrase(bar, phrase.start_bar + phrase.bars - bar, letter, 0)
     times: dict[str, int] = {}
     numbered = []
     for item in (*before, theme, *form.phrases[index + 1 :]):

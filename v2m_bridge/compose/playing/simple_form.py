@@ -50,8 +50,7 @@ def _length(left: int, unit: int) -> int:
 def _numbered(spans: Sequence[tuple[int, int, str]]) -> Form:
     times: dict[str, int] = {}
     phrases = []
-    for index, (start, count, letter) in enumerate(spans):
-        cadence = "full" if index == len(spans) - 1 else "half" if letter.isupper() else None
-        phrases.append(Phrase(start, count, letter, times.get(letter, 0), cadence))
+    for start, count, letter in spans:
+        phrases.append(Phrase(start, count, letter, times.get(letter, 0)))
         times[letter] = times.get(letter, 0) + 1
     return Form(tuple(phrases))
