@@ -23,7 +23,9 @@ from edit_model import (
     ModelTrack,
     check_shows,
     check_sound,
+    expected_cuts,
     features_of,
+    flattened,
     placed_markers,
     seen_at,
     track,
@@ -156,6 +158,24 @@ def test_every_format_gives_the_same_timeline(writer: EditWriter, edit: ModelEdi
     assert [(m.frame, m.name) for m in timeline.markers] == placed_markers(edit)
     if Feature.MARKER_NOTE in features_of(edit):
         assert [(m.note, m.duration_frames) for m in timeline.markers] == [(m.note, m.length) for m in edit.markers]
+
+
+FLAT = sorted(set(EDITS) - {"dissolves", "centred dissolves", "markers with notes", "media with timecode"})
+
+
+@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("writer", QUICK_WRITERS, ids=lambda w: w.name)
+def test_an_edit_flattened_for_simple_events_keeps_its_cuts_and_markers(
+    writer: EditWriter, name: str, tmp_path: Path
+) -> None:
+    """What an EDL cannot hold (nests, media of another rate, clip markers) reaches it taken apart by the program."""
+    flat = flattened(EDITS[name])
+    timeline = read(writer, flat, tmp_path)
+    check_sound(timeline)
+    check_shows(timeline, flat)
+    seen = [seen_at(EDITS[name].tracks, Fraction(frame)) for frame in range(EDITS[name].length)]
+    assert [cut.frame for cut in timeline.cuts] == expected_cuts(seen)
+    assert [(m.frame, m.name) for m in timeline.markers] == placed_markers(EDITS[name])
 
 
 @pytest.mark.parametrize(("writer", "edit"), [case for case in CASES if "dissolves" in str(case.id)])

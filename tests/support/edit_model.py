@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -204,6 +204,28 @@ def seen_at(tracks: tuple[ModelTrack, ...], frame: Fraction) -> Seen | None:
                 if found:
                     return Seen(found.clip, found.media_frame, found.speed * item.speed)
     return None
+
+
+def flattened(edit: ModelEdit) -> ModelEdit:
+    """What shows, on one track, as programs hand an edit over in a format of simple events.
+
+    Nested sequences are taken apart, media of another rate count their frames at the edit's own, and markers on clips
+    become markers of the timeline.
+    """
+    pictures = [seen_at(edit.tracks, Fraction(frame)) for frame in range(edit.length)]
+    edges = [0, *expected_cuts(pictures), edit.length]
+    items: list[ModelItem] = []
+    for start, end in itertools.pairwise(edges):
+        seen, length = pictures[start], end - start
+        if seen is None:
+            items.append(ModelGap(length))
+            continue
+        lowest = seen.media_frame if seen.speed >= 0 else seen.media_frame + length * seen.speed + 1
+        assert lowest.denominator == 1, "simple events count whole frames of the source"
+        items.append(ModelClip(seen.clip.name, int(lowest), length, seen.speed))
+    markers = {(m.frame, m.name): m for m in edit.markers}
+    placed = tuple(markers.get(each, ModelMarker(*each)) for each in placed_markers(edit))
+    return replace(edit, tracks=(track(*items),), markers=placed)
 
 
 def placed_markers(edit: ModelEdit) -> list[tuple[int, str]]:
