@@ -1,13 +1,14 @@
 """How much time the daemon saves, and how it behaves under load; prints ratios.
 
-    python benchmarks/bench_daemon.py [warm] [batch] [listeners] [memory] [--jobs 2000]
+    python benchmarks/bench_daemon.py [warm] [batch] [listeners] [memory] [queue] [--jobs 2000]
 
 * warm: a score of a one-minute edit from the running daemon, against the command started anew
 * batch: 16 scores at once, against 16 one after the other
 * listeners: a score while 200 event streams are open, against a score without them
 * memory: memory of both processes over 2,000 small scores
+* queue: 1,000 small scores at once
 
-Without a part, all but memory are run.
+Without a part, all but memory and queue are run.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -215,6 +216,48 @@ def bench_memory(folder: Path, count: int) -> None:
     print(f"from the first tenth to the last: daemon x{last_d / first_d:.3f}, worker x{last_w / first_w:.3f}")
 
 
+def bench_queue(folder: Path, count: int = 1000) -> None:
+    """How a long queue costs: submitting, asking for health and for the list, and the daemon's memory."""
+    make_demo(folder)
+    edit = folder / "small.otio"
+    write_edit(edit, [0] * 8, 1)
+    edit.write_text(edit.read_text(encoding="utf-8").replace("demo_footage", "offline"), encoding="utf-8")
+    with daemon(folder, "--keep", str(2 * count), "--queue", str(count)) as client:
+        timed(client, edit, 0)
+        empty, _ = _memory(client)
+        asked = min(_seconds(client.health) for _ in range(20))
+        spent: list[float] = []
+        jobs: list[str] = []
+        for seed in range(1, count + 1):
+            started = time.perf_counter()
+            jobs.append(client.submit_file(edit, ScoreOptions(seed=seed, texture="figures", themes=False)))
+            spent.append(time.perf_counter() - started)
+        full, _ = _memory(client)
+        ratio = min(_seconds(client.health) for _ in range(20)) / asked
+        waiting = _jobs_in(client, "queued")
+        for job in jobs:
+            client.wait(job)
+        done = _jobs_in(client, "done") - 1
+    tenth = count // 10
+    slower = statistics.median(spent[-tenth:]) / statistics.median(spent[:tenth])
+    print(f"{count} submitted, {waiting} of them waiting at the end of it; done: {done}")
+    print(
+        f"  the last tenth to submit against the first: x{slower:.2f}; health x{ratio:.2f}; memory x{full / empty:.3f}"
+    )
+
+
+def _jobs_in(client: DaemonClient, state: str) -> int:
+    """Scores in ``state``, as the metrics have them."""
+    [line] = [line for line in client.metrics().splitlines() if line.startswith(f'v2m_jobs{{state="{state}"}}')]
+    return int(float(line.split()[-1]))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
 def _memory(client: DaemonClient) -> tuple[float, float]:
     """Resident memory of the daemon and of its worker, in MiB."""
     text = client.metrics()
@@ -226,7 +269,7 @@ def _memory(client: DaemonClient) -> tuple[float, float]:
 def main() -> None:
     """Run the parts that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", choices=["warm", "batch", "listeners", "memory"])
+    parser.add_argument("part", nargs="*", choices=["warm", "batch", "listeners", "memory", "queue"])
     parser.add_argument("--jobs", type=int, default=2000, help="scores of the memory part")
     chosen = parser.parse_args()
     for part in chosen.part or ["warm", "batch", "listeners"]:
@@ -234,7 +277,9 @@ def main() -> None:
             if part == "memory":
                 bench_memory(Path(folder), chosen.jobs)
             else:
-                {"warm": bench_warm, "batch": bench_batch, "listeners": bench_listeners}[part](Path(folder))
+                {"warm": bench_warm, "batch": bench_batch, "listeners": bench_listeners, "queue": bench_queue}[part](
+                    Path(folder)
+                )
 
 
 if __name__ == "__main__":
