@@ -10,26 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio
+from v2m_bridge.sound.preview.room import RoomReverb
+from v2m_bridge.sound.preview.sounding import SoundingNote
 
 _TABLE = 8192
 _BLOCK_S = 10.0
-_ROOM_S = 1.8
 _ROOM_LEVEL = 0.16
 
 Mono = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class SoundingNote:
-    """A note in seconds; ``gain`` 0..1 follows the part's expression over it as (seconds, value) pairs."""
-
-    start_s: float
-    length_s: float
-    pitch: int
-    velocity: int
-    program: int
-    pan: float
-    expression: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,21 +77,16 @@ def timbre_of(program: int) -> Timbre:
 def render(notes: Sequence[SoundingNote], samples: int) -> Iterator[Audio]:
     """Sound of ``notes`` in blocks [n, 2], exactly ``samples`` long in all; memory does not grow with the length."""
     block = int(_BLOCK_S * SAMPLE_RATE)
-    room = _room()
+    room = RoomReverb()
     queue = sorted(notes, key=lambda n: n.start_s)
     pending = np.zeros((block, 2), dtype=np.float32)
-    wet = np.zeros((block + len(room), 2), dtype=np.float32)
     at = index = 0
     while at < samples:
         while index < len(queue) and queue[index].start_s * SAMPLE_RATE < at + block:
             pending = _mixed(pending, queue[index], round(queue[index].start_s * SAMPLE_RATE) - at)
             index += 1
         dry = pending[:block]
-        echo = _convolve(dry, room)
-        wet[: len(echo)] += echo
-        out = dry + _ROOM_LEVEL * wet[:block]
-        yield out[: samples - at]
-        wet = np.concatenate([wet[block:], np.zeros((block, 2), dtype=np.float32)])
+        yield (dry + _ROOM_LEVEL * room.next(dry))[: samples - at]
         rest = pending[block:]
         pending = np.concatenate([rest, np.zeros((max(0, block - len(rest)), 2), dtype=np.float32)])
         at += block
@@ -138,7 +121,8 @@ def tone(note: SoundingNote) -> Mono:
     wave *= _envelope(timbre, note, hertz, seconds)
     if note.expression:
         moments, values = zip(*note.expression, strict=True)
-        wave *= np.interp(seconds + note.start_s, moments, values).astype(np.float32)
+        share = np.interp(seconds + note.start_s, moments, values).astype(np.float32)
+        wave *= np.float32(0.25) + np.float32(0.75) * share ** np.float32(1.5)
     return wave
 
 
@@ -169,23 +153,3 @@ def _wavetable(partials: tuple[float, ...], softness: int, hertz: float) -> Mono
 @lru_cache(maxsize=4)
 def _noise(count: int) -> Mono:
     return np.random.default_rng(11).standard_normal(count).astype(np.float32)
-
-
-@lru_cache(maxsize=1)
-def _room() -> Audio:
-    """Impulse response [samples, 2] of a mid-sized stage: decaying, low-passed noise."""
-    count = int(_ROOM_S * SAMPLE_RATE)
-    noise = np.random.default_rng(5).standard_normal((count, 2))
-    smooth = np.apply_along_axis(lambda x: np.convolve(x, np.hanning(9) / 4, "same"), 0, noise)
-    seconds = np.arange(count)[:, None] / SAMPLE_RATE
-    response = smooth * np.exp(-seconds * 6.9 / _ROOM_S) * np.minimum(1.0, seconds / 0.012)
-    scaled: Audio = (response / np.sqrt((response**2).sum(axis=0))).astype(np.float32)
-    return scaled
-
-
-def _convolve(signal: Audio, response: Audio) -> Audio:
-    length = len(signal) + len(response) - 1
-    size = 1 << (length - 1).bit_length()
-    spectrum = np.fft.rfft(signal, size, axis=0) * np.fft.rfft(response, size, axis=0)
-    whole: Audio = np.fft.irfft(spectrum, size, axis=0)[:length].astype(np.float32)
-    return whole
