@@ -13,7 +13,7 @@ import pytest
 from cue_scores import film, make_score
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.music.arrange import ArrangeOptions
+from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.arrangement import Note
 from v2m_bridge.score.model import Score
 from v2m_bridge.sound.preview.broadcast_wave import read_timecode_and_loudness
