@@ -129,6 +129,7 @@ class OutputOptions:
     """Files that are written only when they are asked for."""
 
     preview: Annotated[bool, Option("Also render preview.wav.", label="Preview")] = False
+    stems: Annotated[bool, Option("With the preview, also render a WAV for each part.", label="Stems")] = False
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,12 @@ class Pullable(StrEnum):
     """What can be fetched."""
 
     CLIP = "clip"
+    SOUNDS = "sounds"
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    models = typer.Typer(no_args_is_help=True, help="List checkpoints, import published ones, fetch CLIP.")
+    models = typer.Typer(no_args_is_help=True, help="List checkpoints, import published ones, fetch CLIP and sounds.")
     models.command("list")(list_models)
     models.command("import")(import_model)
     models.command("pull")(pull)
@@ -42,7 +43,7 @@ def list_models(as_json: bool = typer.Option(False, "--json", help="Print one JS
     shipped = shipped_models()
     imported = sorted(models_folder().glob("*.safetensors"))
     rows = [_row(name, "shipped", shipped / f"{name}.safetensors", does) for name, does in SHIPPED.items()]
-    rows.append(_clip_row())
+    rows += [_clip_row(), _sounds_row()]
     rows += [
         _row(path.stem, "imported", path, "a published checkpoint, for evaluate --checkpoint") for path in imported
     ]
@@ -84,6 +85,22 @@ def _clip_row() -> dict[str, Any]:
     return _row("clip", "pulled", path or clip_folder() / "open_clip_model.safetensors", does, get)
 
 
+def _sounds_row() -> dict[str, Any]:
+    """The sound font of the preview: named by the environment, pulled, or found on the system."""
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.sound.samples.find_fonts import find_sound_font
+    from v2m_bridge.sound.samples.pull_sounds import NAME, sounds_folder
+
+    does = "plays preview.wav with sampled instruments; without it a built-in synthesiser does"
+    get = "v2m-bridge models pull sounds (38 MB, MIT), or name an .sf2 or .sf3 file in V2M_SOUNDS"
+    try:
+        path = find_sound_font(sounds_folder())
+    except InputError as error:
+        get, path = str(error), None
+    origin = "pulled" if path and path.parent == sounds_folder() else "system" if path else "pulled"
+    return _row("sounds", origin, path or sounds_folder() / NAME, does, get)
+
+
 def import_model(
     path: Path = typer.Argument(..., help="A checkpoint of the published system (a pickle of weights)."),
     name: str | None = typer.Option(None, "--name", help="Under which name; without it the file's own."),
@@ -101,11 +118,16 @@ def import_model(
     print(f"  {imported.path}")
 
 
-def pull(what: Pullable = typer.Argument(..., help="clip: looks at the footage (1.7 GB).")) -> None:
-    """Download weights into the state folder; what is there already is kept."""
+def pull(
+    what: Pullable = typer.Argument(
+        ..., help="clip: looks at the footage (1.7 GB). sounds: instruments of the preview (38 MB)."
+    ),
+) -> None:
+    """Download weights or sounds into the state folder; what is there already is kept."""
     from v2m_bridge.cli.terminal import shown_progress
     from v2m_bridge.footage.clip.encoder import pull_clip
+    from v2m_bridge.sound.samples.pull_sounds import pull_sounds
 
     with shown_progress({"download": 1.0}) as progress:
-        path = pull_clip(progress)
+        path = pull_clip(progress) if what is Pullable.CLIP else pull_sounds(progress)
     print(path)

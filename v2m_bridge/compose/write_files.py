@@ -87,7 +87,8 @@ def write_score_files(
     with draft_folder(out) as folder:
         if score.options.output.preview:
             progress("files", 0.0)
-            score = with_preview(score, folder / PREVIEW)
+            score, stems = with_preview(score, folder / PREVIEW)
+            names += stems
         for done, (name, write) in enumerate(WRITERS.items(), len(names) - len(WRITERS)):
             progress("files", done / len(names))
             write(score, folder / name)
@@ -98,10 +99,11 @@ def write_score_files(
     return Written(names, score.model_copy(update={"warnings": (*score.warnings, *moved)}))
 
 
-def with_preview(score: Score, path: Path) -> Score:
-    """Render the preview to ``path``; the score with what was measured on it."""
+def with_preview(score: Score, path: Path) -> tuple[Score, tuple[str, ...]]:
+    """Render the preview to ``path``; the score with what was measured on it, and the names of the stems beside it."""
     from v2m_bridge.sound.preview.write_preview import write_preview
 
-    report = write_preview(score, path)
+    report = write_preview(score, path, stems=score.options.output.stems)
     heard = PreviewDocument.model_validate(report)
-    return score.model_copy(update={"preview": heard, "warnings": (*score.warnings, *report.warnings)})
+    told = score.model_copy(update={"preview": heard, "warnings": (*score.warnings, *report.warnings)})
+    return told, report.stems

@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import re
 import tempfile
-import wave
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from v2m_bridge.music.arrangement import Part
+from v2m_bridge.errors import InputError
 from v2m_bridge.score.model import Score
 from v2m_bridge.sound.preview.broadcast_wave import Samples, store_loudness, write_samples
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio, LoudnessMeter
-from v2m_bridge.sound.preview.synth import SoundingNote, render
-from v2m_bridge.sync.document import tempo_map_from_document
+from v2m_bridge.sound.preview.sounding import SoundingNote, sounding_notes
+from v2m_bridge.sound.preview.synth import render
+from v2m_bridge.sound.samples.find_fonts import find_sound_font
+from v2m_bridge.sound.samples.player import render_samples
+from v2m_bridge.sound.samples.pull_sounds import sounds_folder
+from v2m_bridge.sound.samples.sound_font import SoundFont
 from v2m_bridge.timing.rates import exact_rate
-from v2m_bridge.timing.tempo import TempoMap
-
-if TYPE_CHECKING:
-    import mido
 
 TARGET_LUFS = -18.0
 HIGHEST_PEAK_DBFS = -1.5
 """Half a decibel below the promised -1 dBFS, as room for rounding and for the filters of a player."""
-
-SOUND_FONT_PLACES = (
-    "/usr/share/sounds/sf2",
-    "/usr/share/sounds/sf3",
-    "/usr/share/soundfonts",
-    "/usr/local/share/soundfonts",
-    "/opt/homebrew/share/soundfonts",
-    "~/Library/Audio/Sounds/Banks",
-    "C:/soundfonts",
-)
-"""Folders where systems keep General MIDI sound fonts; ``V2M_SOUND_FONT`` names a file directly."""
+BUILT_IN = "built in"
 
 _FADE_S = 0.02
-_PAN = {"chords": -0.25, "bass": 0.0, "figure": 0.3, "swell": 0.1, "hits": 0.0}
-_TICKS_PER_SECOND = 10_000
+_READ_BYTES = 8 * 10 * SAMPLE_RATE
+
+Renderer = Callable[[list[SoundingNote], int], Iterator[Audio]]
 
 
 @dataclass(frozen=True)
@@ -52,11 +41,12 @@ class PreviewReport:
     """What was written.
 
     Attributes:
-        engine: ``"fluidsynth (NAME.sf2)"`` or ``"built in"``.
+        engine: the sound font's file name, or ``"built in"``.
         samples: length at ``sample_rate``, the picture's exact length.
         integrated_lufs: gated loudness (BS.1770-4), None for silence.
         peak_dbfs: highest sample, None for silence.
         warnings: what did not work as wished.
+        stems: files with one part each, which together are the preview.
     """
 
     engine: str
@@ -65,6 +55,7 @@ class PreviewReport:
     integrated_lufs: float | None
     peak_dbfs: float | None
     warnings: tuple[str, ...] = ()
+    stems: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -72,12 +63,15 @@ class PreviewReport:
         return self.samples / self.sample_rate
 
 
-def write_preview(score: Score, path: Path, *, sound_font: Path | None = None, built_in: bool = False) -> PreviewReport:
+def write_preview(
+    score: Score, path: Path, *, sound_font: Path | None = None, built_in: bool = False, stems: bool = False
+) -> PreviewReport:
     """Render the parts to 16-bit stereo at 48 kHz, a Broadcast WAV with the start timecode and the loudness in it.
 
     Args:
-        sound_font: used with FluidSynth; None looks for one (``V2M_SOUND_FONT``, then the usual folders).
-        built_in: use the library's own sound even where FluidSynth could be used.
+        sound_font: plays the instruments; None looks for one (``V2M_SOUNDS``, then the usual folders).
+        built_in: use the library's own sound even where there is a sound font.
+        stems: also write ``stem-01-NAME.wav`` and so on beside ``path``, one a part.
 
     Returns:
         The report; peak and loudness are those of the file.
@@ -85,138 +79,77 @@ def write_preview(score: Score, path: Path, *, sound_font: Path | None = None, b
     length = Fraction(score.timeline.duration_frames) / exact_rate(score.timeline.rate)
     samples = round(length * SAMPLE_RATE)
     warnings: list[str] = []
+    font = None if built_in else _font(sound_font, warnings)
     with tempfile.TemporaryDirectory(prefix="v2m-preview-") as folder:
-        font = None if built_in else sound_font or find_sound_font()
-        raw: Path | None = None
-        if font is not None and shutil.which("fluidsynth"):
-            raw = _fluidsynth(score, font, Path(folder), warnings)
-        blocks = _read(raw, samples) if raw else render(_notes(score), samples)
-        engine = f"fluidsynth ({font.name})" if raw and font else "built in"
-        meter = _write(blocks, score, samples, path, Path(folder))
+        try:
+            stored, engine = _rendered(score, samples, font, stems, Path(folder))
+        except InputError as error:
+            warnings.append(f"{error.message}; the built-in sound was used")
+            stored, engine = _rendered(score, samples, None, stems, Path(folder))
+        files, meter = _levelled(score, stored, path, samples, stems)
     peak = float(20 * np.log10(meter.peak)) if meter.peak else None
-    return PreviewReport(engine, SAMPLE_RATE, samples, meter.integrated(), peak, tuple(warnings))
+    return PreviewReport(engine, SAMPLE_RATE, samples, meter.integrated(), peak, tuple(warnings), files)
 
 
-def find_sound_font() -> Path | None:
-    """A General MIDI sound font on this machine, or None."""
-    named = os.environ.get("V2M_SOUND_FONT")
-    if named:
-        return Path(named) if Path(named).is_file() else None
-    for place in SOUND_FONT_PLACES:
-        fonts = sorted(p for p in Path(place).expanduser().glob("*.sf[23]") if p.is_file())
-        if fonts:
-            return max(fonts, key=lambda p: p.stat().st_size)  # the largest is the best sampled
-    return None
-
-
-def _notes(score: Score) -> list[SoundingNote]:
-    tempo = tempo_map_from_document(score.fit)
-    notes: list[SoundingNote] = []
-    for part in score.parts:
-        curve = tuple((tempo.seconds_at(b), 0.25 + 0.75 * (v / 127) ** 1.5) for b, n, v in part.controls if n == 11)
-        pan = _PAN.get(part.role, 0.0)
-        for start, length, pitch, velocity in part.notes:
-            begin = tempo.seconds_at(start)
-            notes.append(
-                SoundingNote(begin, tempo.seconds_at(start + length) - begin, pitch, velocity, part.program, pan, curve)
-            )
-    return notes
-
-
-def _fluidsynth(score: Score, font: Path, folder: Path, warnings: list[str]) -> Path | None:
-    """Render with FluidSynth to ``folder``; None, with a warning, when it fails."""
-    midi, sound = folder / "preview.mid", folder / "preview.raw.wav"
-    _write_timed_midi(score, midi)
-    command = ["fluidsynth", "-ni", "-q", "-r", str(SAMPLE_RATE), "-g", "0.6", "-T", "wav", "-O", "s16"]
-    limit = 120 + score.timeline.duration_frames / float(exact_rate(score.timeline.rate))
+def _font(sound_font: Path | None, warnings: list[str]) -> Path | None:
     try:
-        run = subprocess.run(
-            [*command, "-F", str(sound), str(font), str(midi)], capture_output=True, text=True, timeout=limit
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        warnings.append(f"FluidSynth could not be used ({type(error).__name__}); the built-in sound was")
+        return sound_font or find_sound_font(sounds_folder())
+    except InputError as error:
+        warnings.append(f"{error.message}; the built-in sound was used")
         return None
-    if run.returncode or not sound.is_file() or sound.stat().st_size < 100:
-        said = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
-        warnings.append(f"FluidSynth failed ({said}); the built-in sound was used")
-        return None
-    return sound
 
 
-def _write_timed_midi(score: Score, path: Path) -> None:
-    """The parts in ticks of 0.1 ms, whatever the tempo map."""
-    import mido
-
-    tempo = tempo_map_from_document(score.fit)
-    file = mido.MidiFile(type=1, ticks_per_beat=_TICKS_PER_SECOND // 2)  # at MIDI's default 120 BPM
-    for part in score.parts:
-        track = mido.MidiTrack()
-        now = 0
-        for tick, _, message in sorted(_timed(part, tempo), key=lambda row: row[:2]):
-            track.append(message.copy(time=tick - now))
-            now = tick
-        file.tracks.append(track)
-    file.save(str(path))
-
-
-def _timed(part: Part, tempo: TempoMap) -> Iterator[tuple[int, int, mido.Message]]:
-    """(tick, order at one tick, message) of every event of a part."""
-    import mido
-
-    def tick(beat: float) -> int:
-        return round(tempo.seconds_at(beat) * _TICKS_PER_SECOND)
-
-    channel = part.channel
-    yield 0, 0, mido.Message("program_change", channel=channel, program=part.program)
-    yield (
-        0,
-        0,
-        mido.Message("control_change", channel=channel, control=10, value=64 + round(50 * _PAN.get(part.role, 0))),
-    )
-    for beat, number, value in part.controls:
-        yield tick(beat), 2, mido.Message("control_change", channel=channel, control=number, value=value)
-    for start, length, pitch, velocity in part.notes:
-        on, off = tick(start), max(tick(start) + 1, tick(start + length))
-        yield on, 3, mido.Message("note_on", channel=channel, note=pitch, velocity=velocity)
-        yield off, 1, mido.Message("note_off", channel=channel, note=pitch)
+def _rendered(score: Score, samples: int, font: Path | None, stems: bool, folder: Path) -> tuple[tuple[Path, ...], str]:
+    """The sound as stored floats, one file for all parts or one a part, and what played them."""
+    with ExitStack() as open_files:
+        play: Renderer = render
+        if font:
+            play = partial(render_samples, font=open_files.enter_context(SoundFont(font)))
+        chosen = [sounding_notes(score, part) for part in score.parts] if stems else [sounding_notes(score)]
+        stored = []
+        for number, notes in enumerate(chosen):
+            stored.append(folder / f"{number}.f32")
+            with stored[-1].open("wb") as file:
+                for block in _faded(play(notes, samples), samples):
+                    file.write(block.astype("<f4").tobytes())
+    return tuple(stored), font.name if font else BUILT_IN
 
 
-def _read(path: Path, samples: int) -> Iterator[Audio]:
-    """Blocks of FluidSynth's file, cut or padded to ``samples``; without libsndfile the file has no header."""
-    with path.open("rb") as file:
-        if file.read(4) == b"RIFF":
-            with wave.open(str(path)) as riff:
-                offset = path.stat().st_size - riff.getnframes() * 4
-        else:
-            offset = 0
-        file.seek(offset)
-        left = samples
-        while left > 0:
-            count = min(left, 10 * SAMPLE_RATE)
-            data = np.frombuffer(file.read(count * 4), dtype="<i2").astype(np.float32) / 32768
-            block = np.zeros((count, 2), dtype=np.float32)
-            block[: len(data) // 2] = data[: len(data) // 2 * 2].reshape(-1, 2)
-            yield block
-            left -= count
-
-
-def _write(blocks: Iterable[Audio], score: Score, samples: int, path: Path, folder: Path) -> LoudnessMeter:
-    """Store the sound as floats, measure it, write it at the target loudness; a meter of what was written."""
-    stored = folder / "preview.f32"
+def _levelled(
+    score: Score, stored: tuple[Path, ...], path: Path, samples: int, stems: bool
+) -> tuple[tuple[str, ...], LoudnessMeter]:
+    """Write the stored sounds at the target loudness; names of the stems, and a meter of what the preview holds."""
     meter = LoudnessMeter()
-    with stored.open("wb") as file:
-        for block in _faded(blocks, samples):
-            meter.add(block)
-            file.write(block.astype("<f4").tobytes())
+    for block in _summed(stored):
+        meter.add(block)
     gain = _gain(meter)
+    final = _write(stored, gain, score, path)
+    names = []
+    for number, (sound, part) in enumerate(zip(stored, score.parts, strict=False), 1):
+        if stems:
+            name = re.sub(r"[^\w]+", "-", part.name.lower(), flags=re.ASCII).strip("-") or part.role
+            names.append(f"stem-{number:02d}-{name}.wav")
+            _write((sound,), gain, score, path.with_name(names[-1]))
+    return tuple(names), final
+
+
+def _summed(stored: tuple[Path, ...]) -> Iterator[Audio]:
+    """Blocks [n, 2] of all files together."""
+    with ExitStack() as open_files:
+        files = [open_files.enter_context(path.open("rb")) for path in stored]
+        while files and (raw := [file.read(_READ_BYTES) for file in files])[0]:
+            yield np.sum([np.frombuffer(each, dtype="<f4").reshape(-1, 2) for each in raw], axis=0, dtype=np.float32)
+
+
+def _write(stored: tuple[Path, ...], gain: float, score: Score, path: Path) -> LoudnessMeter:
+    """Write the sum of the stored sounds; a meter of what was written."""
     final = LoudnessMeter()
 
     def levelled() -> Iterator[Samples]:
-        with stored.open("rb") as file:
-            while raw := file.read(8 * 10 * SAMPLE_RATE):
-                whole = np.round(np.frombuffer(raw, dtype="<f4").reshape(-1, 2) * (gain * 32767)).astype(np.int16)
-                final.add((whole / 32768).astype(np.float32))
-                yield whole
+        for block in _summed(stored):
+            whole = np.round(np.clip(block * (gain * 32767), -32768, 32767)).astype(np.int16)
+            final.add((whole / 32768).astype(np.float32))
+            yield whole
 
     start = max(0, round(Fraction(score.timeline.start_frame) / exact_rate(score.timeline.rate) * SAMPLE_RATE))
     write_samples(path, levelled(), SAMPLE_RATE, start, score.timeline.name)

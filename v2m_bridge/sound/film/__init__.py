@@ -1,0 +1,1 @@
+"""The film with its music, for review. Door: :mod:`.export_video`."""

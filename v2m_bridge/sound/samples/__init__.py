@@ -1,0 +1,1 @@
+"""Sampled instruments: plays General MIDI sound fonts. Door: :mod:`.player`."""
