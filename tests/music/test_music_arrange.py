@@ -68,7 +68,7 @@ def test_voices_move_less_than_three_semitones_and_never_cross(cases: list[Case]
         voicings = [sounding(chords, c.start_beat) for c in case.changes]
         assert all(len(set(v)) == 4 for v in voicings)
         moves = [sum(abs(a - b) for a, b in zip(p, q, strict=True)) / 4 for p, q in itertools.pairwise(voicings)]
-        assert sum(moves) / len(moves) < 1.6  # asked for: below 3
+        assert sum(moves) / len(moves) < 2.0  # asked for: below 3
 
 
 def test_chords_hold_the_tones_of_the_symbol_above_the_bass(cases: list[Case]) -> None:
@@ -169,9 +169,11 @@ def test_a_strong_hit_has_a_breath_before_and_weight_on_it() -> None:
             n.velocity for n in notes if 4.0 <= n.start_beat < 7.5
         )
     assert len([n for n in part(music, "bass").notes if n.start_beat == 8.0]) == 2  # in octaves
-    assert [n.start_beat for n in part(music, "hits").notes] == [8.0]
+    boom = part(music, "hits").notes
+    assert [n.start_beat for n in boom] == [8.0, 8.0] and boom[1].pitch - boom[0].pitch == 12
     swell = {(c.beat, c.number): c.value for c in part(music, "swell").controls}
-    assert swell[7.5, 1] > swell[0.0, 1] + 15 and swell[7.5, 11] > swell[0.0, 11]
+    assert swell[7.5, 1] > swell[0.0, 1] + 10 and swell[7.5, 11] > swell[0.0, 11]
+    assert swell[8.0, 11] > swell[7.5, 11]
 
 
 def test_without_must_hits_there_is_no_hits_track() -> None:

@@ -19,6 +19,9 @@ VELOCITY_SOFTEST, VELOCITY_LOUDEST = 26, 112
 EXPRESSION_SOFTEST, EXPRESSION_LOUDEST = 64, 122
 MODULATION_SOFTEST, MODULATION_LOUDEST = 16, 118
 
+STRONG_EXTRA = 12.0
+"""Velocity added on a must-hit, beside the jump that its build leads to."""
+
 DENSITY_PER_FIGURE_NOTE = 2.5
 """The figure plays the predicted density divided by this. The density counts every note sounding in a second over all
 instruments (mean 10), most of them of held chords and bass; the figure gets two fifths: 4 notes a second at 10 (eighths

@@ -10,22 +10,24 @@ from random import Random
 
 from v2m_bridge.music.arrangement import Control, Note
 from v2m_bridge.music.chords import Chord
-from v2m_bridge.music.dynamics import DENSITY_PER_FIGURE_NOTE, expression, modulation, velocity
+from v2m_bridge.music.dynamics import DENSITY_PER_FIGURE_NOTE, STRONG_EXTRA, expression, modulation, velocity
 from v2m_bridge.music.emotions import Character
 from v2m_bridge.music.figures import Cell, choose_level, pattern
 from v2m_bridge.music.instruments import PresetPart
+from v2m_bridge.music.orchestration.builds import HitShape
 from v2m_bridge.music.plan import ChordSpan, Plan
 from v2m_bridge.music.voices.voicing import Voicing
 
-STRONG_EXTRA, ACCENT_EXTRA, STEP_EXTRA = 12.0, 4.0, 3.0
-"""Velocity added on a strong hit, on any other landed hit, and on an accented step of a pattern."""
+ACCENT_EXTRA, STEP_EXTRA = 4.0, 3.0
+"""Velocity added on a landed hit that is not strong, and on an accented step of a pattern."""
 
 LONGEST_TIE_BEATS = 16.0
 """Common tones are tied into notes of at most this many beats."""
 _CONTROL_STEP_BEATS = 0.5
 _EXPRESSION, _MODULATION = 11, 1
-_CRESCENDO_BEATS = 4.0
 _SHORTEST_BEATS = 0.1
+BOOM_BEATS = 4.0
+"""How long the low boom of a must-hit rings."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +191,12 @@ def figure_levels(plan: Plan) -> tuple[tuple[int, ...], ...]:
 
 
 def figure_notes(
-    plan: Plan, preset_part: PresetPart, character: Character, levels: Sequence[Sequence[int]], rng: Random
+    plan: Plan, preset_part: PresetPart, character: Character, levels: Sequence[Sequence[int]], families: Sequence[str]
 ) -> list[Note]:
     """The moving figure: patterns of each beat's level, on chord tones that move smoothly from chord to chord."""
     tones_of_span = _chord_tones(plan.spans, preset_part.register, character.register)
     onsets: list[UnpitchedNote] = []
-    for cell, level, family in zip(plan.cells, levels, _families(plan, preset_part, rng), strict=True):
+    for cell, level, family in zip(plan.cells, levels, families, strict=True):
         onsets += _cell_onsets(cell, family, level)
     moving = [o for o in onsets if o.beat < plan.closing_beat - 1e-6 and not plan.in_breath(o.beat)]
     struck = [UnpitchedNote(beat, 2, 0.5, True) for beat in plan.strong if beat < plan.closing_beat - 1e-6]
@@ -229,20 +231,22 @@ def _cell_onsets(cell: Cell, family: str, levels: Sequence[int]) -> list[Unpitch
     ]
 
 
-def _families(plan: Plan, preset_part: PresetPart, rng: Random) -> list[str]:
-    """Family of every cell; at strong hits and after eight bars another one follows."""
-    current = rng.choice(preset_part.families)
+def figure_families(
+    plan: Plan, preset_part: PresetPart, rng: Random, labels: Sequence[tuple[float, str]] = ()
+) -> list[str]:
+    """Family of every cell: one for each label, so that the figure stays a motif that returns with its section.
+
+    Args:
+        labels: (beat, label) of the film's sections, in order; without them one family plays throughout.
+    """
+    order = list(preset_part.families)
+    rng.shuffle(order)
+    seen = list(dict.fromkeys(label for _, label in labels))
+    starts = [beat for beat, _ in labels]
     chosen: list[str] = []
-    last_change = 0
-    bar_number = -1
     for cell in plan.cells:
-        bar_number += cell.index_in_bar == 0
-        new_section = cell.index_in_bar == 0 and bar_number - last_change >= 8
-        if chosen and (new_section or plan.is_strong(cell.start_beat)) and bar_number > last_change:
-            others = [f for f in preset_part.families if f != current]
-            current = rng.choice(others) if others else current
-            last_change = bar_number
-        chosen.append(current)
+        index = max(0, bisect_right(starts, cell.start_beat + 1e-3) - 1)
+        chosen.append(order[seen.index(labels[index][1]) % len(order)] if labels else order[0])
     return chosen
 
 
@@ -282,7 +286,7 @@ def _pitch_of_tone(tones: Sequence[int], tone: int, tones_per_octave: int) -> in
 
 
 def hit_notes(plan: Plan, line: Sequence[int | None], preset_part: PresetPart, boost: float) -> list[Note]:
-    """A struck root on every strong hit."""
+    """A low boom on every strong hit: the root, low, and its octave where the register allows it."""
     notes: list[Note] = []
     lowest, highest = preset_part.register
     for beat in plan.strong:
@@ -290,16 +294,15 @@ def hit_notes(plan: Plan, line: Sequence[int | None], preset_part: PresetPart, b
         if span is None or span.chord.root is None:
             continue
         pitch = lowest + (span.chord.root - lowest) % 12
-        if pitch + 12 <= highest and pitch < lowest + 4:
-            pitch += 12
-        stop = plan.breathing_end(beat, min(beat + 2.0, plan.last_beat))
+        stop = plan.breathing_end(beat, min(beat + BOOM_BEATS, plan.last_beat))
         extra = preset_part.boost + boost + STRONG_EXTRA
-        notes.append(Note(beat, stop - beat, pitch, velocity(plan.curve.loudness_at(beat), extra)))
+        loud = velocity(plan.curve.loudness_at(beat), extra)
+        notes += [Note(beat, stop - beat, p, loud) for p in (pitch, pitch + 12) if p <= highest]
     return notes
 
 
-def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
-    """CC11 (and CC1) from the loudness, with a crescendo into every strong hit and a fade in the tail."""
+def expression_controls(plan: Plan, shape: HitShape, *, with_modulation: bool) -> list[Control]:
+    """CC11 (and CC1) from the loudness, with a build into every strong hit, a fall after it and a fade in the tail."""
     controls: list[Control] = []
     last: dict[int, int] = {}
     steps = int(plan.last_beat / _CONTROL_STEP_BEATS) + 1
@@ -307,7 +310,7 @@ def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
         beat = index * _CONTROL_STEP_BEATS
         if beat >= plan.last_beat:
             break
-        share = plan.curve.smooth_share(min(beat, plan.end_beat)) + _crescendo(plan, beat)
+        share = plan.curve.smooth_share(min(beat, plan.end_beat)) + shape.shift(beat)
         values = {_EXPRESSION: round(expression(share) * _tail_fade(plan, beat))}
         if with_modulation:
             values[_MODULATION] = modulation(share)
@@ -316,13 +319,6 @@ def expression_controls(plan: Plan, *, with_modulation: bool) -> list[Control]:
                 controls.append(Control(beat, number, value))
                 last[number] = value
     return controls
-
-
-def _crescendo(plan: Plan, beat: float) -> float:
-    hit = plan.next_strong(beat)
-    if hit is None or hit - beat > _CRESCENDO_BEATS:
-        return 0.0
-    return float(0.3 * (1 - (hit - beat) / _CRESCENDO_BEATS) ** 1.5)
 
 
 def _tail_fade(plan: Plan, beat: float) -> float:

@@ -41,7 +41,7 @@ SOURCE_OF_PRESET = {
 TEXTURE_SHARE = 0.58
 """Part of the predicted density, which counts every note that sounds, that begins anew in the texture."""
 
-INVERSION_COSTS = (0.0, 0.75, 1.6)
+INVERSION_COSTS = (0.0, 1.1, 1.8)
 """Cost of root, third and fifth in the bass, in the measure of ``_pitch_class_steps``."""
 
 NEVER = 1 << 20

@@ -95,6 +95,7 @@ def play_film(film: FilmBeats, network: PlayerNetwork, wishes: PlayWishes, progr
         lower=played_lines([n for n in texture if n.role == LOWER], film),
         appearances=tuple(_shown(a) for a in found if wishes.counter or not a.by_counter),
         texture=wishes.texture,
+        phrases=film.form.phrases,
     )
 
 

@@ -14,12 +14,6 @@ from v2m_bridge.music.themes.lines import LineNote, Lines
 
 _SHORTEST_BEATS = 0.1
 _TOGETHER_BEATS = 0.02
-BUILD_BEATS = 8.0
-"""The swell joins the player's texture for so long before a must-hit, and through the ending."""
-
-STRUCK_BEATS = 2.0
-"""How long the chord and the bass of a must-hit are held at most."""
-
 HELD_TEXTURE_BEATS = 0.75
 """Notes of the upper texture that are struck together and at least this long are chords, others are the figure."""
 
@@ -49,14 +43,20 @@ def into_register(pitch: int, register: tuple[int, int]) -> int:
     return pitch
 
 
-def texture_notes(plan: Plan, lines: Lines, preset: Preset, boost: float) -> dict[Role, list[Note]]:
+def texture_notes(
+    plan: Plan, lines: Lines, preset: Preset, boost: float, *, held_apart: bool = False
+) -> dict[Role, list[Note]]:
     """Chords, bass and figure from the player's texture.
 
     The lowest note of the lower texture is the bass wherever it begins; what lies above it, and what the upper texture
     strikes together and holds, are chords; the rest of the upper texture is the figure.
+
+    Args:
+        held_apart: somebody else holds the chords: the figure's instrument plays those of the texture too.
     """
     found: dict[Role, list[Note]] = {Role.CHORDS: [], Role.BASS: [], Role.FIGURE: []}
-    for role, note in _given_out(lines):
+    for given, note in _given_out(lines):
+        role = Role.FIGURE if held_apart and given is Role.CHORDS else given
         part = preset[role]
         if note.length_beats >= _SHORTEST_BEATS and note.start_beat < plan.closing_beat - 1e-6:
             pitch = into_register(note.pitch, part.register)
@@ -89,23 +89,5 @@ def closing_only(plan: Plan, notes: Sequence[Note]) -> list[Note]:
 
 
 def striking_only(plan: Plan, notes: Sequence[Note]) -> list[Note]:
-    """Notes that begin on a must-hit, at most two beats long: everybody strikes there."""
-    return [
-        note._replace(length_beats=min(note.length_beats, STRUCK_BEATS))
-        for note in notes
-        if plan.is_strong(note.start_beat) and note.start_beat < plan.closing_beat - 1e-6
-    ]
-
-
-def swelling_only(plan: Plan, notes: Sequence[Note]) -> list[Note]:
-    """The parts of held notes that lie in the build to a must-hit, or in the ending."""
-    spans = [(max(0.0, hit - BUILD_BEATS), hit) for hit in plan.strong]
-    spans.append((plan.closing_beat, plan.last_beat))
-    kept: list[Note] = []
-    for note in notes:
-        for start, stop in spans:
-            begin, end = max(note.start_beat, start), min(note.end_beat, stop)
-            if end - begin >= 0.5:
-                kept.append(Note(begin, end - begin, note.pitch, note.velocity))
-                break
-    return kept
+    """Notes that begin on a must-hit, which everybody strikes."""
+    return [n for n in notes if plan.is_strong(n.start_beat) and n.start_beat < plan.closing_beat - 1e-6]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2m_bridge.music.form import Phrase
+
 
 @dataclass(frozen=True, order=True)
 class LineNote:
@@ -38,7 +40,8 @@ class Lines:
         melody, counter: single lines.
         upper, lower: the texture; ``lower`` holds the bass.
         appearances: where themes sound.
-        written: first and last beat that the texture covers; None where the table of figures stands instead.
+        texture: whether ``upper`` and ``lower`` are written; else the table of figures stands instead.
+        phrases: the form that was followed; it is what the players are cast by.
     """
 
     melody: tuple[LineNote, ...] = ()
@@ -47,3 +50,4 @@ class Lines:
     lower: tuple[LineNote, ...] = ()
     appearances: tuple[ThemeAppearance, ...] = ()
     texture: bool = True
+    phrases: tuple[Phrase, ...] = ()

@@ -29,12 +29,16 @@ _SMALLEST_GAP = ((48, 7), (53, 4), (57, 3))
 COST_PER_SEMITONE = 1.0
 COST_LEAP = 0.6
 """Per semitone beyond a major third."""
-COST_PARALLEL = 4.0
-"""Parallel fifths or octaves between two voices, or octaves with the bass."""
+COST_PARALLEL = 12.0
+"""Parallel fifths or octaves between two voices, or with a voice that stands already, such as the bass."""
 COST_OVERLAP = 1.5
 """A voice moves past the place of its neighbour."""
 COST_UNRESOLVED = 4.0
 """A tendency tone does not resolve."""
+COST_NO_THIRD = 12.0
+"""A chord without its third: only where the third is a leading tone that sounds already."""
+COST_SPARED = 20.0
+"""A tone that others have already and that must not be doubled."""
 COST_REGISTER = 0.35
 """Per semitone, beyond three, between the mean of the voicing and the wanted mean."""
 COST_SPREAD = 0.25
@@ -58,11 +62,27 @@ class VoicingStyle:
 
 @dataclass(frozen=True)
 class VoicedMoment:
-    """One chord to voice: the bass below it (or None) and the wanted mean pitch."""
+    """One chord to voice.
+
+    Attributes:
+        bass: the lowest tone, which lies below the voicing; None without one.
+        centre: the wanted mean pitch.
+        others: voices that stand already beside the bass, in the same order in every chord; empty where they rest.
+        spared: pitch class that is better left to others, which have it; None without one.
+        leaving_bass: the bass right before the next chord, where it has moved on; None where it has not.
+    """
 
     chord: Chord
     bass: int | None
     centre: float
+    others: Voicing = ()
+    spared: int | None = None
+    leaving_bass: int | None = None
+
+    def standing(self, *, leaving: bool = False) -> tuple[int | None, ...]:
+        """The bass and the other voices that stand, where the chord begins or where it is left."""
+        bass = self.leaving_bass if leaving and self.leaving_bass is not None else self.bass
+        return (bass, *self.others)
 
 
 def voice_chords(moments: Sequence[VoicedMoment], style: VoicingStyle) -> tuple[Voicing, ...]:
@@ -134,20 +154,26 @@ def _tone_choices(chord: Chord, voices: int) -> list[tuple[tuple[int, ...], floa
     """Pitch classes for the voices, each choice with its cost for doubled tones and tones left to the bass."""
     classes = chord.pitch_classes
     count = len(classes)
+    if voices == 2:
+        return [(pair, 0.0 if classes[1] in pair else 1.0) for pair in itertools.combinations(classes, 2)]
     if count == voices:
-        return [(classes, 0.0)]
+        bare = [(classes[:1] + classes[2:3] + (again,), COST_NO_THIRD) for again in (classes[0], classes[2])]
+        return [(classes, 0.0), *(bare if count == 3 else [])]
     if count < voices:
         doubled = [(0, 0.0), (2, 0.8), (1, 2.0)]  # root, then fifth; the third or suspension last
         extra = voices - count
-        return [
+        full = [
             (classes + tuple(classes[i] for i, _ in picks), sum(cost for _, cost in picks))
             for picks in itertools.combinations_with_replacement(doubled, extra)
             if max(sum(1 for p in picks if p == pick) for pick in picks) < 2
         ] or [(classes + (classes[0],) * extra, 0.0)]
+        bare = [((classes[0], classes[2]) * 2, COST_NO_THIRD)] if (count, voices) == (3, 4) else []
+        return [*full, *bare]
     intervals = QUALITIES[chord.quality or 0].intervals
     choices = [(classes[1:], 0.4)]  # the bass has the root
     if intervals[2] == 7:
         choices.append((classes[:2] + classes[3:], 0.0))
+    choices.append((classes[:1] + classes[2:], COST_NO_THIRD))
     return [(kept[:voices], cost) for kept, cost in choices]
 
 
@@ -178,18 +204,21 @@ def _own_cost(options: _Candidates, moment: VoicedMoment, style: VoicingStyle) -
     cost: _Floats = options.cost + COST_REGISTER * np.maximum(0.0, np.abs(mean - moment.centre) - 3.0)
     if moment.bass is not None:
         cost = cost + 50.0 * (options.pitches[:, 0] <= moment.bass)
+    if moment.spared is not None:
+        cost = cost + COST_SPARED * (options.pitches % 12 == moment.spared).sum(axis=1)
     return cost
 
 
 def _step_cost(before: VoicedMoment, after: VoicedMoment, style: VoicingStyle) -> _Floats:
-    bass_moves = None
-    if before.bass is not None and after.bass is not None and before.bass != after.bass:
-        bass_moves = (before.bass % 12, after.bass % 12, after.bass > before.bass)
-    return _pair_cost(before.chord, after.chord, style, bass_moves)
+    cost = _pair_cost(before.chord, after.chord, style)
+    for was, now in zip(before.standing(leaving=True), after.standing(), strict=False):
+        if was is not None and now is not None and was != now:
+            cost = cost + COST_PARALLEL * _parallels_with(before.chord, after.chord, style, was % 12, now - was)
+    return cost
 
 
 @lru_cache(maxsize=8192)
-def _pair_cost(before: Chord, after: Chord, style: VoicingStyle, bass: tuple[int, int, bool] | None) -> _Floats:
+def _pair_cost(before: Chord, after: Chord, style: VoicingStyle) -> _Floats:
     """[n before, n after] cost of moving between every two voicings; cached because songs repeat their changes."""
     a = _candidates(before, style).pitches[:, None, :]
     b = _candidates(after, style).pitches[None, :, :]
@@ -199,24 +228,29 @@ def _pair_cost(before: Chord, after: Chord, style: VoicingStyle, bass: tuple[int
     cost += COST_LEAP * np.maximum(0, np.abs(moved[:, :, -1]) - 2)  # the top voice stands out
     overlap = (b[:, :, :-1] > a[:, :, 1:]) | (b[:, :, 1:] < a[:, :, :-1])
     cost += COST_OVERLAP * overlap.sum(axis=2)
-    cost += COST_PARALLEL * _parallels(a, b, moved, bass)
+    cost += COST_PARALLEL * _parallels(a, b, moved)
     cost += COST_UNRESOLVED * _unresolved_count(before, after, a, moved)
     return cost
 
 
-def _parallels(a: _Ints, b: _Ints, moved: _Ints, bass: tuple[int, int, bool] | None) -> _Ints:
-    """[n, m] number of pairs of voices that move in parallel fifths or octaves, the bass included."""
+def _parallels(a: _Ints, b: _Ints, moved: _Ints) -> _Ints:
+    """[n, m] number of pairs of voices that move in parallel fifths or octaves."""
     count: _Ints = np.zeros(moved.shape[:2], dtype=np.int64)
-    voices = moved.shape[2]
-    for low, high in itertools.combinations(range(voices), 2):
+    for low, high in itertools.combinations(range(moved.shape[2]), 2):
         was, now = (a[:, :, high] - a[:, :, low]) % 12, (b[:, :, high] - b[:, :, low]) % 12
-        together = (moved[:, :, low] != 0) & (moved[:, :, low] == moved[:, :, high])
-        count += together & (was == now) & ((now == 0) | (now == 7))
-    if bass is not None:
-        was_bass, now_bass, up = bass
-        for voice in range(voices):
-            same_way = (moved[:, :, voice] > 0) if up else (moved[:, :, voice] < 0)
-            count += same_way & (a[:, :, voice] % 12 == was_bass) & (b[:, :, voice] % 12 == now_bass)
+        together = (moved[:, :, low] != 0) & ((moved[:, :, low] > 0) == (moved[:, :, high] > 0))
+        count += together & (moved[:, :, high] != 0) & (was == now) & ((now == 0) | (now == 7))
+    return count
+
+
+@lru_cache(maxsize=8192)
+def _parallels_with(before: Chord, after: Chord, style: VoicingStyle, pitch_class: int, move: int) -> _Ints:
+    """[n, m] voices in parallel fifths or octaves above a standing one, from ``pitch_class`` by ``move`` semitones."""
+    a = _candidates(before, style).pitches[:, None, :]
+    b = _candidates(after, style).pitches[None, :, :]
+    was, now = (a - pitch_class) % 12, (b - pitch_class - move) % 12
+    same_way = (b > a) if move > 0 else (b < a)
+    count: _Ints = (same_way & (was == now) & ((now == 0) | (now == 7))).sum(axis=2)
     return count
 
 
