@@ -22,8 +22,8 @@ DEFAULTS = (
     '"ignore_colors":[],"weights":{},"min_spacing_s":0.0,"max_per_minute":null,"tempo_range":0.1,"max_step":0.06,'
     '"tolerance_frames":0.5,"eighths":true,"odd_bar_cost":3.0,"steadiness":0.0,"motion_hits":0.0,"tail_s":0.0,'
     '"preview":false,"rate":null,"first_frame":null,"end_frame":null,'
-    '"under_dialogue":0.6,"dialogue":null,"texture":"player","themes":true,"theme":null,"theme_at":null,'
-    '"in_point":null,"out_point":null}'
+    '"under_dialogue":0.6,"dialogue":null,"humanize":0.0,"texture":"player","themes":true,"theme":null,"theme_at":null,'
+    '"in_point":null,"out_point":null,"stems":false}'
 )
 OTHERS: dict[str, Any] = {
     "tempo": 96.5, "key": "G minor", "mood": "sad", "seed": 2**63 - 1, "affect": 0.5, "temperature": 0.8, "top_p": 1.0,
@@ -32,10 +32,12 @@ OTHERS: dict[str, Any] = {
     "weights": {"marker": 3.0, "cut": 0.5}, "min_spacing_s": 0.25, "max_per_minute": 20.0, "tempo_range": 0.05,
     "max_step": 0.0, "tolerance_frames": 1.0, "eighths": False, "odd_bar_cost": 0.5, "steadiness": 2.0,
     "motion_hits": 0.3, "tail_s": 3.0, "preview": True, "rate": "23.976", "first_frame": 24, "end_frame": 480,
-    "under_dialogue": 0.25, "dialogue": "voice.wav", "texture": "figures", "themes": False, "theme": "theme.mid",
+    "under_dialogue": 0.25, "dialogue": "voice.wav", "humanize": 0.2, "texture": "figures", "themes": False,
+    "theme": "theme.mid",
     "theme_at": "01:00:12:00",
     "in_point": "01:00:05:00",
     "out_point": "01:00:20:00",
+    "stems": True,
 }  # fmt: skip
 
 

@@ -171,9 +171,13 @@ def test_a_strong_hit_has_a_breath_before_and_weight_on_it() -> None:
     assert len([n for n in part(music, "bass").notes if n.start_beat == 8.0]) == 2  # in octaves
     boom = part(music, "hits").notes
     assert [n.start_beat for n in boom] == [8.0, 8.0] and boom[1].pitch - boom[0].pitch == 12
-    swell = {(c.beat, c.number): c.value for c in part(music, "swell").controls}
-    assert swell[7.5, 1] > swell[0.0, 1] + 10 and swell[7.5, 11] > swell[0.0, 11]
-    assert swell[8.0, 11] > swell[7.5, 11]
+
+    def control(beat: float, number: int) -> int:
+        return [c.value for c in part(music, "swell").controls if c.number == number and c.beat <= beat][-1]
+
+    assert control(7.5, 1) > control(0.0, 1) + 10 and control(7.5, 11) > control(0.0, 11)
+    assert control(8.0, 1) > control(7.5, 1) + 10  # the hit is above its build, and falls from there
+    assert control(11.5, 1) < control(8.0, 1)
 
 
 def test_without_must_hits_there_is_no_hits_track() -> None:

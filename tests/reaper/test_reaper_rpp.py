@@ -14,6 +14,7 @@ from reaper_scores import make_score, make_tempo
 
 from v2m_bridge.reaper.write_rpp import quoted, write_rpp
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 from v2m_bridge.timing.tempo import TempoMap
 
 
@@ -155,7 +156,7 @@ def test_midi_items_hold_every_note_controller_and_chord_name(tmp_path: Path) ->
     project = parsed(score, tmp_path)
     tracks = {next(c[1] for c in t if isinstance(c, list) and c[0] == "NAME"): t for t in project.findall("TRACK")}
     assert list(tracks) == ["CHORDS", "Chords", "Bass", "Strings"]
-    for part in score.parts:
+    for part in played_parts(score):
         notes, controls, texts = midi_of(tracks[part.name])
         # where notes of one pitch overlap, MIDI cannot tell whose end is whose: compare starts and the sum of lengths
         assert sorted((n[0], n[2], n[3]) for n in notes) == sorted((n[0], n[2], n[3]) for n in part.notes)

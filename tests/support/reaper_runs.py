@@ -8,6 +8,7 @@ from typing import Any
 from v2m_bridge.reaper.session import plan_session
 from v2m_bridge.reaper.write_job import post_job
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 from v2m_bridge.testing.reaper.host import Host
 from v2m_bridge.testing.reaper.lua import Reaper
 from v2m_bridge.testing.reaper.midi import controls_of, notes_of, texts_of
@@ -82,7 +83,7 @@ def assert_holds(project: Project, score: Score, base_s: float = 0.0) -> None:
 
 
 def assert_part(project: Project, score: Score, name: str, base_s: float) -> None:
-    (part,) = [p for p in score.parts if p.name == name]
+    (part,) = [p for p in played_parts(score) if p.name == name]
     (item,) = track_named(project, name).items
     take = item.take
     assert take

@@ -44,6 +44,16 @@ class ArrangeOptions:
         float,
         Option("Seconds the last chord may ring after the picture.", label="Ring on", unit="s", ge=0, le=30, step=0.5),
     ] = 0.0
+    humanize: Annotated[
+        float,
+        Option(
+            "How unevenly players play: 0 as written, 1 like people, up to 12 ms off the beat, never on a hit.",
+            label="Human touch",
+            ge=0,
+            le=1,
+            step=0.1,
+        ),
+    ] = 0.0
     mood: str | None = None
     affect: float = 1.0
     seed: int = 0

@@ -17,6 +17,7 @@ from v2m_bridge.errors import HostError
 from v2m_bridge.music.arrangement import Part
 from v2m_bridge.score.cue_facts import cut_name
 from v2m_bridge.score.model import ChordDocument, Score
+from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sync.document import TempoDocument
 from v2m_bridge.timeline.model import Shot
 from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
@@ -275,7 +276,7 @@ def _joined(before: VideoItem, after: VideoItem) -> VideoItem:
 
 def _part_tracks(score: Score) -> Iterator[SessionTrack]:
     taken: set[str] = set()
-    for index, part in enumerate(score.parts):
+    for index, part in enumerate(played_parts(score)):
         key = base = f"part:{part.role}:{part.name}"
         for again in itertools.count(2):
             if key not in taken:

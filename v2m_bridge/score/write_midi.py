@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from v2m_bridge.music.arrangement import Part
 from v2m_bridge.score.cue_facts import cut_name
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sync.document import tempo_map_from_document
 from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
 from v2m_bridge.timing.smf import smf_tempo
@@ -46,7 +47,7 @@ def write_midi(score: Score, path: Path) -> None:
     end = _end_tick(score)
     file.tracks.append(_track(_conductor(score), end))
     file.tracks.append(_track(_chord_text(score), end))
-    for part in score.parts:
+    for part in played_parts(score):
         file.tracks.append(_track(_part(part), end))
     file.save(str(path))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from v2m_bridge.music.arrangement import Part
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sync.document import tempo_map_from_document
 from v2m_bridge.timing.tempo import TempoMap
 
@@ -37,9 +38,9 @@ class SoundingNote:
 
 
 def sounding_notes(score: Score, part: Part | None = None) -> list[SoundingNote]:
-    """The notes of all parts, or of one."""
+    """The notes of all parts as they are played (see :mod:`v2m_bridge.score.performance`), or of one of those parts."""
     tempo = tempo_map_from_document(score.fit)
-    return [note for each in ((part,) if part else score.parts) for note in _of_part(each, tempo)]
+    return [note for each in ((part,) if part else played_parts(score)) for note in _of_part(each, tempo)]
 
 
 def _of_part(part: Part, tempo: TempoMap) -> list[SoundingNote]:

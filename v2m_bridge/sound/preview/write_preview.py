@@ -15,6 +15,7 @@ import numpy as np
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sound.preview.broadcast_wave import Samples, store_loudness, write_samples
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio, LoudnessMeter
 from v2m_bridge.sound.preview.sounding import SoundingNote, sounding_notes
@@ -105,7 +106,7 @@ def _rendered(score: Score, samples: int, font: Path | None, stems: bool, folder
         play: Renderer = render
         if font:
             play = partial(render_samples, font=open_files.enter_context(SoundFont(font)))
-        chosen = [sounding_notes(score, part) for part in score.parts] if stems else [sounding_notes(score)]
+        chosen = [sounding_notes(score, part) for part in played_parts(score)] if stems else [sounding_notes(score)]
         stored = []
         for number, notes in enumerate(chosen):
             stored.append(folder / f"{number}.f32")
