@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.compose.direction import Direction
 from v2m_bridge.compose.engine import HarmonyNetworks
 from v2m_bridge.compose.measured_energy import energy_of_arousal, features_for_chords, mean_arousals, neutral_arc
+from v2m_bridge.compose.planned_chords import FormPlace, planned_cadences, planned_repeats
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FootageFeatures
 from v2m_bridge.music.arrangement import DynamicsPoint
@@ -57,6 +58,7 @@ class HarmonyInput:
         direction: key and moods.
         slots: spans of one chord each, contiguous from beat 0 to the end of the film.
         held: chords that stand already, in the score's key, by the index of their slot.
+        place: the form over the slots, whose cadences and repeats the chords follow; None plans none.
     """
 
     timeline: Timeline
@@ -64,6 +66,7 @@ class HarmonyInput:
     direction: Direction
     slots: Sequence[Slot]
     held: Mapping[int, Chord] = field(default_factory=dict)
+    place: FormPlace | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def harmonise(
     features = features_for_chords(film.features, direction.sections)
     conditioning = condition(slots, features, cuts_s, direction.moods, direction.key.minor)
     several = options.harmony.candidates if aligner or film.held else 1
-    drawn = _drawn(_decode_options(film, options), several)
+    asked = _decode_options(film, options)
+    drawn = _drawn(_with_cadences(asked, film), several)
     sequences = decode_batch(networks.chords, [conditioning] * len(drawn), drawn, progress)
     moving = condition(slots, film.features, cuts_s, direction.moods, direction.key.minor)
     predicted = predict_dynamics(moving, networks.dynamics, CUE_MARGIN)
@@ -112,7 +116,8 @@ def harmonise(
     courses = _courses(predicted, slots, drawn)
     ranking = _ranked(aligner, film, sequences, courses) if aligner and len(drawn) > 1 else None
     chosen = ranking.chosen if ranking else _best_joined(sequences, film.held)
-    sequence, course = sequences[chosen], courses[chosen]
+    course = courses[chosen]
+    sequence = _with_repeats(film, sequences[chosen], conditioning, networks)
     arousals = mean_arousals(slots, film.features)
     factors = [
         energy(mood, options.direction.affect) if mood else energy_of_arousal(arousal, options.direction.affect)
@@ -123,13 +128,41 @@ def harmonise(
         for slot, density, loudness, factor in zip(slots, course.note_density, course.loudness, factors, strict=True)
     )
     return Harmony(
-        chords=_merged(slots, sequence, direction),
+        chords=_merged(slots, sequence, _filled(asked), direction),
         dynamics=points,
         checkpoint=sequence.checkpoint,
         log_likelihood=sequence.log_likelihood,
         warnings=_warnings(conditioning),
         ranking=ranking,
     )
+
+
+def _filled(options: DecodeOptions) -> frozenset[int]:
+    """Slots whose chord the user or an older score has chosen."""
+    return frozenset({*options.locked, *range(len(options.primer))})
+
+
+def _with_cadences(options: DecodeOptions, film: HarmonyInput) -> DecodeOptions:
+    if film.place is None:
+        return options
+    planned = planned_cadences(film.place, film.direction.key.minor, options.seed, _filled(options))
+    return replace(options, locked={**planned, **options.locked})
+
+
+def _with_repeats(
+    film: HarmonyInput, sequence: ChordSequence, conditioning: Conditioning, networks: HarmonyNetworks
+) -> ChordSequence:
+    """The sequence whose phrases repeat what their letter had at first; the network fills in what that leaves."""
+    from v2m_bridge.amt.decoding import decode_batch
+
+    if film.place is None:
+        return sequence
+    ids = [int(chord) for chord in sequence.ids]
+    repeats = planned_repeats(film.place, ids, conditioning.moods, _filled(sequence.options))
+    if not repeats:
+        return sequence
+    again = replace(sequence.options, locked={**repeats, **sequence.options.locked})
+    return decode_batch(networks.chords, [conditioning], [again], silent)[0]
 
 
 def _best_joined(sequences: Sequence[ChordSequence], held: Mapping[int, Chord]) -> int:
@@ -199,8 +232,10 @@ def _decode_options(film: HarmonyInput, options: ScoreOptions) -> DecodeOptions:
     )
 
 
-def _merged(slots: Sequence[Slot], sequence: ChordSequence, direction: Direction) -> tuple[ChordEvent, ...]:
-    """One event for each run of equal chords, with the probability of its first slot."""
+def _merged(
+    slots: Sequence[Slot], sequence: ChordSequence, asked: Collection[int], direction: Direction
+) -> tuple[ChordEvent, ...]:
+    """One event for each run of equal chords, with the probability of its first slot; None where it was ``asked``."""
     up = direction.key.semitones_from_network
     events: list[ChordEvent] = []
     for index, slot in enumerate(slots):
@@ -209,7 +244,7 @@ def _merged(slots: Sequence[Slot], sequence: ChordSequence, direction: Direction
             last = events[-1]
             events[-1] = ChordEvent(chord, last.start_beat, slot.end_beat, last.probability)
             continue
-        probability = None if sequence.locked[index] else float(sequence.probabilities[index])
+        probability = None if index in asked else float(sequence.probabilities[index])
         events.append(ChordEvent(chord, slot.start_beat, slot.end_beat, probability))
     return tuple(events)
 

@@ -12,17 +12,20 @@ from v2m_bridge.compose.direction import Direction, direct
 from v2m_bridge.compose.document import StageResults, assemble
 from v2m_bridge.compose.engine import Engine
 from v2m_bridge.compose.harmony import Harmony, HarmonyInput, harmonise
+from v2m_bridge.compose.planned_chords import FormPlace
 from v2m_bridge.compose.playing.score_lines import LineInput, check_player, score_lines, theme_seconds
+from v2m_bridge.compose.playing.simple_form import simple_form
 from v2m_bridge.compose.source import read_source
 from v2m_bridge.edits.find_media import refuse_outside
 from v2m_bridge.errors import InputError
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.music.arrange import arrange
 from v2m_bridge.music.arrangement import Accent, ArrangeRequest, FilmSection
+from v2m_bridge.music.form import Form
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score.model import Score
-from v2m_bridge.sync.model import Fit, Lands
+from v2m_bridge.sync.model import Fit, Lands, Slot
 from v2m_bridge.sync.motion import fit_with_motion
 from v2m_bridge.sync.slots import harmonic_slots
 from v2m_bridge.timeline.excerpt import between, excerpt
@@ -79,7 +82,9 @@ def compose(
     limits = replace(options.fit, mood=asked_mood(direction, options), arousal=direction.arousal)
     fit = fit_with_motion(cut.hits, timeline.duration_frames, timeline.rate, limits)
     progress("chords", 0.0)
-    film = HarmonyInput(timeline, features, direction, harmonic_slots(fit, options.harmony.harmonic_rhythm_s))
+    slots = harmonic_slots(fit, options.harmony.harmonic_rhythm_s)
+    place = form_place(fit, slots, direction)
+    film = HarmonyInput(timeline, features, direction, slots, place=place)
     harmony = harmonise(film, options, engine.harmony_networks(options.harmony.candidates), progress)
     progress("parts", 0.0)
     theme_at_s = theme_seconds(options.player.theme_at, timeline)
@@ -88,6 +93,7 @@ def compose(
         direction,
         options,
         theme_at_s,
+        place.form,
     )
     written = score_lines(film_lines, engine.player, progress)
     arrangement = arrange(film_lines.request, film_lines.arranging, written.lines)
@@ -114,7 +120,11 @@ def _measure_options(engine: Engine, timeline: Timeline, options: ScoreOptions) 
 
 
 def line_input(
-    request: ArrangeRequest, direction: Direction, options: ScoreOptions, theme_at_s: float | None = None
+    request: ArrangeRequest,
+    direction: Direction,
+    options: ScoreOptions,
+    theme_at_s: float | None = None,
+    form: Form | None = None,
 ) -> LineInput:
     """What the player and the arranger are asked for."""
     wishes = options.direction
@@ -126,7 +136,17 @@ def line_input(
         seed=wishes.seed,
     )
     speech = request.speech if request.under_dialogue else ()
-    return LineInput(request, arranging, options.player, speech=speech, theme_at_s=theme_at_s)
+    return LineInput(request, arranging, options.player, form=form, speech=speech, theme_at_s=theme_at_s)
+
+
+def form_place(fit: Fit, slots: Sequence[Slot], direction: Direction) -> FormPlace:
+    """The form of the film: phrases begin on must-hits, and on sections where the bars allow it."""
+    starts = [bar.start_beat for bar in fit.tempo_map.bars(fit.end_beat)]
+    strong = sorted(x.beat for x in fit.landings if x.hit.must and x.lands is not Lands.MISS)
+    sections = [fit.tempo_map.beat_at(section.start_s) for section in direction.sections]
+    strong_bars = [n for n, beat in enumerate(starts, 1) if any(abs(beat - hit) < 1e-3 for hit in strong)]
+    section_bars = [1 + min(range(len(starts)), key=lambda n: abs(starts[n] - beat)) for beat in sections]
+    return FormPlace(simple_form(len(starts), strong_bars, section_bars), slots, starts, strong)
 
 
 def asked_mood(direction: Direction, options: ScoreOptions) -> str | None:
