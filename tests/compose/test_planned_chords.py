@@ -24,21 +24,20 @@ def place(bars: int, slot_beats: int = 2, bpm: float = 120.0, **more: object) ->
 
 
 @pytest.mark.parametrize("minor", [False, True])
-@pytest.mark.parametrize("seed", range(6))
-def test_the_end_is_a_long_tonic_after_a_dominant_or_the_fourth_degree(minor: bool, seed: int) -> None:
-    film = place(24)
+@pytest.mark.parametrize("bars", range(20, 26))
+def test_the_end_is_a_long_tonic_after_a_dominant_or_the_fourth_degree(minor: bool, bars: int) -> None:
+    film = place(bars)
     degrees = MINOR if minor else MAJOR
-    planned = planned_cadences(film, minor, seed, ())
+    planned = planned_cadences(film, minor, ())
     last = [n for n in range(len(film.slots)) if planned.get(n) == degrees.tonic and n >= len(film.slots) - 4]
     assert last[-1] == len(film.slots) - 1 and film.slots[-1].end_s - film.slots[last[0]].start_s >= 2.5
     assert planned[last[0] - 1] in (*degrees.dominants, degrees.subdominant)
 
 
 def test_most_endings_are_authentic() -> None:
-    film = place(24)
     dominants = 0
-    for seed in range(200):
-        planned = planned_cadences(film, False, seed, ())
+    for bars in range(20, 220):
+        planned = planned_cadences(place(bars), False, ())
         start = next(n for n in sorted(planned, reverse=True) if planned[n] != MAJOR.tonic)
         dominants += planned[start] in MAJOR.dominants
     assert 140 <= dominants <= 180
@@ -47,7 +46,7 @@ def test_most_endings_are_authentic() -> None:
 def test_a_must_hit_near_the_end_begins_the_last_chord() -> None:
     film = place(24)
     hit = film.slots[-1].start_beat
-    planned = planned_cadences(replace(film, strong_beats=(hit,)), False, 0, ())
+    planned = planned_cadences(replace(film, strong_beats=(hit,)), False, ())
     assert planned[len(film.slots) - 1] == MAJOR.tonic
     assert planned[len(film.slots) - 2] in (*MAJOR.dominants, MAJOR.subdominant)
 
@@ -55,14 +54,14 @@ def test_a_must_hit_near_the_end_begins_the_last_chord() -> None:
 @pytest.mark.parametrize("bars", [1, 2, 3, 5])
 def test_short_films_keep_room_for_more_than_their_end(bars: int) -> None:
     film = place(bars)
-    planned = planned_cadences(film, False, 0, ())
+    planned = planned_cadences(film, False, ())
     tonic = [n for n, chord in planned.items() if chord == MAJOR.tonic]
     assert 1 <= len(tonic) <= max(1, len(film.slots) // 2)
 
 
 def test_first_times_end_open_and_later_ones_close() -> None:
     film = place(24)
-    planned = planned_cadences(film, False, 3, ())
+    planned = planned_cadences(film, False, ())
     ends = {}
     for phrase in film.form.phrases[:-2]:
         if phrase.main and phrase.bars >= 4:
@@ -74,9 +73,9 @@ def test_first_times_end_open_and_later_ones_close() -> None:
 def test_what_the_user_has_chosen_stays_free() -> None:
     film = place(24)
     taken = range(len(film.slots))
-    assert planned_cadences(film, False, 0, taken) == {}
+    assert planned_cadences(film, False, taken) == {}
     assert planned_repeats(film, [5] * len(film.slots), [None] * len(film.slots), taken) == {}
-    end = planned_cadences(film, False, 0, [len(film.slots) - 1])
+    end = planned_cadences(film, False, [len(film.slots) - 1])
     assert not [n for n in end if n >= len(film.slots) - 3], "no dominant that leads nowhere"
 
 

@@ -145,7 +145,7 @@ def _filled(options: DecodeOptions) -> frozenset[int]:
 def _with_cadences(options: DecodeOptions, film: HarmonyInput) -> DecodeOptions:
     if film.place is None:
         return options
-    planned = planned_cadences(film.place, film.direction.key.minor, options.seed, _filled(options))
+    planned = planned_cadences(film.place, film.direction.key.minor, _filled(options))
     return replace(options, locked={**planned, **options.locked})
 
 

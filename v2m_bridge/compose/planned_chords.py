@@ -77,15 +77,16 @@ class FormPlace:
         return self.bar_starts[after] if after < len(self.bar_starts) else self.slots[-1].end_beat
 
 
-def planned_cadences(place: FormPlace, minor: bool, seed: int, taken: Collection[int]) -> dict[int, int]:
+def planned_cadences(place: FormPlace, minor: bool, taken: Collection[int]) -> dict[int, int]:
     """Slot -> chord id of the ending and of the phrases' cadences.
 
     The first time a letter comes it ends on the dominant, later on the tonic; a B may go to the sixth degree instead.
+    What is left to choose follows from the film's slots, so that every candidate of a film has the same.
 
     Args:
         taken: slots that the user or an older score has filled; no cadence touches them.
     """
-    degrees, draw = (MINOR if minor else MAJOR), Random(f"cadence {seed}")
+    degrees, draw = (MINOR if minor else MAJOR), Random(f"cadence {[slot.start_beat for slot in place.slots]}")
     last = _ending_slot(place)
     planned = dict.fromkeys(range(last, len(place.slots)), degrees.tonic)
     dominant = degrees.dominants[draw.random() < 0.5]
