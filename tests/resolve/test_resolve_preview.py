@@ -1,4 +1,4 @@
-"""Where the preview goes: nothing of the editor's is touched, and one preview of ours sounds, or the marker says why."""
+"""Where the preview goes: nothing of the editor's is touched, and one preview sounds, or the marker says why not."""
 
 from __future__ import annotations
 

@@ -1,19 +1,15 @@
-"""The items of tracks behind :mod:`v2m_bridge.testing.resolve.model`, and placing new ones. Names are Resolve's."""
+"""The items of tracks behind :mod:`v2m_bridge.testing.resolve.model`. Names are Resolve's."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from v2m_bridge.testing.resolve.edit import Clip, Transition
+from v2m_bridge.testing.resolve.edit import Clip, ResolveEdit, Transition
 from v2m_bridge.testing.resolve.markers import MarkerHolder
 from v2m_bridge.testing.resolve.state import ResolveState
-
-if TYPE_CHECKING:
-    from v2m_bridge.testing.resolve.timeline import TimelineObject
 
 _PROPERTY_NAMES = """
     Pan Tilt ZoomX ZoomY ZoomGang RotationAngle AnchorPointX AnchorPointY Pitch Yaw FlipX FlipY CropLeft CropRight
@@ -25,13 +21,19 @@ _CLIP_PROPERTIES = dict.fromkeys(_PROPERTY_NAMES.split(), 0.0)
 _ids = itertools.count(1)
 
 
+class OnTimeline(Protocol):
+    """What an item asks of the timeline that it lies on."""
+
+    edit: ResolveEdit
+
+
 class ItemObject(MarkerHolder):
     """A clip or a transition on a track."""
 
     KIND = "TimelineItem"
 
     def __init__(
-        self, state: ResolveState, timeline: TimelineObject, kind: str, track: int, spec: Clip | Transition
+        self, state: ResolveState, timeline: OnTimeline, kind: str, track: int, spec: Clip | Transition
     ) -> None:
         super().__init__(spec.markers if isinstance(spec, Clip) else ())
         self._state = state
@@ -142,32 +144,3 @@ class ItemObject(MarkerHolder):
     def _time_in_timecode(self, frame: float) -> float:
         media = self.spec.media if isinstance(self.spec, Clip) else None
         return (media.start_tc_frame + frame) / float(media.rate) if media else 0.0
-
-
-def place_clips(state: ResolveState, timeline: TimelineObject, wanted: list[Any]) -> list[ItemObject]:
-    """``AppendToTimeline``: absolute record frames; what would overlap vanishes and leaves a phantom behind.
-
-    A locked or missing track takes nothing, and the answer is an empty list.
-    """
-    placed = []
-    for info in wanted:
-        media = info["mediaPoolItem"].media
-        kind = {1: "video", 2: "audio"}.get(info.get("mediaType", 1), "video")
-        track = int(info.get("trackIndex", 1))
-        if not 1 <= track <= timeline.GetTrackCount(kind) or timeline.GetIsTrackLocked(kind, track):
-            return []
-        first, last = info.get("startFrame", 0), info.get("endFrame", media.frames)
-        length = math.floor(Fraction(last - first) / media.rate * timeline.edit.rate)
-        start = (
-            int(info.get("recordFrame", timeline.edit.start_frame + timeline.edit.length)) - timeline.edit.start_frame
-        )
-        item = ItemObject(state, timeline, kind, track, Clip(start, length, media, first))
-        others = timeline.tracks[kind][track - 1]
-        if length <= 0 or any(o.start < start + length and start < o.start + o.length for o in others):
-            item.spec = replace(item.spec, length=0) if isinstance(item.spec, Clip) else item.spec
-            item.unique_id = ""
-        else:
-            others.append(item)
-            others.sort(key=lambda o: o.start)
-        placed.append(item)
-    return placed

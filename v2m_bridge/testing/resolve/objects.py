@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.testing.resolve.edit import Media, ResolveEdit
-from v2m_bridge.testing.resolve.items import place_clips
+from v2m_bridge.testing.resolve.placing import place_clips
 from v2m_bridge.testing.resolve.state import ResolveState
 from v2m_bridge.testing.resolve.timeline import TimelineObject
 from v2m_bridge.timing.timecode import format_timecode
