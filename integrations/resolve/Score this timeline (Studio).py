@@ -2,8 +2,8 @@
 """Sends the current timeline to v2m-bridge over HTTP and shows the outcome as a marker.
 
 With "markers" it writes chord and hit markers when the score is done, with "preview" it puts the preview audio on a
-track of its own. Python 3.6 or later, standard library only. It never switches the page, never touches in and out
-points or render settings, and changes no marker, clip or track that it did not make.
+track of its own. Python 3.6 or later, standard library only. It never switches the page or the timeline, never touches
+in and out points or render settings, and deletes nothing but its own markers and its own preview sounds.
 
 From the Workspace > Scripts menu it does what was chosen at "v2m-bridge install resolve"; from a terminal of the same
 machine (Studio): python "Score this timeline (Studio).py" [--markers] [--preview]
@@ -12,6 +12,7 @@ machine (Studio): python "Score this timeline (Studio).py" [--markers] [--previe
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -19,12 +20,15 @@ import time
 import urllib.error
 import urllib.request
 
-STAMP = {"version": "", "inbox": "", "outbox": "", "token_file": "", "port": 8765, "markers": False, "preview": False}
+STAMP = {"version": "", "inbox": "", "outbox": "", "previews": "", "token_file": "", "port": 8765, "markers": False, "preview": False}
 
 STATUS, CHORD = "v2m:status", "v2m:chord"
 TRACK, BIN = "v2m preview", "v2m-bridge"
 FIRST_ANSWER_S, PATIENCE_S, POLL_S = 12, 3600, 0.5
-LOST_S = 60
+LOST_S, REFUSED_S, RETURN_S = 60, 120, 60
+EXPORTS = (("EXPORT_OTIO", ".otio"), ("EXPORT_FCP_7_XML", ".xml"))
+PREVIEW_NAME = re.compile(r"preview-[0-9a-f]+\.wav$")
+MOODS = ("as the picture asks", "exciting", "fearful", "tense", "sad", "relaxing", "neutral")
 DOCUMENT_BYTES = 24 * 1024 * 1024
 COLOURS = {"queued": "Yellow", "running": "Yellow", "done": "Green", "failed": "Red", "cancelled": "Sand"}
 FINISHED = ("done", "failed", "cancelled")
@@ -37,6 +41,10 @@ class Stop(Exception):
         Exception.__init__(self, title)
         self.title = "v2m: " + title
         self.text = text
+
+
+class Cancelled(Exception):
+    """The editor does not want the score any more."""
 
 
 class Offline(Exception):
@@ -103,17 +111,23 @@ def has_clips(timeline):
 
 
 def marks(timeline):
-    """In and out point counted from the start of the timeline, or None each."""
+    """In and out point counted from the start of the timeline, or None each.
+
+    Picture and sound may have points of their own: the picture's count, then the sound's, unless the two together are
+    no range.
+    """
     found = ask(timeline, "GetMarkInOut")
-    video = (found.get("video") or found.get("audio") or {}) if isinstance(found, dict) else {}
-    points = [video.get(key) for key in ("in", "out")]
+    video, audio = [(found.get(side) or {}) if isinstance(found, dict) else {} for side in ("video", "audio")]
+    points = [video.get(key, audio.get(key)) for key in ("in", "out")]
+    if None not in points and points[1] < points[0]:
+        points = [video.get(key) for key in ("in", "out")]
     return [int(point) if point is not None else None for point in points]
 
 
 def unmark(timeline, data=STATUS):
     """Remove our markers of one kind."""
     for frame, marker in sorted((ask(timeline, "GetMarkers") or {}).items()):
-        if str(marker.get("customData", "")).startswith(data):
+        if marker.get("customData") == data:
             ask(timeline, "DeleteMarkerAtFrame", frame)
 
 
@@ -161,10 +175,17 @@ def facts(timeline, project, first, last):
 
 
 def export(resolve, timeline, path, beside):
-    """Write the edit as OpenTimelineIO, with the facts that belong beside it in its metadata."""
-    kind = getattr(resolve, "EXPORT_OTIO", None)
-    if kind is None or callable(kind):
-        raise Stop("Resolve is too old", "Exporting OpenTimelineIO needs DaVinci Resolve 18.5 or later.")
+    """Write the edit and return its path with a suffix.
+
+    OpenTimelineIO gets the facts that belong beside it into its metadata; before Resolve 18.5 there is only Final Cut
+    Pro 7 XML.
+    """
+    kinds = [(getattr(resolve, name, None), suffix) for name, suffix in EXPORTS]
+    kind, suffix = next(((k, s) for k, s in kinds if k is not None and not callable(k)), (None, ""))
+    if kind is None:
+        text = "It exports neither OpenTimelineIO (18.5 and later) nor Final Cut Pro 7 XML."
+        raise Stop("Resolve is too old", text)
+    path += suffix
     unmark(timeline)  # otherwise our own marker would be exported with the edit
     if not ask(timeline, "Export", path, kind, resolve.EXPORT_NONE) or not os.path.isfile(path):
         raise Stop(
@@ -172,11 +193,13 @@ def export(resolve, timeline, path, beside):
             "Resolve did not export the timeline. Close any open dialog and try again, "
             "or use File > Export > Timeline (OTIO) into " + STAMP["inbox"],
         )
-    with open(path, "rb") as file:
-        document = json.loads(file.read().decode("utf-8"))
-    document["metadata"] = dict(document.get("metadata") or {}, v2m_bridge=beside)
-    with open(path, "wb") as file:
-        file.write(json.dumps(document).encode("utf-8"))
+    if suffix == ".otio":
+        with open(path, "rb") as file:
+            document = json.loads(file.read().decode("utf-8"))
+        document["metadata"] = dict(document.get("metadata") or {}, v2m_bridge=beside)
+        with open(path, "wb") as file:
+            file.write(json.dumps(document).encode("utf-8"))
+    return path
 
 
 # --- the daemon ----------------------------------------------------------------------------------------------------
@@ -223,72 +246,58 @@ def refusal(error):
     return Stop("not scored", text[:1].upper() + text[1:])
 
 
+def call(method, path, body=None):
+    """As http, with the JSON of the answer."""
+    return json.loads(http(method, path, body).decode("utf-8"))
+
+
 class Daemon(object):
     """A score that is asked for over HTTP."""
 
-    def __init__(self, path, options):
+    def __init__(self, path, options, name):
         body = {"options": options}
-        if os.path.getsize(path) <= DOCUMENT_BYTES:
-            with open(path, "rb") as file:
-                body["timeline"] = json.loads(file.read().decode("utf-8"))
-        else:
-            body["timeline_path"] = path
-        self.job = json.loads(http("POST", "/scores", body).decode("utf-8"))["id"]
+        if name:
+            body["name"] = name[:200]
+        with open(path, "rb") as file:
+            body["timeline"] = json.loads(file.read().decode("utf-8"))
+        self.job = call("POST", "/scores", body)["id"]
         self.lost_at = None
 
     def answer(self):
-        """State, title and text now, or None while the daemon restarts."""
+        """What is said of the score now, or None while the daemon restarts."""
         try:
-            status = json.loads(http("GET", "/scores/" + self.job).decode("utf-8"))
+            answer = call("GET", "/scores/%s/answer" % self.job)
         except Offline:
             self.lost_at = self.lost_at or time.time()
             if time.time() - self.lost_at > LOST_S:
                 raise Stop("connection lost", "v2m-bridge stopped answering. Start it (v2m-bridge serve) and try again.")
             return None
         self.lost_at = None
-        return worded(status)
+        return answer
 
-
-def worded(status):
-    """The daemon's status in words for the user."""
-    state, summary, error = status.get("state"), status.get("summary") or {}, status.get("error") or {}
-    answer = {"state": state, "stage": status.get("stage") or "", "progress": status.get("progress") or 0.0}
-    if state == "done":
-        answer["title"] = "v2m: " + ", ".join(filter(None, [summary.get("key") or "scored", tempo_text(summary)]))
-        answer["text"] = "The score is ready."
-        if isinstance(summary.get("hits"), int) and isinstance(summary.get("landed"), int):
-            answer["text"] = "The score is ready: %(landed)d of %(hits)d hits are on the beat." % summary
-    elif state == "failed":
-        hint = error.get("hint")
-        answer["title"] = "v2m: not scored"
-        answer["text"] = (error.get("message") or "Something went wrong.") + (" (%s)" % hint if hint else "")
-    else:
-        answer["title"] = {"queued": "v2m: queued", "cancelled": "v2m: cancelled"}.get(state, "v2m: scoring")
-        answer["text"] = "v2m-bridge is at work on this timeline."
-    return answer
-
-
-def tempo_text(summary):
-    low, high = summary.get("min_bpm"), summary.get("max_bpm")
-    if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
-        return ""
-    return "%.0f BPM" % low if round(low) == round(high) else "%.0f-%.0f BPM" % (low, high)
+    def cancel(self):
+        """Give the score up."""
+        try:
+            http("DELETE", "/scores/" + self.job)
+        except Offline:
+            say("v2m-bridge does not answer, so it was not told")
 
 
 class Inbox(object):
     """A score that is asked for through the inbox, where the edit waits until a daemon runs."""
 
-    def __init__(self, path, options):
+    def __init__(self, path, options, name, drop_frame):
         if not os.path.isdir(STAMP["inbox"]):
             raise Stop("inbox missing", "The folder " + STAMP["inbox"] + " is gone. Run: v2m-bridge install resolve")
         self.request = "%x%08x" % (int(time.time()), random.getrandbits(32))
-        self.job = None
-        target = os.path.join(STAMP["inbox"], "studio" + self.request)
+        title = "".join(c if c.isalnum() and ord(c) < 128 else "-20" for c in name[:40])
+        named = "v2m1_%s_d%d_n%s" % (self.request, drop_frame, title)
+        target = os.path.join(STAMP["inbox"], named if name else "studio" + self.request)
         try:
             with open(target + ".json", "w") as file:
                 json.dump({"options": options, "request": self.request}, file)
             shutil.copyfile(path, target + ".part")
-            os.rename(target + ".part", target + ".otio")
+            os.rename(target + ".part", target + os.path.splitext(path)[1])
         except (IOError, OSError) as error:
             raise Stop("inbox not writable", "%s: %s. Run: v2m-bridge doctor" % (STAMP["inbox"], error))
 
@@ -296,207 +305,189 @@ class Inbox(object):
         """The daemon's answer file, or None while there is none."""
         try:
             with open(os.path.join(STAMP["outbox"], self.request + ".json"), "r") as file:
-                answer = json.load(file)
+                return json.load(file)
         except (IOError, OSError, ValueError):
             return None
-        self.job = answer.get("job") or self.job
-        return answer
+
+    def cancel(self):
+        """Give the score up: a file of this name is a cancellation."""
+        with open(os.path.join(STAMP["inbox"], "v2m1_%s_x1.otio" % self.request), "w"):
+            pass
 
 
-def hand_over(path, options):
-    """Give the edit to the daemon, by HTTP, or through the inbox where it does not answer."""
+def hand_over(path, options, name, drop_frame):
+    """Give the edit to the daemon by HTTP; through the inbox where it does not answer, or for what HTTP does not take."""
     try:
-        return Daemon(path, options)
+        if path.endswith(".otio") and os.path.getsize(path) <= DOCUMENT_BYTES:
+            return Daemon(path, options, name)
     except Offline:
         say("v2m-bridge does not answer on port %d, trying its inbox" % STAMP["port"])
-        return Inbox(path, options)
+    return Inbox(path, options, name, drop_frame)
 
 
-def wait(order, timeline, frame):
-    """Show every change of state until the score is done; returns the last answer."""
-    started, shown, printed, refused = time.time(), None, None, 0
-    while time.time() - started < PATIENCE_S:
-        answer = order.answer()
-        if answer and answer.get("state") != shown:
-            colour = COLOURS.get(answer.get("state"), "Yellow")
-            if mark(timeline, frame, colour, answer.get("title", "v2m"), answer.get("text", "")):
-                shown, refused = answer.get("state"), 0
-            else:  # Resolve refuses everything while a dialog is open or the project is closed
-                refused += 1
-                if refused * POLL_S > 120:
-                    raise Stop(answer.get("title", "v2m: ")[5:], answer.get("text", ""))
-        if answer and shown in FINISHED:
-            return answer
-        if answer and answer.get("stage"):
-            line = "%s %d %%" % (answer["stage"], 10 * int(10 * answer.get("progress", 0)))
-            if line != printed:
-                say(line)
-                printed = line
-        if not answer and shown is None and time.time() - started >= FIRST_ANSWER_S:
-            shown = "unanswered"
-            mark(
-                timeline,
-                frame,
-                "Red",
-                "v2m: no answer yet",
-                "v2m-bridge is not running. Start it (v2m-bridge serve): the timeline waits in its inbox and will be scored.",
-            )
-        time.sleep(POLL_S)
-    raise Stop("still working", "The score is not ready yet. v2m-bridge shows its progress.")
+class Press(object):
+    """One press of the entry: what it works on, and what it shows there."""
+
+    def __init__(self, resolve, project, timeline, frame, wants):
+        self.resolve, self.project, self.timeline, self.frame, self.wants = resolve, project, timeline, frame, wants
+        self.marked = False
+
+    def show(self, colour, title, text):
+        """Set our one marker; returns whether it is there."""
+        self.marked = mark(self.timeline, self.frame, colour, title, text)
+        return self.marked
+
+    def is_talking(self):
+        """Whether Resolve answers at all; it refuses everything while a dialog is open or the project is closed."""
+        return ask(self.timeline, "GetName") is not None
+
+    def marker_is_gone(self):
+        """Whether the editor deleted our marker, which is how he cancels."""
+        if not self.marked or not self.is_talking():
+            return False
+        there = (ask(self.timeline, "GetMarkers") or {}).values()
+        return all(marker.get("customData") != STATUS for marker in there) and self.is_talking()
+
+    def follow(self, order):
+        """Show every change until the score is done, then bring it back."""
+        started, state, shown, printed, refused, gone, brought = time.time(), None, None, None, 0, 0, None
+        while time.time() - started < PATIENCE_S:
+            answer = order.answer()
+            gone = gone + 1 if self.marker_is_gone() else 0
+            if gone >= 2 and not (answer and answer.get("state") in FINISHED):
+                order.cancel()
+                raise Cancelled()
+            if answer and (answer.get("state"), answer.get("title")) != (state, shown):
+                if answer["state"] == "done" and brought is None and self.is_talking():
+                    brought = self.bring_back(answer)
+                title, text = answer.get("title", "v2m"), brought or answer.get("text", "")
+                if self.show(COLOURS.get(answer["state"], "Yellow"), title, text):
+                    state, shown, refused = answer["state"], title, 0
+                else:
+                    refused += 1
+                    if refused * POLL_S > REFUSED_S:
+                        raise Stop(title[5:], text)
+            if state in FINISHED:
+                return
+            if answer and answer.get("stage"):
+                line = "%s %d %%" % (answer["stage"], round(100 * (answer.get("progress") or 0)))
+                if line != printed:
+                    say(line)
+                    printed = line
+            if not answer and state is None and time.time() - started >= FIRST_ANSWER_S:
+                state = "unanswered"
+                self.show(
+                    "Red",
+                    "v2m: no answer yet",
+                    "v2m-bridge is not running. Start it (v2m-bridge serve): the timeline waits in its inbox and will be "
+                    "scored.",
+                )
+            time.sleep(POLL_S)
+        raise Stop("still working", "The score is not ready yet. v2m-bridge shows its progress.")
+
+    def bring_back(self, answer):
+        """Bring markers and preview back, as asked for; returns sentences on how it went."""
+        told = [answer.get("text", "")]
+        if self.wants["markers"] and answer.get("markers"):
+            told.append(write_markers(self.timeline, answer["markers"]))
+        if self.wants["preview"]:
+            self.show("Yellow", "v2m: bringing the preview", "The score is ready.")
+            try:
+                told.append(Preview(self.project, self.timeline).place(answer))
+            except Stop as stop:
+                told.append("The preview was not placed: " + stop.text)
+            except Exception as error:
+                told.append("The preview was not placed: %s: %s." % (type(error).__name__, error))
+        return " ".join(told)
 
 
 # --- bringing the score back ---------------------------------------------------------------------------------------
 
 
-def events(score, start_frame):
-    """Frame counted from the timeline's start -> (chord, how a hit lands); either may be empty."""
-    numerator, _, denominator = score["timeline"]["rate"].partition("/")
-    rate = float(numerator) / float(denominator or 1)
-    offset = int(score["timeline"]["start_frame"]) - start_frame
-    found = {}
-    for chord in score["chords"]:
-        found[offset + int(round(chord["start_s"] * rate))] = (chord["symbol"], "")
-    for hit in score["fit"]["hits"]:
-        if hit["lands"] != "miss":
-            frame = offset + int(hit["frame"])
-            found[frame] = (found.get(frame, ("", ""))[0], hit["lands"])
-    return found
-
-
-def write_markers(timeline, score):
-    """Chord and hit markers in the place of those of an earlier score; returns a sentence on how it went."""
+def write_markers(timeline, lines):
+    """Write chord and hit markers in the place of those of an earlier score; returns a sentence on how it went."""
     unmark(timeline)
     unmark(timeline, CHORD)
-    wanted = events(score, int(ask(timeline, "GetStartFrame") or 0))
-    for frame, (chord, lands) in sorted(wanted.items()):
-        hit = "hit (%s)" % lands if lands else ""
-        title = "v2m: " + ", ".join(part for part in (chord, hit) if part)
-        colour = "Lavender" if chord else "Mint"
-        ask(timeline, "AddMarker", frame, colour, title, "Written by v2m-bridge", 1, CHORD)
-    there = ask(timeline, "GetMarkers") or {}
-    ours = set(int(round(frame)) for frame, marker in there.items() if marker.get("customData") == CHORD)
-    missing = len(set(wanted) - ours)
-    text = "%d chord and hit markers written" % len(ours)
-    return text + ("; %d left out where your own markers are" % missing if missing else "")
+    start, wanted = int(ask(timeline, "GetStartFrame") or 0), 0
+    for line in lines.splitlines():
+        frame, colour, title = line.split(" ", 2)
+        wanted += 1
+        ask(timeline, "AddMarker", int(frame) - start, colour, title, "Written by v2m-bridge", 1, CHORD)
+    there = (ask(timeline, "GetMarkers") or {}).values()
+    written = sum(marker.get("customData") == CHORD for marker in there)
+    text = "%d chord and hit markers written" % written
+    left_out = "; %d left out where your own markers are" % (wanted - written) if written < wanted else ""
+    return text + left_out + "."
 
 
-def bin_folder(pool):
-    """Our bin, made when missing (asking twice would make two of the same name)."""
-    root = ask(pool, "GetRootFolder")
-    for folder in ask(root, "GetSubFolderList") or []:
-        if ask(folder, "GetName") == BIN:
-            return folder
-    return ask(pool, "AddSubFolder", root, BIN)
-
-
-def import_sound(pool, path):
-    """The media pool item of a sound, in our bin; the user's current bin stays current."""
-    before = ask(pool, "GetCurrentFolder")
-    try:
-        folder = bin_folder(pool)
-        if folder:
-            ask(pool, "SetCurrentFolder", folder)
-        items = ask(pool, "ImportMedia", [path]) or []
-    finally:
-        if before:
-            ask(pool, "SetCurrentFolder", before)
-    if not items:
-        raise Stop("preview not imported", "Resolve did not import " + path + ". Drag it into the media pool yourself.")
-    return items[0]
-
-
-def free_track(timeline):
-    """Number of an empty audio track of ours: the one of an earlier preview, cleared, or a new one."""
-    count = int(ask(timeline, "GetTrackCount", "audio") or 0)
-    for index in range(1, count + 1):
-        if ask(timeline, "GetTrackName", "audio", index) != TRACK:
-            continue
-        for _ in range(2):  # deleting sometimes refuses once for no reason
-            items = ask(timeline, "GetItemListInTrack", "audio", index)
-            if items:
-                ask(timeline, "DeleteClips", items)
-        if not ask(timeline, "GetItemListInTrack", "audio", index):
-            return index
-    ask(timeline, "AddTrack", "audio", "stereo")
-    added = int(ask(timeline, "GetTrackCount", "audio") or 0)
-    if added != count + 1:
-        raise Stop("no track for the preview", "Resolve did not add an audio track. Close any open dialog and try again.")
-    ask(timeline, "SetTrackName", "audio", added, TRACK)
-    return added
-
-
-def place_preview(project, timeline, path, start_frame):
-    """Put the sound on our track at an absolute frame and make sure that it is there."""
-    pool = ask(project, "GetMediaPool")
-    item = import_sound(pool, path)
-    track = free_track(timeline)
-    clip = {"mediaPoolItem": item, "mediaType": 2, "trackIndex": track, "recordFrame": start_frame}
-    frames = ask(item, "GetClipProperty", "Frames")
-    if str(frames or "").isdigit() and int(frames) > 0:
-        clip["startFrame"], clip["endFrame"] = 0, int(frames)  # the end is not part of the clip
-    ask(pool, "AppendToTimeline", [clip])
-    for placed in ask(timeline, "GetItemListInTrack", "audio", track) or []:
-        if ask(placed, "GetStart") == start_frame and (ask(placed, "GetDuration") or 0) > 0:
-            return "preview on audio track %d" % track
-    raise Stop("preview not placed", "Resolve did not place the preview. Drag it from the bin " + BIN + " yourself.")
-
-
-def fetch(job, name):
-    """An artifact of the score, as bytes."""
-    try:
-        return http("GET", "/scores/%s/artifacts/%s" % (job, name))
-    except Offline:
-        raise Stop("connection lost", "v2m-bridge stopped answering before %s was fetched." % name)
-
-
-def bring_back(project, timeline, job, wants):
-    """Markers and preview, as asked for; returns sentences on how it went."""
-    done = []
-    score = json.loads(fetch(job, "score.json").decode("utf-8"))
-    if wants["markers"]:
-        done.append(write_markers(timeline, score))
-    if wants["preview"]:
-        folder = os.path.join(os.path.dirname(STAMP["token_file"]), "previews")
-        if not os.path.isdir(folder):
-            os.makedirs(folder)
-        path = os.path.join(folder, "preview-%s.wav" % job)
-        with open(path, "wb") as file:
-            file.write(fetch(job, "preview.wav"))
-        done.append(place_preview(project, timeline, path, int(score["timeline"]["start_frame"])))
-    return done
+# --> preview.py
 
 
 # --- the whole way -------------------------------------------------------------------------------------------------
 
 
-def options(first, last, wants):
+def choices(resolve):
+    """Mood, tempo and cue number of this press: asked for on the Fusion page, else those used last.
+
+    Raises Cancelled when the dialog was closed.
+    """
+    host = globals().get("fusion") or globals().get("fu") or ask(resolve, "Fusion")
+    chosen = {key: str(ask(host, "GetPrefs", "Global.V2MBridge." + key) or "") for key in ("Mood", "Tempo", "Cue")}
+    studio = "Studio" in str(ask(resolve, "GetProductName") or "")
+    comp = ask(host, "GetCurrentComp") if studio and ask(resolve, "GetCurrentPage") == "fusion" else None
+    if not comp:
+        return chosen
+    default = MOODS.index(chosen["Mood"]) if chosen["Mood"] in MOODS else 0
+    rows = [
+        {1: "Mood", 2: "Dropdown", "Name": "Mood", "Options": dict(enumerate(MOODS, 1)), "Default": default},
+        {1: "Tempo", 2: "Text", "Name": "Tempo in BPM, or empty", "Lines": 1, "Default": chosen["Tempo"]},
+        {1: "Cue", 2: "Text", "Name": "Cue number", "Lines": 1, "Default": chosen["Cue"]},
+    ]
+    given = ask(comp, "AskUser", "Score this timeline", dict(enumerate(rows, 1)))
+    if not isinstance(given, dict):
+        raise Cancelled()
+    mood = int(given.get("Mood") or 0)
+    chosen = {key: str(given.get(key) or "") for key in ("Tempo", "Cue")}
+    chosen["Mood"] = MOODS[mood] if mood else ""
+    for key, value in chosen.items():
+        ask(host, "SetPrefs", "Global.V2MBridge." + key, value)
+    ask(host, "SavePrefs")
+    return chosen
+
+
+def options(first, last, wants, chosen):
     """What the daemon is asked for; marks become a half-open range of frames."""
     found = {"preview": True} if wants["preview"] else {}
     if first:
         found["first_frame"] = first
     if last is not None and last >= (first or 0):
         found["end_frame"] = last + 1
+    if chosen["Mood"]:
+        found["mood"] = chosen["Mood"]
+    if chosen["Tempo"]:
+        number = chosen["Tempo"].replace(".", "", 1).isdigit()
+        found["tempo"] = float(chosen["Tempo"]) if number else chosen["Tempo"]
     return found
 
 
-def score(resolve, project, timeline, frame, first, last, wants):
+def score(press, first, last):
     """Export, hand over, wait, bring back."""
+    resolve, project, timeline = press.resolve, press.project, press.timeline
     if not has_clips(timeline):
         raise Stop("nothing to score", "This timeline has no video clips. Add some, then try again.")
     if not STAMP["inbox"]:
         raise Stop("not set up", "Run: v2m-bridge install resolve")
+    chosen = choices(resolve)
+    name = " ".join(part for part in (chosen["Cue"], ask(timeline, "GetName") or "") if part) if chosen["Cue"] else ""
     folder = tempfile.mkdtemp(prefix="v2m-")
     try:
-        path = os.path.join(folder, "timeline.otio")
-        export(resolve, timeline, path, facts(timeline, project, first, last))
-        order = hand_over(path, options(first, last, wants))
-        mark(timeline, frame, "Yellow", "v2m: sent", "Waiting for v2m-bridge.")
-        answer = wait(order, timeline, frame)
+        beside = facts(timeline, project, first, last)
+        path = export(resolve, timeline, os.path.join(folder, "timeline"), beside)
+        order = hand_over(path, options(first, last, press.wants, chosen), name, beside["drop_frame"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if answer["state"] == "done" and (wants["markers"] or wants["preview"]) and order.job:
-        done = bring_back(project, timeline, order.job, wants)
-        mark(timeline, frame, "Green", answer["title"], " ".join([answer["text"]] + [d + "." for d in done]))
+    press.show("Yellow", "v2m: sent", "Waiting for v2m-bridge. Delete this marker to cancel.")
+    press.follow(order)
 
 
 def main(arguments):
@@ -508,7 +499,10 @@ def main(arguments):
         project, timeline = current(resolve)
         first, last = marks(timeline)
         frame = first or 0
-        score(resolve, project, timeline, frame, first, last, wants)
+        score(Press(resolve, project, timeline, frame, wants), first, last)
+    except Cancelled:
+        text = "You deleted the marker or closed the dialog. Score the timeline again any time."
+        mark(timeline, frame, "Sand", "v2m: cancelled", text)
     except Stop as stop:
         if not timeline or not mark(timeline, frame, "Red", stop.title, stop.text):
             say(stop.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from v2m_bridge.cli.main import main
 from v2m_bridge.edits.menu_request import lua_string
 from v2m_bridge.errors import SetupError
 from v2m_bridge.resolve.install import (
+    LUA_ENTRIES,
     LUA_NAME,
     PYTHON_NAME,
     BringBack,
@@ -31,6 +33,7 @@ FOLDERS = {
     "darwin": "Library/Application Support/Blackmagic Design/DaVinci Resolve/Fusion/Scripts/Utility",
     "win32": "AppData/Roaming/Blackmagic Design/DaVinci Resolve/Support/Fusion/Scripts/Utility",
 }
+NAMES = {*LUA_ENTRIES.values(), PYTHON_NAME}
 EVERY_SYSTEM = pytest.mark.parametrize("system", FOLDERS)
 
 
@@ -49,11 +52,14 @@ def stamp(text: str) -> dict[str, object]:
 
 
 @EVERY_SYSTEM
-def test_both_entries_lie_in_the_user_s_folder(tmp_path: Path, system: str) -> None:
+def test_all_entries_lie_in_the_user_s_folder(tmp_path: Path, system: str) -> None:
     done = install(tmp_path / "state", 9000, machine(tmp_path, system))
     folder = tmp_path / "user" / FOLDERS[system]
-    assert sorted(done.written) == sorted([folder / LUA_NAME, folder / PYTHON_NAME])
-    assert {p.name for p in folder.iterdir()} == {LUA_NAME, PYTHON_NAME}
+    assert sorted(done.written) == sorted(folder / name for name in NAMES)
+    assert {p.name for p in folder.iterdir()} == NAMES
+    assert "--> preview.lua" not in (folder / LUA_NAME).read_text()
+    modes = {name: re.search(r'mode = "(\w+)"', (folder / name).read_text()) for name in LUA_ENTRIES.values()}
+    assert {mode[1]: name for name, mode in modes.items() if mode} == LUA_ENTRIES
     assert (tmp_path / "state" / "inbox").is_dir()
     assert (tmp_path / "state" / "outbox").is_dir()
     separator = "\\" if system == "win32" else "/"
@@ -94,8 +100,10 @@ def test_another_state_folder_or_version_is_stamped_anew(tmp_path: Path) -> None
     here = machine(tmp_path, "linux")
     install(tmp_path / "one", 8765, here)
     done = install(tmp_path / "two", 8765, here, BringBack(markers=True))
-    assert len(done.written) == 2
-    found = stamp(done.written[1].read_text())
+    assert len(done.written) == len(NAMES)
+    found = stamp(next(path for path in done.written if path.name == PYTHON_NAME).read_text())
+    (lua,) = (path.read_text() for path in done.written if path.name == LUA_NAME)
+    assert "markers = true, preview = false" in lua
     assert (found["inbox"], found["markers"], found["preview"]) == (f"{tmp_path}/two/inbox/", True, False)
 
 
@@ -103,7 +111,7 @@ def test_uninstall_takes_only_ours(tmp_path: Path) -> None:
     here = machine(tmp_path, "linux")
     folder = install(tmp_path / "state", 8765, here).written[0].parent
     (folder / "other.lua").write_text("print(1)")
-    assert len(uninstall(here).removed) == 2
+    assert len(uninstall(here).removed) == len(NAMES)
     assert [p.name for p in folder.iterdir()] == ["other.lua"]
 
 
@@ -136,7 +144,7 @@ def test_the_app_store_s_container_gets_entries_and_a_warning(tmp_path: Path) ->
     here = machine(tmp_path, "darwin")
     (here.user / "Library/Containers/com.blackmagic-design.DaVinciResolveLite").mkdir(parents=True)
     done = install(tmp_path / "state", 8765, here)
-    assert len(done.written) == 6
+    assert len(done.written) == 3 * len(NAMES)
     assert any("App Store" in warning for warning in done.warnings)
 
 
@@ -153,13 +161,12 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "user")
     monkeypatch.setattr(sys, "platform", "linux")
-    for written, removed, arguments in ((2, 0, []), (0, 0, []), (2, 0, ["--markers"])):
+    for written, removed, arguments in ((len(NAMES), 0, []), (0, 0, []), (len(NAMES), 0, ["--markers"])):
         with pytest.raises(SystemExit) as exit_info:
             main(["install", "resolve", "--json", *arguments])
         assert exit_info.value.code == 0
         report = json.loads(capsys.readouterr().out)
-        # only the Studio entry knows of markers
-        assert len(report["written"]) == (1 if arguments else written)
+        assert len(report["written"]) == written
         assert len(report["removed"]) == removed
         assert report["inbox"].endswith("inbox")
     with pytest.raises(SystemExit):

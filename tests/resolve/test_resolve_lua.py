@@ -12,7 +12,7 @@ from resolve_world import World, film, world
 from v2m_bridge.edits.menu_request import request_of
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError
-from v2m_bridge.resolve.install import LUA_NAME, last_notice, sources
+from v2m_bridge.resolve.install import LUA_NAME, complete, last_notice, sources
 from v2m_bridge.testing.resolve.edit import EditMarker, EditTrack, ResolveEdit
 from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, FREE_21_1, STUDIO_21_1, Edition
 
@@ -131,7 +131,7 @@ def test_without_a_daemon_it_says_how_to_start_it_and_the_edit_waits(tmp_path: P
 
     desk.host.on_wait = later
     desk.press_lua()
-    assert texts[0] == "Waiting for v2m-bridge."
+    assert texts[0] == "Waiting for v2m-bridge. Delete this marker to cancel."
     assert any("v2m-bridge serve" in text for text in texts)
     assert desk.status_marker()[1]["name"] == "v2m: A minor, 92-97 BPM"
 
@@ -246,9 +246,9 @@ def test_a_project_that_is_closed_meanwhile_ends_the_wait(tmp_path: Path) -> Non
     assert desk.waits < 1000
 
 
-def test_resolve_before_18_5_is_told_apart(tmp_path: Path) -> None:
+def test_without_any_export_resolve_is_too_old(tmp_path: Path) -> None:
     desk = world(tmp_path, FREE_20, film())
-    del desk.model.app.constants["EXPORT_OTIO"]
+    del desk.model.app.constants["EXPORT_OTIO"], desk.model.app.constants["EXPORT_FCP_7_XML"]
     desk.press_lua()
     assert "18.5" in desk.status_marker()[1]["note"]
 
@@ -271,9 +271,9 @@ def test_paths_stay_short_enough_for_windows(tmp_path: Path, edition: Edition) -
     assert not request.timeline or long_name.startswith(request.timeline)
 
 
-def test_the_script_is_one_short_file_that_names_nothing_the_sandbox_lacks() -> None:
-    text = (sources() / LUA_NAME).read_text(encoding="ascii")
-    assert len(text.splitlines()) < 200
+def test_the_script_is_one_file_that_names_nothing_the_sandbox_lacks() -> None:
+    text = complete(LUA_NAME).encode("ascii").decode()
+    assert len(text.splitlines()) < 600
     code = re.sub(r"--.*", "", text)
     code = re.sub(r'"(?:[^"\\]|\\.)*"', '""', code)
     for name in ("io", "require", "package", "ffi", "debug", "UIManager", "arg", "dofile"):

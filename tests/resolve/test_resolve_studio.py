@@ -15,7 +15,7 @@ from resolve_world import CHORD_SYMBOLS, World, daemon, film, world
 
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError, SetupError
-from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, last_notice, sources
+from v2m_bridge.resolve.install import LUA_ENTRIES, LUA_NAME, PYTHON_NAME, BringBack, complete, last_notice
 from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit
 from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 
@@ -51,16 +51,16 @@ def well_behaved(desk: World) -> None:
 
 
 def test_the_editions_list_the_scripts_that_they_can_run(tmp_path: Path) -> None:
-    lua, studio = Path(LUA_NAME).stem, Path(PYTHON_NAME).stem
+    lua, studio = [Path(name).stem for name in LUA_ENTRIES.values()], Path(PYTHON_NAME).stem
     listed = {}
     for edition in EDITIONS:
         desk = world(tmp_path / edition.name, edition, film())
         listed[edition] = desk.host.listed(desk.script(LUA_NAME).parent)
     assert listed == {
-        FREE_20: [lua, studio],
-        FREE_21_1: [lua],
-        STUDIO_20: [lua, studio],
-        STUDIO_21_1: [lua, studio],
+        FREE_20: sorted([*lua, studio]),
+        FREE_21_1: sorted(lua),
+        STUDIO_20: sorted([*lua, studio]),
+        STUDIO_21_1: sorted([*lua, studio]),
     }
     with pytest.raises(SetupError):
         world(tmp_path, FREE_21_1, film()).press_python()
@@ -157,7 +157,7 @@ def test_a_second_score_replaces_markers_and_preview(tmp_path: Path) -> None:
         assert desk.status_marker()[1]["color"] == "Green"
         timeline = desk.model.project.timeline
         assert timeline
-        assert [len(track) for track in timeline.tracks["audio"]] == [1]
+        assert [len(track) for track in timeline.tracks["audio"]] == [0, 1]
         folders = desk.model.project.pool.root.folders
         assert [folder.name for folder in folders] == ["v2m-bridge"]
         assert desk.model.project.pool.current is desk.model.project.pool.root
@@ -236,7 +236,7 @@ def test_a_failed_score_is_shown_in_its_words(tmp_path: Path, edition: Edition) 
     with online(tmp_path, edition, film(), BOTH) as desk:
         desk.jobs.fail = {"message": "a.mov is damaged", "hint": "copy it again"}
         desk.press_python()
-        assert desk.status_marker()[1]["note"] == "a.mov is damaged (copy it again)"
+        assert desk.status_marker()[1]["note"] == "A.mov is damaged. Copy it again."
         assert desk.model.called("AddTrack") == []
 
 
@@ -302,11 +302,13 @@ def test_a_sound_that_resolve_does_not_place_is_not_called_placed(tmp_path: Path
     with online(tmp_path, STUDIO_21_1, film(), BOTH) as desk:
         desk.model.refused.add("AppendToTimeline")
         desk.press_python()
-        assert desk.status_marker()[1]["name"] == "v2m: preview not placed"
+        marker = desk.status_marker()[1]
+        assert (marker["color"], marker["name"]) == ("Green", "v2m: A minor, 92-97 BPM")
+        assert "The preview was not placed: Resolve did not take it." in marker["note"]
 
 
 def test_it_runs_on_python_3_6_with_the_standard_library_alone() -> None:
-    text = (sources() / PYTHON_NAME).read_text(encoding="ascii")
+    text = complete(PYTHON_NAME).encode("ascii").decode()
     tree = ast.parse(text, feature_version=(3, 6))
     imported = {alias.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for alias in n.names}
     imported |= {(n.module or "").split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import wave
@@ -13,11 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from v2m_bridge.daemon.inbox.answer import InboxAnswer, answer_of
 from v2m_bridge.daemon.inbox.folder import Inbox
-from v2m_bridge.daemon.jobs.job import Job, JobError, State, Summary
+from v2m_bridge.daemon.inbox.results import results_of
+from v2m_bridge.daemon.jobs.job import Advance, Job, JobError, State, Summary
 from v2m_bridge.errors import V2MError
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.resolve.install import LUA_NAME, PYTHON_NAME, BringBack, System, exchange, install
+from v2m_bridge.resolve.install import LUA_ENTRIES, LUA_NAME, PYTHON_NAME, BringBack, System, exchange, install
 from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit
 from v2m_bridge.testing.resolve.model import ResolveModel
 from v2m_bridge.testing.resolve.scripts import ScriptHost
@@ -46,7 +49,10 @@ class Jobs:
     """A daemon's queue: each look moves a job on, queued -> running -> done."""
 
     edit: ResolveEdit
+    home: Path
     preview_rate_hz: int = 8000
+    warnings: tuple[str, ...] = ()
+    cancelled: set[str] = field(default_factory=set)
     health: dict[str, str] = field(default_factory=lambda: {"status": "ok", "version": "0.1.0"})
     refuse: V2MError | None = None
     fail: dict[str, str] | None = None
@@ -82,12 +88,28 @@ class Jobs:
             return None
         self.looks[job] += 1
         state = "queued" if self.looks[job] < 2 else "running" if self.looks[job] < 4 else "done"
+        if job in self.cancelled:
+            return {"id": job, "state": "cancelled", "stage": "", "progress": 0.0}
         document: dict[str, Any] = {"id": job, "state": state, "stage": "footage", "progress": 0.25 * self.looks[job]}
         if state == "done" and self.fail:
             return document | {"state": "failed", "error": self.fail}
         if state == "done":
             document["summary"] = {"key": "A minor", "min_bpm": 92.4, "max_bpm": 97.2, "hits": 4, "landed": 4}
+            document["summary"]["warnings"] = self.warnings
         return document
+
+    def answer(self, job_id: str, job: Job | None) -> InboxAnswer:
+        """As the daemon words it, with what the score brings back; the score's files are written when it is done."""
+        if job is None or job.state is not State.DONE:
+            advance = Advance("footage", 0.5, 0.25 * self.looks.get(job_id, 0))
+            return answer_of(job_id, job, advance)
+        out = self.home / "scores" / job_id
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "score.json").write_text(json.dumps(self.score(job_id)), encoding="utf-8")
+        if self.options[job_id].get("preview"):
+            self.preview(out / "preview.wav")
+        results = results_of(dataclasses.replace(job, id=job_id), out, self.home / "previews", None)
+        return answer_of(job_id, job, results=dataclasses.replace(results, places=()))
 
     def score(self, job: str) -> dict[str, Any]:
         """A chord every half second and a hit on every cut, counted from the start of what was scored."""
@@ -105,13 +127,11 @@ class Jobs:
             },
         }
 
-    def preview(self, job: str, folder: Path) -> bytes:
+    def preview(self, path: Path) -> None:
         """A silent sound as long as the edit."""
-        path = folder / "double.wav"
         with wave.open(str(path), "wb") as sound:
             sound.setparams((1, 2, self.preview_rate_hz, 0, "NONE", ""))
             sound.writeframes(b"\0\0" * int(self.edit.length / self.edit.rate * self.preview_rate_hz))
-        return path.read_bytes()
 
 
 @dataclass
@@ -132,6 +152,9 @@ class World:
 
     def press_lua(self) -> None:
         self.host.run_lua(self.script(LUA_NAME))
+
+    def press_entry(self, mode: str) -> None:
+        self.host.run_lua(self.script(LUA_ENTRIES[mode]))
 
     def press_python(self, *arguments: str) -> None:
         self.host.run_python(self.script(PYTHON_NAME), arguments)
@@ -172,9 +195,11 @@ def world(
     prefs = machine.fusion / "Profiles" / "Default" / "Fusion.prefs"
     resolve = ResolveModel(edition, edit, prefs_file=prefs, **model)
     host = ScriptHost(resolve)
-    jobs = Jobs(edit or film())
+    jobs = Jobs(edit or film(), home)
     folders = exchange(home, machine)
-    inbox = Inbox(folders.inbox, folders.outbox, jobs.submit, jobs.find, clock=lambda: host.now_s)
+    inbox = Inbox(
+        folders.inbox, folders.outbox, jobs.submit, jobs.find, lambda: host.now_s, jobs.answer, jobs.cancelled.add
+    )
     desk = World(home, machine, resolve, host, jobs, inbox)
     host.on_wait = desk.tick
     return desk
@@ -225,10 +250,13 @@ def daemon(jobs: Jobs, home: Path, token: str = TOKEN) -> Iterator[int]:
                 self.reply(200, jobs.health)
             elif len(parts) == 4:
                 self.reply(200, jobs.status(parts[3]) or {})
-            elif parts[5] == "score.json":
-                self.reply(200, jobs.score(parts[3]))
             else:
-                self.reply(200, jobs.preview(parts[3], home))
+                self.reply(200, jobs.answer(parts[3], jobs.find(parts[3])).model_dump())
+
+        def do_DELETE(self) -> None:
+            if self.allowed():
+                jobs.cancelled.add(self.path.split("/")[3])
+                self.reply(200, {})
 
         def log_message(self, *_: object) -> None:
             pass

@@ -11,8 +11,8 @@ def register(install_app: typer.Typer) -> None:
 
 
 def resolve(
-    markers: bool = typer.Option(False, "--markers", help="Studio: write chord and hit markers when a score is done."),
-    preview: bool = typer.Option(False, "--preview", help="Studio: put the preview audio on a track of its own."),
+    markers: bool = typer.Option(False, "--markers", help="Write chord and hit markers when a score is done."),
+    preview: bool = typer.Option(False, "--preview", help="Put the preview sound on a track of its own."),
     port: int | None = typer.Option(
         None,
         "--port",

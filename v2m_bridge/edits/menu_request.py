@@ -1,8 +1,9 @@
 """What travels between a menu script and the inbox: facts in the file name, answers as Lua tables and JSON.
 
 The Lua script of the free edition can write nothing but the exported edit itself, so everything beside the edit is in
-its name: ``v2m1_<request>_r<rate>_d<0|1>_s<start>_i<in>_o<out>_n<timeline>_t<timeline id>_p<project>.otio``. Letters
-and digits stand for themselves, every other byte is ``-XX``; a long name may be cut.
+its name: ``v2m1_<request>_r<rate>_d<0|1>_s<start>_i<in>_o<out>_w<preview>_m<mood>_b<tempo>_c<cue>_n<timeline>
+_t<timeline id>_p<project>.otio``, without the line break. Letters and digits stand for themselves, every other byte is
+``-XX``; a long name may be cut. A file ``v2m1_<request>_x1.otio`` cancels that request, whatever is in it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 PREFIX = "v2m1_"
 _FIELD = re.compile(r"([a-z])((?:[A-Za-z0-9]|-[0-9A-F]{2})*)(?:-[0-9A-F]?)?")
 _REQUEST = re.compile(r"[a-z0-9]{6,40}")
+_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3})?")
 MOST_FRAMES = 10**9
 
 
@@ -26,6 +28,9 @@ class Request:
         rate: the frame rate as Resolve printed it.
         start_frame: absolute frame of the timeline's start.
         mark_in, mark_out: first and last frame of the marked range, counted from the start of the timeline.
+        preview: whether the preview sound is wanted.
+        mood, tempo, cue: what was chosen for this press; empty where nothing was.
+        cancels: the request is not wanted any more; the file holds no edit.
     """
 
     request_id: str
@@ -37,6 +42,21 @@ class Request:
     start_frame: int = 0
     mark_in: int | None = None
     mark_out: int | None = None
+    preview: bool = False
+    mood: str = ""
+    tempo: str = ""
+    cue: str = ""
+    cancels: bool = False
+
+    @property
+    def options(self) -> dict[str, str | float | bool]:
+        """What was chosen, by the names of the score's options."""
+        found: dict[str, str | float | bool] = {"preview": True} if self.preview else {}
+        if self.mood:
+            found["mood"] = self.mood
+        if self.tempo:
+            found["tempo"] = float(self.tempo) if _NUMBER.fullmatch(self.tempo) else self.tempo
+        return found
 
 
 def request_of(name: str) -> Request | None:
@@ -62,15 +82,21 @@ def request_of(name: str) -> Request | None:
         start_frame=_frame(fields.get("s")) or 0,
         mark_in=_frame(fields.get("i")),
         mark_out=_frame(fields.get("o")),
+        preview=fields.get("w") == "1",
+        mood=fields.get("m", ""),
+        tempo=fields.get("b", ""),
+        cue=fields.get("c", ""),
+        cancels=fields.get("x") == "1",
     )
 
 
 def display_name(name: str) -> str:
-    """What people call the edit in the file ``name``: the timeline's name, else the file's without its suffix."""
+    """What people call the edit in the file ``name``: cue and timeline, else the file's name without its suffix."""
     request = request_of(name)
     if request is None:
         return name.rsplit(".", 1)[0]
-    return request.timeline or request.project or "timeline"
+    title = request.timeline or request.project or "timeline"
+    return f"{request.cue} {title}" if request.cue else title
 
 
 def _decoded(text: str) -> str:

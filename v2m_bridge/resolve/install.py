@@ -21,12 +21,26 @@ from v2m_bridge.files.whole import write_whole
 
 LUA_NAME = "Score this timeline.lua"
 PYTHON_NAME = "Score this timeline (Studio).py"
+LUA_ENTRIES = {
+    "score": LUA_NAME,
+    "range": "Score the in and out range.lua",
+    "selected": "Score the selected clips.lua",
+    "remove": "Remove v2m markers and previews.lua",
+}
+"""Mode of the Lua script -> the entry that is installed for it; all have one text."""
+
+PREVIEWS = "previews"
+"""Folder in the state folder with the sounds that Resolve's projects refer to."""
+
 SIGNATURE = "v2m-bridge menu entry"
 """Stands in the first lines of every entry of ours, so that old entries are recognised whatever their name."""
 
 MENU_FOLDERS = ("Utility", "Comp", "Tool", "Edit", "Color", "Deliver")
 LUA_STAMP = re.compile(r"^local STAMP = \{.*?\}.*$", re.MULTILINE)
 PYTHON_STAMP = re.compile(r"^STAMP = \{.*?\}.*$", re.MULTILINE)
+INCLUDE = re.compile(r"^(?:--|# --)> (\w+\.(?:lua|py))$", re.MULTILINE)
+"""Stands in a script for another file of its folder."""
+
 _NOTICE = re.compile(r'V2MBridge\s*=\s*\{[^}]*?Notice\s*=\s*"(\d+) ((?:[^"\\]|\\.)*)"', re.DOTALL)
 
 _MAC = "Library/Application Support/Blackmagic Design/DaVinci Resolve/Fusion"
@@ -88,10 +102,11 @@ class System:
 
 @dataclass(frozen=True)
 class Exchange:
-    """The folders that scripts and daemon share."""
+    """The folders that scripts and daemon share: edits, answers, and sounds that Resolve's projects refer to."""
 
     inbox: Path
     outbox: Path
+    previews: Path
 
 
 def exchange(home: Path, machine: System | None = None) -> Exchange:
@@ -101,11 +116,12 @@ def exchange(home: Path, machine: System | None = None) -> Exchange:
     Then the folders lie in the data folder of all users, under a name made of the home's.
     """
     machine = machine or System.this()
+    previews = home / PREVIEWS  # Resolve itself opens them, and may by any name
     if machine.windows and not str(home).isascii():
         shared = machine.environ.get("PROGRAMDATA") or "C:/ProgramData"
         name = hashlib.sha256(str(home).encode("utf-8")).hexdigest()[:12]
         home = Path(shared) / "v2m-bridge" / name
-    return Exchange(home / "inbox", home / "outbox")
+    return Exchange(home / "inbox", home / "outbox", previews)
 
 
 @dataclass(frozen=True)
@@ -120,7 +136,7 @@ class ResolveInstallation:
 
 @dataclass(frozen=True)
 class BringBack:
-    """What the Studio script writes into Resolve when a score is done."""
+    """What the scripts write into Resolve when a score is done."""
 
     markers: bool = False
     preview: bool = False
@@ -139,11 +155,28 @@ def sources() -> Path:
     raise SetupError("the menu scripts for Resolve are missing from this installation", "install v2m-bridge again")
 
 
-def stamped_lua(text: str, folders: Exchange, windows: bool) -> str:
-    """The Lua entry with its folders filled in; pure ASCII whatever the folders are called."""
-    inbox, outbox = (lua_string(folder_text(f, windows)) for f in (folders.inbox, folders.outbox))
-    stamp = f'local STAMP = {{ version = "{__version__}", inbox = {inbox}, outbox = {outbox} }}'
-    return _stamp(text, LUA_STAMP, stamp)
+def complete(name: str) -> str:
+    """The script of this name with the files that it names put in their places.
+
+    Raises:
+        SetupError: the package is incomplete.
+    """
+    folder = sources()
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+        return INCLUDE.sub(lambda line: (folder / line[1]).read_text(encoding="utf-8").rstrip(), text)
+    except OSError as error:
+        raise SetupError("a part of the menu scripts is missing from this installation", "install it again") from error
+
+
+def stamped_lua(
+    text: str, folders: Exchange, windows: bool, bring_back: BringBack = BringBack(), mode: str = "score"
+) -> str:
+    """The Lua entry for one mode of :data:`LUA_ENTRIES` with its folders filled in, in pure ASCII."""
+    paths = {"inbox": folders.inbox, "outbox": folders.outbox, "previews": folders.previews}
+    values = [f"{name} = {lua_string(folder_text(path, windows))}" for name, path in paths.items()]
+    values += [f'mode = "{mode}"', f"markers = {bring_back.markers}".lower(), f"preview = {bring_back.preview}".lower()]
+    return _stamp(text, LUA_STAMP, f'local STAMP = {{ version = "{__version__}", {", ".join(values)} }}')
 
 
 def stamped_python(
@@ -154,6 +187,7 @@ def stamped_python(
         "version": __version__,
         "inbox": folder_text(folders.inbox, windows),
         "outbox": folder_text(folders.outbox, windows),
+        "previews": folder_text(folders.previews, windows),
         "token_file": str(token),
         "port": port,
         "markers": bring_back.markers,
@@ -172,7 +206,7 @@ def _stamp(text: str, pattern: re.Pattern[str], line: str) -> str:
 def install(
     home: Path, port: int, machine: System | None = None, bring_back: BringBack = BringBack()
 ) -> ResolveInstallation:
-    """Write both entries into the user's menu and remove old ones. A second call changes nothing.
+    """Write the entries into the user's menu and remove old ones. A second call changes nothing.
 
     Raises:
         SetupError: a folder cannot be made or written to.
@@ -197,11 +231,9 @@ def install(
 def entries(home: Path, port: int, machine: System, bring_back: BringBack = BringBack()) -> dict[str, str]:
     """File name -> text of the entries as they should be installed."""
     folders = exchange(home, machine)
-    source = sources()
-    lua = (source / LUA_NAME).read_text(encoding="utf-8")
-    studio = (source / PYTHON_NAME).read_text(encoding="utf-8")
-    return {
-        LUA_NAME: stamped_lua(lua, folders, machine.windows),
+    lua, studio = complete(LUA_NAME), complete(PYTHON_NAME)
+    texts = {name: stamped_lua(lua, folders, machine.windows, bring_back, mode) for mode, name in LUA_ENTRIES.items()}
+    return texts | {
         PYTHON_NAME: stamped_python(studio, folders, machine.windows, home / "token", port, bring_back),
     }
 

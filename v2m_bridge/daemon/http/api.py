@@ -15,6 +15,8 @@ from v2m_bridge import __version__
 from v2m_bridge.daemon.http.choices import Choices, form_choices
 from v2m_bridge.daemon.http.json_body import read_json
 from v2m_bridge.daemon.http.streams import stream_routes
+from v2m_bridge.daemon.inbox.answer import InboxAnswer
+from v2m_bridge.daemon.inbox.watch import editor_answer
 from v2m_bridge.daemon.jobs.job import Job, Origin, Push, State
 from v2m_bridge.daemon.memory import resident_bytes
 from v2m_bridge.daemon.metrics import CONTENT_TYPE, Labels
@@ -98,6 +100,11 @@ def _score_routes(router: APIRouter, service: Service) -> None:
     def score_status(job_id: str) -> ScoreStatus:
         """Where a score is."""
         return service.status(job_id)
+
+    @router.get("/v1/scores/{job_id}/answer", tags=["scores"])
+    def editor_s_answer(job_id: str) -> InboxAnswer:
+        """Where a score is, in words for a marker, and what it brings back to the timeline: markers and preview."""
+        return editor_answer(service, job_id, service.store.get(job_id))
 
     @router.delete("/v1/scores/{job_id}", tags=["scores"])
     def cancel_score(job_id: str, purge: bool = False) -> Accepted:

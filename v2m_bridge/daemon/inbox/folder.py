@@ -6,6 +6,9 @@ is while its job runs, so that relative media paths keep their meaning, and move
 What was taken up is kept in ``.taken.json``: after a restart nothing is scored twice and every answer is still given.
 
 A file ``NAME.json`` beside ``NAME.otio``, written before it, may hold ``{"options": {...}, "request": "..."}``.
+
+Every kind of edit that has a reader is taken up, bundles included. Projects of other programs, which have none, move to
+``failed/`` with a text that says what to export instead. Media, texts and unfinished downloads are left alone.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from v2m_bridge.daemon.inbox.answer import REPLACED, InboxAnswer, answer_of, refusal_of
+from v2m_bridge.daemon.inbox.answer import CANCELLED, REPLACED, InboxAnswer, answer_of, refusal_of
 from v2m_bridge.daemon.inbox.sidecar import options_for, read_sidecar
 from v2m_bridge.daemon.jobs.job import FINISHED, Job, State
-from v2m_bridge.edits.menu_request import display_name, request_of
+from v2m_bridge.edits.menu_request import PREFIX, display_name, request_of
+from v2m_bridge.edits.other_programs import EXPORTS, refuse_other_program
+from v2m_bridge.edits.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES
 from v2m_bridge.errors import V2MError
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.options import ScoreOptions
@@ -31,7 +36,10 @@ __all__ = ["Inbox", "display_name"]
 
 log = logging.getLogger("v2m_bridge.inbox")
 
-SUFFIXES = frozenset({".otio", ".otioz"})
+FOREIGN_SUFFIXES = frozenset(EXPORTS) - {".txt", ".csv"}
+"""Projects of other programs. A text or table may be a list of markers that lies beside an edit."""
+
+JSON_SUFFIX = ".otio"
 SETTLE_S = 0.7
 """A file that has not changed for so many seconds is complete."""
 
@@ -44,6 +52,8 @@ RETRY_CODES = frozenset({"queue_full", "disk_full", "store_unavailable"})
 
 Submit = Callable[[Path, ScoreOptions], str]
 Find = Callable[[str], Job | None]
+Answer = Callable[[str, Job | None], InboxAnswer]
+Cancel = Callable[[str], None]
 
 
 class Taken(BaseModel):
@@ -73,6 +83,8 @@ class Inbox:
             path is what to call the job.) May raise ``V2MError``; the file then counts as failed, except for
             those of :data:`RETRY_CODES`.
         find: the job of an id, or None for one that is gone.
+        answer: what to tell of a job.
+        cancel: stops the job of an id.
         clock: monotonic seconds.
 
     ``poll`` is one look and is what tests call; ``watch`` polls until told to stop. Both belong to one thread.
@@ -85,14 +97,18 @@ class Inbox:
         submit: Submit,
         find: Find,
         clock: Callable[[], float] = time.monotonic,
+        answer: Answer = answer_of,
+        cancel: Cancel = lambda job_id: None,
     ) -> None:
         self._inbox = inbox
         self._outbox = outbox
         self._submit = submit
         self._find = find
         self._clock = clock
+        self._answer_of = answer
+        self._cancel = cancel
         self._seen: dict[str, tuple[int, int, float]] = {}
-        self._answered: dict[str, State] = {}
+        self._answered: dict[str, InboxAnswer] = {}
         self._taken = self._load()
         self._last_sweep_s = float("-inf")
         self._answers_since: dict[str, float] = {}
@@ -114,6 +130,7 @@ class Inbox:
         """
         self._inbox.mkdir(parents=True, exist_ok=True)
         self._outbox.mkdir(parents=True, exist_ok=True)
+        self._heed_cancellations()
         started = sum(self._look_at(path) for path in self._newest(self._candidates()))
         for taken in list(self._taken.values()):
             self._follow(taken)
@@ -121,14 +138,27 @@ class Inbox:
         return started
 
     def _candidates(self) -> list[Path]:
-        found = [
-            path
-            for path in self._inbox.iterdir()
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith((".", "~")) and path.is_file()
-        ]
+        found = [path for path in self._inbox.iterdir() if _is_edit(path)]
         names = {path.name for path in found}
         self._seen = {name: seen for name, seen in self._seen.items() if name in names}
         return sorted(found)
+
+    def _heed_cancellations(self) -> None:
+        """Stop what is not wanted any more, whether it is being scored or still waits."""
+        for path in self._inbox.glob(f"{PREFIX}*_x1*"):
+            request = request_of(path.name)
+            if request is None or not request.cancels:
+                continue
+            for taken in self._taken.values():
+                if taken.request_id == request.request_id:
+                    self._cancel(taken.job_id)
+            for waiting in self._candidates():
+                sent = request_of(waiting.name)
+                wanted = sent.request_id if sent else read_sidecar(waiting).request
+                if wanted == request.request_id and waiting.name not in self._taken:
+                    self._answer(wanted, CANCELLED)
+                    self._move(waiting, "failed", CANCELLED.text)
+            path.unlink()
 
     def _newest(self, paths: list[Path]) -> list[Path]:
         """Of several presses on one timeline that wait (the daemon was down), only the last is scored."""
@@ -149,11 +179,9 @@ class Inbox:
 
     def _look_at(self, path: Path) -> bool:
         """Take ``path`` up if it is complete and new."""
-        try:
-            stat = path.stat()
-        except OSError:
+        mark = _size_and_date(path)
+        if mark is None:
             return False
-        mark = (stat.st_size, stat.st_mtime_ns)
         taken = self._taken.get(path.name)
         if taken and (taken.size, taken.changed_ns) == mark:
             return False
@@ -174,6 +202,7 @@ class Inbox:
         sidecar = read_sidecar(path)
         request_id = request.request_id if request else sidecar.request
         try:
+            refuse_other_program(path)
             job_id = self._submit(path.absolute(), options_for(sidecar, request))
         except V2MError as error:
             if error.code in RETRY_CODES:
@@ -195,15 +224,14 @@ class Inbox:
     def _follow(self, taken: Taken) -> None:
         job = self._find(taken.job_id)
         state = job.state if job else State.CANCELLED
-        answer = answer_of(taken.job_id, job)
-        if taken.request_id and self._answered.get(taken.request_id) != state:
+        answer = self._answer_of(taken.job_id, job)
+        if taken.request_id and self._answered.get(taken.request_id) != answer:
             self._answer(taken.request_id, answer)
-            self._answered[taken.request_id] = state
+            self._answered[taken.request_id] = answer
         if state not in FINISHED:
             return
         path = self._inbox / taken.name
-        unchanged = path.is_file() and (path.stat().st_size, path.stat().st_mtime_ns) == (taken.size, taken.changed_ns)
-        if unchanged:
+        if _size_and_date(path) == (taken.size, taken.changed_ns):
             self._move(path, "done" if state is State.DONE else "failed", answer.text)
         del self._taken[taken.name]
         self._answered.pop(taken.request_id or "", None)
@@ -221,7 +249,7 @@ class Inbox:
         target_folder = self._inbox / folder
         target_folder.mkdir(exist_ok=True)
         for source in (path, path.with_suffix(".json")):
-            if not source.is_file():
+            if not source.exists():
                 continue
             target = target_folder / source.name
             number = 2
@@ -259,18 +287,40 @@ class Inbox:
         write_whole(self._record, _RECORD.dump_json(list(self._taken.values())))
 
 
-def _changed_ns(path: Path) -> int:
+def _is_edit(path: Path) -> bool:
+    """Whether a file or bundle of the inbox is to be taken up or refused."""
+    suffix = path.suffix.lower()
+    if path.name.startswith((".", "~")):
+        return False
+    request = request_of(path.name)
+    if request is not None and request.cancels:
+        return False
+    if path.is_dir():
+        return suffix in BUNDLE_SUFFIXES
+    return path.is_file() and suffix in EDIT_SUFFIXES | FOREIGN_SUFFIXES
+
+
+def _size_and_date(path: Path) -> tuple[int, int] | None:
+    """Size and time of the last change of a file or of all that a bundle holds; None where it is gone."""
     try:
-        return path.stat().st_mtime_ns
+        stats = [path.stat(), *(inside.stat() for inside in path.rglob("*") if path.is_dir())]
     except OSError:
-        return 0
+        return None
+    return sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
+
+
+def _changed_ns(path: Path) -> int:
+    mark = _size_and_date(path)
+    return mark[1] if mark else 0
 
 
 def _looks_complete(path: Path) -> bool:
     """Whether the file can be opened and, if it is JSON, ends with its closing brace."""
+    if path.is_dir():
+        return True
     try:
         with path.open("rb") as file:
-            if path.suffix.lower() != ".otio":
+            if path.suffix.lower() != JSON_SUFFIX:
                 return path.stat().st_size > 0
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - 64))

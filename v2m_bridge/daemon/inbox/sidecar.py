@@ -47,14 +47,16 @@ def read_sidecar(edit: Path) -> Sidecar:
 
 
 def options_for(sidecar: Sidecar, request: Request | None) -> ScoreOptions:
-    """The options of a score: those of the sidecar, and the range between the marks of the timeline.
+    """The options of a score: those of the sidecar and of the press, and the range between the marks of the timeline.
 
     Names that are not known are left out with a note in the log.
 
     Raises:
         InputError: a value that cannot be used.
     """
-    given: dict[str, JsonValue] = {**sidecar.options, **(_marked_range(request) if request else {})}
+    given: dict[str, JsonValue] = {**sidecar.options}
+    if request is not None:
+        given |= {**request.options, **_marked_range(request)}
     try:
         return ScoreOptions.model_validate(given)
     except ValidationError as error:

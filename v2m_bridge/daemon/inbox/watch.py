@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import threading
@@ -10,9 +11,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from v2m_bridge.daemon.inbox.answer import InboxAnswer, answer_of
 from v2m_bridge.daemon.inbox.folder import Inbox
+from v2m_bridge.daemon.inbox.results import results_of
 from v2m_bridge.daemon.jobs.job import Job, NoSuchJob
 from v2m_bridge.daemon.service import Service, Submission
+from v2m_bridge.daemon.whereabouts import running
 from v2m_bridge.errors import InputError, V2MError, cannot_write, is_disk_full
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.resolve.install import exchange
@@ -48,6 +52,21 @@ def _find(service: Service, job_id: str) -> Job | None:
         return None
 
 
+def editor_answer(service: Service, job_id: str, job: Job | None) -> InboxAnswer:
+    """What the editor's side is told of a job, the same by every route."""
+    if job is None:
+        return answer_of(job_id, job)
+    running_at = running(service.config.home)
+    previews = exchange(service.config.home).previews
+    results = results_of(job, service.folder(job_id).out, previews, running_at.url if running_at else None)
+    return answer_of(job_id, job, service.dispatcher.advance(job_id), results)
+
+
+def _cancel(service: Service, job_id: str) -> None:
+    with contextlib.suppress(NoSuchJob):
+        service.cancel(job_id)
+
+
 @asynccontextmanager
 async def watching_inbox(service: Service) -> AsyncIterator[None]:
     """Watch ``inbox/`` while the daemon runs."""
@@ -57,6 +76,8 @@ async def watching_inbox(service: Service) -> AsyncIterator[None]:
         folders.outbox,
         lambda path, options: _submit(service, path, options),
         lambda job_id: _find(service, job_id),
+        answer=lambda job_id, job: editor_answer(service, job_id, job),
+        cancel=lambda job_id: _cancel(service, job_id),
     )
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(inbox, stop), name="inbox", daemon=True)

@@ -16,7 +16,8 @@ class Media:
 
     Attributes:
         start_tc_frame: timecode of the first frame, as a frame count at ``rate``.
-        kind: ``video``, ``audio``, ``still`` or ``timeline``.
+        kind: ``video``, ``audio``, ``still``, ``sequence`` (``path`` is ``name.[0001-0100].ext``), ``timeline``, or
+            ``multicam`` (shown as one clip that nothing looks into).
     """
 
     path: str
@@ -49,7 +50,8 @@ class EditMarker:
 class Clip:
     """``length`` frames from ``start``; the first shows frame ``source_frame`` of ``media``.
 
-    ``media`` None is a title or generator (``kind``). A negative speed plays backwards from ``source_frame``.
+    ``media`` None is a title, generator or adjustment clip (``kind``). A negative speed plays backwards from
+    ``source_frame``. ``ramp``: speeds of equally long parts, whose mean is ``speed``; only the OTIO export tells them.
     """
 
     start: int
@@ -62,6 +64,7 @@ class Clip:
     enabled: bool = True
     opacity: float = 100.0
     markers: tuple[EditMarker, ...] = ()
+    ramp: tuple[Fraction, ...] = ()
 
     @property
     def title(self) -> str:
@@ -90,6 +93,7 @@ class EditTrack:
     items: tuple[Clip | Transition, ...] = ()
     enabled: bool = True
     name: str = ""
+    locked: bool = False
 
     @property
     def clips(self) -> tuple[Clip, ...]:
@@ -98,7 +102,10 @@ class EditTrack:
 
 @dataclass(frozen=True)
 class ResolveEdit:
-    """A timeline. ``mark_in`` and ``mark_out`` count from its start; ``video`` is listed bottom to top."""
+    """A timeline. Marks count from its start; ``video`` is listed bottom to top.
+
+    ``audio_marks`` are the in and out point of the sound where they are split from the picture's.
+    """
 
     name: str
     rate: Fraction
@@ -106,9 +113,11 @@ class ResolveEdit:
     drop_frame: bool = False
     video: tuple[EditTrack, ...] = ()
     audio: tuple[EditTrack, ...] = ()
+    subtitles: tuple[EditTrack, ...] = ()
     markers: tuple[EditMarker, ...] = ()
     mark_in: int | None = None
     mark_out: int | None = None
+    audio_marks: tuple[int | None, int | None] | None = None
     unique_id: str = field(default="5c1b6a6e-52a4-4f5b-9d7e-0c7a4e0f1a2b")
 
     @property

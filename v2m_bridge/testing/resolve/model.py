@@ -25,7 +25,9 @@ FUSION_METHODS = {
     "SavePrefs": Method(0, 1, "b"),
     "GetResolve": Method(0, 0, "o"),
     "MapPath": Method(1, 1, "s"),
+    "GetCurrentComp": Method(0, 0, "o"),
 }
+COMP_METHODS = {"AskUser": Method(2, 2, "d")}
 
 
 @dataclass
@@ -33,7 +35,7 @@ class ResolveModel(ResolveState):
     """A running Resolve as scripts see it; takes the fields of :class:`ResolveState`."""
 
     def __post_init__(self) -> None:
-        self._table = {**methods(self.edition.release), "Fusion": FUSION_METHODS}
+        self._table = {**methods(self.edition.release), "Fusion": FUSION_METHODS, "Composition": COMP_METHODS}
         self.project = ProjectObject(self)
         self.app = Resolve(self)
         self.fusion_app = Fusion(self)
@@ -75,6 +77,8 @@ class ResolveModel(ResolveState):
             return copy.copy(NEUTRAL[method.returns])
         plain = [_unwrapped(argument) for argument in arguments]
         self.calls.append(CallRecord(target.KIND, name, tuple(plain)))
+        if self.before_call is not None:
+            self.before_call(name)
         if self.modal and target.KIND != "Fusion":
             return False
         implementation: Callable[..., Any] | None = getattr(target, name, None)

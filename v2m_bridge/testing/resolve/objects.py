@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.testing.resolve.edit import Media, ResolveEdit
+from v2m_bridge.testing.resolve.placing import place_clips
 from v2m_bridge.testing.resolve.state import ResolveState
-from v2m_bridge.testing.resolve.timeline import TimelineObject, place_clips
+from v2m_bridge.testing.resolve.timeline import TimelineObject
 from v2m_bridge.timing.timecode import format_timecode
 
 EXPORT_CONSTANTS = (
@@ -98,6 +99,10 @@ class Fusion:
         app: Resolve = self._state.app
         return app
 
+    def GetCurrentComp(self) -> Comp | None:
+        """A composition is open on the Fusion page only."""
+        return Comp(self._state) if self._state.page == "fusion" else None
+
     def GetPrefs(self, key: str | None = None) -> Any:
         return dict(self._state.prefs) if key is None else self._state.prefs.get(key)
 
@@ -113,6 +118,19 @@ class Fusion:
 
     def MapPath(self, path: str) -> str:
         return path
+
+
+class Comp:
+    """A composition of the Fusion page; all that scripts use of it is its dialog."""
+
+    KIND = "Composition"
+
+    def __init__(self, state: ResolveState) -> None:
+        self._state = state
+
+    def AskUser(self, title: str, rows: Any) -> dict[str, Any] | None:
+        self._state.asked.append((title, rows))
+        return None if self._state.dialog is None else dict(self._state.dialog)
 
 
 def _prefs_text(prefs: dict[str, Any]) -> str:
@@ -163,7 +181,8 @@ class ProjectObject:
         self.timeline = TimelineObject(state, state.edit) if state.edit else None
         nests = _nested(state.edit) if state.edit else []
         inner = [TimelineObject(state, media.nested, media) for media in nests if media.nested]
-        self.timelines = [*inner, *([self.timeline] if self.timeline else [])]
+        further = [TimelineObject(state, edit) for edit in state.others]
+        self.timelines = [*inner, *([self.timeline] if self.timeline else []), *further]
 
     def GetName(self) -> str:
         return self._state.project_name
@@ -179,6 +198,10 @@ class ProjectObject:
 
     def GetCurrentTimeline(self) -> TimelineObject | None:
         return self.timeline
+
+    def SetCurrentTimeline(self, timeline: TimelineObject) -> bool:
+        self.timeline = timeline
+        return True
 
     def GetMediaPool(self) -> MediaPool:
         return self.pool
@@ -267,6 +290,15 @@ class MediaPool:
         self.current.clips.extend(found)
         return found
 
+    def DeleteClips(self, items: list[MediaPoolItem]) -> bool:
+        """Out of every bin, and out of every timeline that uses them."""
+        for folder in [self.root, *self.root.folders]:
+            folder.clips = [item for item in folder.clips if item not in items]
+        for timeline in self._state.project.timelines:
+            for track in (t for tracks in timeline.tracks.values() for t in tracks):
+                track[:] = [item for item in track if item.GetMediaPoolItem() not in items]
+        return True
+
     def AppendToTimeline(self, *clips: Any) -> list[Any]:
         timeline = self._state.project.timeline
         wanted = clips[0] if len(clips) == 1 and isinstance(clips[0], list) else list(clips)
@@ -303,12 +335,18 @@ class MediaPoolItem:
         properties = self._properties()
         return properties if key is None else properties.get(key, "")
 
+    def _usage(self) -> int:
+        timelines = self._state.project.timelines
+        tracks = (track for t in timelines for kind in t.tracks.values() for track in kind)
+        return sum(item.spec.media == self.media for track in tracks for item in track if hasattr(item.spec, "media"))
+
     def _properties(self) -> dict[str, Any]:
         media, word = self.media, self._state.word
         kinds = {"video": "Video + Audio", "audio": "Audio", "still": "Still", "timeline": "Timeline"}
+        kinds |= {"sequence": "Video", "multicam": "Multicam"}
         end = media.start_tc_frame + media.frames
         return {
-            "File Path": "" if media.nested else media.path,
+            "File Path": "" if media.nested or media.kind == "multicam" else media.path,
             "File Name": media.name,
             "Clip Name": media.name,
             "Clip Directory": re.sub(r"[/\\][^/\\]*$", "", media.path),
@@ -321,5 +359,6 @@ class MediaPoolItem:
             "Drop frame": "1" if media.drop_frame else "0",
             "Type": word(kinds[media.kind]),
             "Resolution": "" if media.kind == "audio" else "1920x1080",
+            "Usage": str(self._usage()),
             "Online Status": word("Online" if media.online else "Offline"),
         }

@@ -1,22 +1,30 @@
 """OpenTimelineIO as Resolve writes it, so that readers are tested on its peculiarities.
 
 Bare absolute paths, source ranges at the timeline's rate but positioned in the media's timecode, available ranges at
-the media's rate, gaps to the end of every track, clips that transitions do not shorten, speed as a linear time warp,
-offline media as a missing reference, timeline markers on the stack with the text in Resolve's own metadata.
+the media's rate, nested timelines counted in their own timecode, gaps to the end of every track, clips that transitions
+do not shorten, speed as a linear time warp and ramps as keyframes, offline media as a missing reference, timeline
+markers on the stack with the text in Resolve's own metadata.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from v2m_bridge.testing.resolve.edit import Clip, EditMarker, EditTrack, Media, ResolveEdit, Transition
 
 
-def otio_text(edit: ResolveEdit, markers: Mapping[float, Mapping[str, Any]]) -> str:
-    """The file that ``Timeline.Export`` with ``EXPORT_OTIO`` writes; ``markers`` as ``GetMarkers`` gives them."""
+def otio_text(edit: ResolveEdit, markers: Mapping[float, Mapping[str, Any]], rounded: bool = False) -> str:
+    """The file that ``Timeline.Export`` with ``EXPORT_OTIO`` writes; ``markers`` as ``GetMarkers`` gives them.
+
+    ``rounded``: 24000/1001 is written as 23.976, and source positions are computed with that number.
+    """
+    if rounded:
+        edit = _with_rounded_rates(edit)
     stack = _stack(edit, edit.length)
     stack["markers"] = [
         _marker(edit.start_frame + frame, m["duration"], m["name"], m["note"], m["color"], edit.rate)
@@ -35,6 +43,7 @@ def otio_text(edit: ResolveEdit, markers: Mapping[float, Mapping[str, Any]]) -> 
 def _stack(edit: ResolveEdit, length: int) -> dict[str, Any]:
     video = [_track(t, f"Video {i + 1}", "Video", edit, length) for i, t in enumerate(edit.video)]
     audio = [_track(t, f"Audio {i + 1}", "Audio", edit, length) for i, t in enumerate(edit.audio)]
+    subtitles = [_track(t, f"Subtitle {i + 1}", "Subtitle", edit, length) for i, t in enumerate(edit.subtitles)]
     return {
         "OTIO_SCHEMA": "Stack.1",
         "metadata": {},
@@ -43,7 +52,7 @@ def _stack(edit: ResolveEdit, length: int) -> dict[str, Any]:
         "effects": [],
         "markers": [],
         "enabled": True,
-        "children": [*video, *audio],
+        "children": [*video, *audio, *subtitles],
     }
 
 
@@ -150,7 +159,17 @@ def _effects(clip: Clip) -> list[dict[str, Any]]:
     ]
     if clip.opacity != 100.0:
         effects.append(_opacity(clip.opacity))
-    if clip.speed != 1:
+    if clip.ramp:
+        keys = {str(n): float(speed) for n, speed in enumerate(clip.ramp)}
+        effects.append(
+            {
+                "OTIO_SCHEMA": "TimeEffect.1",
+                "metadata": {"Resolve_OTIO": {"Key Frames": keys}},
+                "name": "",
+                "effect_name": "",
+            }
+        )
+    elif clip.speed != 1:
         effects.append(
             {
                 "OTIO_SCHEMA": "LinearTimeWarp.1",
@@ -187,6 +206,9 @@ def _reference(clip: Clip) -> dict[str, Any]:
     if media is None:
         return {"OTIO_SCHEMA": "MissingReference.1", "metadata": {}, "name": "", "available_range": None}
     frames = 1 if media.kind == "still" else media.frames
+    if media.kind == "multicam":
+        known = _range(media.start_tc_frame, frames, media.rate)
+        return {"OTIO_SCHEMA": "MissingReference.1", "metadata": {}, "name": media.name, "available_range": known}
     common = {
         "name": media.name,
         "available_range": _range(media.start_tc_frame, frames, media.rate),
@@ -198,14 +220,55 @@ def _reference(clip: Clip) -> dict[str, Any]:
             "metadata": {"Resolve_OTIO": {"Media Url": media.path}},
             **common,
         }
+    if media.kind == "sequence":
+        return {**_sequence(media), **common}
     return {"OTIO_SCHEMA": "ExternalReference.1", "metadata": {}, "target_url": media.path, **common}
+
+
+def _sequence(media: Media) -> dict[str, Any]:
+    """``/folder/name.[0001-0100].dpx`` as a reference to numbered images."""
+    folder, _, name = media.path.rpartition("/")
+    prefix, numbers, suffix = re.split(r"\[(.*)\]", name)
+    first = numbers.partition("-")[0]
+    return {
+        "OTIO_SCHEMA": "ImageSequenceReference.1",
+        "metadata": {},
+        "target_url_base": folder + "/",
+        "name_prefix": prefix,
+        "name_suffix": suffix,
+        "start_frame": int(first),
+        "frame_step": 1,
+        "rate": float(media.rate),
+        "frame_zero_padding": len(first),
+        "missing_frame_policy": "error",
+    }
+
+
+def _with_rounded_rates(edit: ResolveEdit) -> ResolveEdit:
+    """The same edit with every rate as three decimals say it."""
+
+    def rounded_clip(item: Clip | Transition) -> Clip | Transition:
+        if isinstance(item, Transition) or item.media is None:
+            return item
+        media, nested = item.media, item.media.nested
+        inner = _with_rounded_rates(nested) if nested else None
+        return replace(item, media=replace(media, rate=_three_decimals(media.rate), nested=inner))
+
+    def tracks(of: tuple[EditTrack, ...]) -> tuple[EditTrack, ...]:
+        return tuple(replace(track, items=tuple(rounded_clip(item) for item in track.items)) for track in of)
+
+    return replace(edit, rate=_three_decimals(edit.rate), video=tracks(edit.video), audio=tracks(edit.audio))
+
+
+def _three_decimals(rate: Fraction) -> Fraction:
+    return Fraction(round(rate * 1000), 1000)
 
 
 def _nested(clip: Clip, inner: ResolveEdit, edit: ResolveEdit) -> dict[str, Any]:
     stack = _stack(inner, inner.length)
     stack["name"] = clip.title
     stack["enabled"] = clip.enabled
-    stack["source_range"] = _range(clip.source_frame, clip.length, edit.rate)
+    stack["source_range"] = _range(inner.start_frame + clip.source_frame, clip.length, edit.rate)
     return stack
 
 

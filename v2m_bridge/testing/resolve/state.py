@@ -5,6 +5,7 @@ The objects of :mod:`.objects` and :mod:`.timeline` read and change this; :mod:`
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,20 +65,27 @@ class ResolveState:
     """A running Resolve.
 
     Attributes:
-        edit: the current timeline; None: no timeline is open.
+        edit: the timeline that is open at first; None: no timeline is open.
+        others: further timelines of the project.
         project_open: False shows the project manager.
         modal: a dialog is open; every call fails.
         refuse_export, refuse_delete: these calls return False (``refuse_delete``: so many times).
+        delete_lies: off the Edit page, deleting clips does nothing and returns True rather than False.
+        rounded_rates: rates are written as 23.976 into exports, and times are computed with that number.
+        dialog: what a person answers to ``AskUser``; None closes the dialog.
+        before_call: runs before every call of a script, with the method's name: whatever a person does meanwhile.
         refused: names of methods that return False or nothing whatever they are given.
         through_bridge: unknown names are callables that return None (external process) instead of None (menu).
         prefs_file: where ``SavePrefs`` writes.
         calls: every call of a script, in order.
         violations: what a script did that the real program would silently ignore.
+        asked: title and rows of every dialog that a script opened.
         app, fusion_app, project: the objects of this Resolve, one each; they refer to each other through here.
     """
 
     edition: Edition
     edit: ResolveEdit | None = None
+    others: tuple[ResolveEdit, ...] = ()
     project_open: bool = True
     project_name: str = "Feature"
     language: str = "en"
@@ -85,6 +93,10 @@ class ResolveState:
     modal: bool = False
     refuse_export: bool = False
     refuse_delete: int = 0
+    delete_lies: bool = False
+    rounded_rates: bool = False
+    dialog: dict[str, Any] | None = None
+    before_call: Callable[[str], None] | None = None
     refused: set[str] = field(default_factory=set)
     through_bridge: bool = False
     source_start_off_by: int = 0
@@ -93,6 +105,7 @@ class ResolveState:
     calls: list[CallRecord] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     unknown_names: list[str] = field(default_factory=list)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
     app: Any = field(init=False, repr=False, compare=False)
     fusion_app: Any = field(init=False, repr=False, compare=False)
     project: Any = field(init=False, repr=False, compare=False)
