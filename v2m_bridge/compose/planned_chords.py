@@ -39,12 +39,13 @@ class Degrees:
     sixth: int
 
 
-def _ids(symbols: str) -> tuple[int, ...]:
-    return tuple(chord.id for chord in parse_primer(symbols))
+def _degrees(*symbols: str) -> Degrees:
+    tonic, dominants, subdominant, sixth = (tuple(chord.id for chord in parse_primer(each)) for each in symbols)
+    return Degrees(tonic[0], dominants, subdominant[0], sixth[0])
 
 
-MAJOR = Degrees(*_ids("C"), _ids("G G7"), *_ids("F Am"))
-MINOR = Degrees(*_ids("Am"), _ids("E E7"), *_ids("Dm F"))
+MAJOR = _degrees("C", "G G7", "F", "Am")
+MINOR = _degrees("Am", "E E7", "Dm", "F")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -23,7 +23,11 @@ from v2m_bridge.timeline.document import timeline_from_document
 if TYPE_CHECKING:
     import av.container
 
-_PICTURE_CODECS = (("libx264", {"preset": "veryfast", "crf": "21"}), ("h264_videotoolbox", {}), ("libopenh264", {}))
+_PICTURE_CODECS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("libx264", {"preset": "veryfast", "crf": "21"}),
+    ("h264_videotoolbox", {}),
+    ("libopenh264", {}),
+)
 _AUDIO_BITS = 192_000
 _AUDIO_BLOCK = 1024
 STAGES = {"sound": 1.0, "picture": 9.0}
@@ -129,7 +133,7 @@ def _picture_stream(container: av.container.OutputContainer, size: tuple[int, in
 
     for codec, options in _PICTURE_CODECS:
         try:
-            stream = container.add_stream(codec, rate=rate, options=dict(options))
+            stream = cast("av.VideoStream", container.add_stream(codec, rate=rate, options=dict(options)))
         except (av.error.FFmpegError, ValueError):
             continue
         stream.width, stream.height = size
@@ -147,4 +151,4 @@ def _hear(container: av.container.OutputContainer, stream: av.AudioStream, sound
     frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
     frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, at, Fraction(1, SAMPLE_RATE)
     container.mux(stream.encode(frame))
-    return at + block.shape[1]
+    return at + int(block.shape[1])

@@ -76,7 +76,7 @@ def mixed(music: Audio, production: Audio, speech: Sequence[tuple[float, float]]
     """Both together; the music is 8 dB softer under ``speech`` (start and end in seconds), and nothing clips."""
     together = music * _ducking(len(music), speech)[:, None] + production
     peak = float(np.abs(together).max(initial=0.0))
-    return together * np.float32(_PEAK / peak) if peak > _PEAK else together
+    return np.asarray(together * min(1.0, _PEAK / max(peak, 1e-9)), np.float32)
 
 
 def _ducking(samples: int, speech: Sequence[tuple[float, float]]) -> np.ndarray:

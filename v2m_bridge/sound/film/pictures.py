@@ -155,7 +155,7 @@ def _upright(frame: av.VideoFrame, info: MediaInfo) -> av.VideoFrame:
     import av as av_module
 
     turned = np.rot90(frame.to_ndarray(format="rgb24"), info.rotation_deg // 90)
-    return av_module.VideoFrame.from_ndarray(np.ascontiguousarray(turned), format="rgb24")
+    return av_module.VideoFrame.from_ndarray(np.ascontiguousarray(turned, np.uint8), format="rgb24")
 
 
 def _placed(frame: av.VideoFrame, size: tuple[int, int]) -> Yuv:
@@ -164,7 +164,7 @@ def _placed(frame: av.VideoFrame, size: tuple[int, int]) -> Yuv:
         max(2, min(full, round(part * scale / 2) * 2))
         for full, part in zip(size, (frame.width, frame.height), strict=True)
     )
-    scaled: Yuv = frame.reformat(width, height, "yuv420p").to_ndarray()
+    scaled = np.asarray(frame.reformat(width, height, "yuv420p").to_ndarray(), np.uint8)
     if (width, height) == size:
         return scaled
     left, top = (size[0] - width) // 4 * 2, (size[1] - height) // 4 * 2
