@@ -104,7 +104,7 @@ def _draw(result: Fit, timeline: Timeline, path: Path) -> None:
     from v2m_bridge.sync.curve import curve_svg
 
     try:
-        path.write_text(curve_svg(result, timeline.duration_s, timeline.title), encoding="utf-8")
+        path.write_text(curve_svg(result, timeline.duration_s, timeline.title), encoding="utf-8", newline="\n")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
 

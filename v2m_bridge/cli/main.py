@@ -15,6 +15,7 @@ from v2m_bridge.errors import Cancelled, DiskFull, InternalError, UsageError, V2
 
 COMMAND_MODULES: tuple[str, ...] = (
     "score",
+    "batch",
     "rewrite",
     "export",
     "timeline",

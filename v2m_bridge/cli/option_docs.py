@@ -70,5 +70,5 @@ def _values(row: OptionRow) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(option_page(), encoding="utf-8")
+    PAGE.write_text(option_page(), encoding="utf-8", newline="\n")
     print(f"wrote {PAGE}", file=sys.stderr)

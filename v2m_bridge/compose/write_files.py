@@ -93,7 +93,7 @@ def write_score_files(
             progress("files", done / len(names))
             write(score, folder / name)
         for name, text in (extra or {}).items():
-            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
         moved = deliver(folder, out, FORMER, EARLIER_FILES)
         progress("files", 1.0)
     return Written(names, score.model_copy(update={"warnings": (*score.warnings, *moved)}))

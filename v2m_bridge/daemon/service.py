@@ -131,7 +131,9 @@ class Service:
         title = name or str(document.get("name") or "") or "timeline"
         with self._fresh_source(job_id) as folder:
             path = folder.source / f"{NAMELESS_FILE}.otio"
-            path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
+            path.write_text(
+                json.dumps(document, ensure_ascii=False), encoding="utf-8", errors="backslashreplace", newline="\n"
+            )
             return self._queue(job_id, path, title, submission)
 
     def submit_upload(self, upload: str, submission: Submission) -> Job:

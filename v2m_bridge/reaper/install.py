@@ -264,7 +264,9 @@ def _add_device(machine: ReaperMachine, port: int, done: ReaperInstallation) -> 
     if not backup.exists():
         backup.write_bytes(before)
         done.written.append(backup)
-        _backup_note(machine.resource).write_text(hashlib.sha256(before).hexdigest() + "\n", encoding="ascii")
+        _backup_note(machine.resource).write_text(
+            hashlib.sha256(before).hexdigest() + "\n", encoding="ascii", newline="\n"
+        )
     write_whole(ini, after)
     done.changed.append(ini)
 

@@ -36,7 +36,7 @@ def write_cuesheet(score: Score, path: Path, thumbnails: Thumbnails | None = Non
     slots = _slots(facts, thumbnails)
     # One pass: what is put in may itself hold braces.
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: slots[match[1]], _asset("page.html"))
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _asset(name: str) -> str:

@@ -17,7 +17,7 @@ def score_json(score: Score) -> dict[str, Any]:
 
 def write_score(score: Score, path: Path) -> None:
     """Write ``score`` as UTF-8 JSON."""
-    path.write_text(score_text(score), encoding="utf-8")
+    path.write_text(score_text(score), encoding="utf-8", newline="\n")
 
 
 def score_text(score: Score) -> str:

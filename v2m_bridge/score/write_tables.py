@@ -46,9 +46,9 @@ def write_hits_csv(score: Score, path: Path) -> None:
                 f"{x.seconds:.6f}",
                 facts.position(x.beat),
                 x.kind,
-                _plain(x.name),
-                _plain(x.color),
-                _plain(x.note),
+                plain_text(x.name),
+                plain_text(x.color),
+                plain_text(x.note),
                 "yes" if x.must else "",
                 x.lands,
                 "" if x.error_frames is None else f"{x.error_frames:.4f}",
@@ -99,6 +99,6 @@ def _write(path: Path, columns: tuple[str, ...], rows: Iterable[tuple[object, ..
         writer.writerows(rows)
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """``text`` as a spreadsheet shows it and does not compute it."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -305,5 +305,5 @@ def _write_record(out: Path, record: str, result: Trained) -> None:
         "parameters": result.parameters,
         **{part: [dataclasses.asdict(epoch) for epoch in getattr(result, part)] for part in RECORDED},
     }
-    (out / "training.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (out / "training.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
     write_curves(out / "curves.svg", {part: getattr(result, part) for part in PARTS})

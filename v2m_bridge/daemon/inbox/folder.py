@@ -258,7 +258,7 @@ class Inbox:
                 number += 1
             source.replace(target)
             if folder == "failed" and source is path:
-                target.with_suffix(".txt").write_text(outcome + "\n", encoding="utf-8")
+                target.with_suffix(".txt").write_text(outcome + "\n", encoding="utf-8", newline="\n")
 
     def _sweep_answers(self) -> None:
         """Answers that nobody waits for any more go after a day."""

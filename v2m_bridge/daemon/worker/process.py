@@ -85,7 +85,7 @@ def commit(work: Path, out: Path, summary: Summary) -> Outcome:
         return earlier
     files = sorted(path for path in work.iterdir() if path.is_file() and not path.name.startswith("."))
     outcome = Outcome(artifacts=tuple(Artifact(name=f.name, bytes=f.stat().st_size) for f in files), summary=summary)
-    (work / OUTCOME_FILE).write_text(outcome.model_dump_json(), encoding="utf-8")
+    (work / OUTCOME_FILE).write_text(outcome.model_dump_json(), encoding="utf-8", newline="\n")
     for file in (*files, work / OUTCOME_FILE):
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())

@@ -143,6 +143,6 @@ def _unpack(bundle: zipfile.ZipFile, media: Sequence[zipfile.ZipInfo], folder: P
                 while left > 0 and (block := source.read(min(left, 1 << 20))):
                     sink.write(block)
                     left -= len(block)
-        (staging / SOURCE_NOTE).write_text(f"{path.resolve()}\n", encoding="utf-8", errors="replace")
+        (staging / SOURCE_NOTE).write_text(f"{path.resolve()}\n", encoding="utf-8", errors="replace", newline="\n")
         if not folder.exists():
             staging.replace(folder)

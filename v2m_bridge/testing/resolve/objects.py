@@ -113,7 +113,7 @@ class Fusion:
         if self._state.prefs_file is None:
             return False
         self._state.prefs_file.parent.mkdir(parents=True, exist_ok=True)
-        self._state.prefs_file.write_text(_prefs_text(self._state.prefs), encoding="utf-8")
+        self._state.prefs_file.write_text(_prefs_text(self._state.prefs), encoding="utf-8", newline="\n")
         return True
 
     def MapPath(self, path: str) -> str:

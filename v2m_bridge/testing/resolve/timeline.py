@@ -161,5 +161,5 @@ class TimelineObject(MarkerHolder):
         if kind not in written or self._state.refuse_export or not Path(path).parent.is_dir():
             return False
         text = written[kind](self.edit, self.GetMarkers(), self._state.rounded_rates)
-        Path(path).write_text(text, encoding="utf-8")
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
         return True

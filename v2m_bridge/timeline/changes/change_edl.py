@@ -60,7 +60,7 @@ def change_edl(changes: CutChanges, old: Timeline, new: Timeline) -> str:
 
 def write_change_edl(changes: CutChanges, old: Timeline, new: Timeline, path: Path) -> None:
     """Write a change EDL as UTF-8; see :func:`change_edl`."""
-    path.write_text(change_edl(changes, old, new), encoding="utf-8")
+    path.write_text(change_edl(changes, old, new), encoding="utf-8", newline="\n")
 
 
 def read_change_edl(path: Path, rate: Fraction | None = None) -> CutChanges:

@@ -35,4 +35,4 @@ def changes_csv(changes: CutChanges, old: Timeline, new: Timeline) -> str:
 
 def write_changes_csv(changes: CutChanges, old: Timeline, new: Timeline, path: Path) -> None:
     """Write the table as UTF-8."""
-    path.write_text(changes_csv(changes, old, new), encoding="utf-8")
+    path.write_text(changes_csv(changes, old, new), encoding="utf-8", newline="\n")

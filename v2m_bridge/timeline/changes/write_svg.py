@@ -39,7 +39,7 @@ def changes_svg(changes: CutChanges, old: Timeline, new: Timeline) -> str:
 
 def write_changes_svg(changes: CutChanges, old: Timeline, new: Timeline, path: Path) -> None:
     """Write the picture as UTF-8."""
-    path.write_text(changes_svg(changes, old, new), encoding="utf-8")
+    path.write_text(changes_svg(changes, old, new), encoding="utf-8", newline="\n")
 
 
 def color_of(segment: KeptSegment) -> str:

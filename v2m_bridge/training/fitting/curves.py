@@ -24,7 +24,7 @@ def write_curves(path: Path, parts: Mapping[str, Sequence[Epoch]]) -> None:
     ]
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">'
     background = f'<rect width="{width}" height="{height}" fill="white"/>'
-    path.write_text("\n".join((head, background, *body, "</svg>", "")), encoding="utf-8")
+    path.write_text("\n".join((head, background, *body, "</svg>", "")), encoding="utf-8", newline="\n")
 
 
 def _panels(part: str, epochs: Sequence[Epoch]) -> list[str]:

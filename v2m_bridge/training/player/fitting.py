@@ -136,7 +136,7 @@ class PlayerFit:
             if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
                 self.save(state)
                 row = {"step": self.step, "nats": gathered / self.recipe.save_every, "s": time.monotonic() - started}
-                with (folder / LOG_FILE).open("a", encoding="utf-8") as handle:
+                with (folder / LOG_FILE).open("a", encoding="utf-8", newline="\n") as handle:
                     handle.write(json.dumps(row) + "\n")
                 gathered = 0.0
         return self.average.eval()

@@ -1,0 +1,1 @@
+"""Many edits at once. Door: :mod:`.run`."""
