@@ -42,7 +42,7 @@ def finding(site: Site, name: str) -> Check:
 
 
 def test_a_sound_installation_has_nothing_to_say(site: Site) -> None:
-    with daemon(Jobs(film()), site.home) as port:
+    with daemon(Jobs(film(), site.home), site.home) as port:
         (site.home / "token").chmod(0o600)
         found = {c.name: c for c in all_checks(replace(site, port=port))}
     resolve = ("state folder", "menu entry", "inbox", "token", "daemon", "ports", "last message")
@@ -93,7 +93,7 @@ def test_a_token_that_others_can_read(site: Site) -> None:
 
 
 def test_a_daemon_with_another_token(site: Site) -> None:
-    with daemon(Jobs(film()), site.home) as port:
+    with daemon(Jobs(film(), site.home), site.home) as port:
         (site.home / "token").write_text("not the one")
         check = finding(replace(site, port=port), "daemon")
     assert (check.state, "token" in check.text) == ("failed", True)
@@ -109,7 +109,7 @@ def test_a_daemon_with_another_token(site: Site) -> None:
 def test_a_daemon_that_is_not_well_or_is_somebody_else(
     site: Site, answer: dict[str, str], state: str, words: str
 ) -> None:
-    jobs = Jobs(film())
+    jobs = Jobs(film(), site.home)
     jobs.health = answer
     with daemon(jobs, site.home) as port:
         check = finding(replace(site, port=port), "daemon")
