@@ -52,6 +52,13 @@ class InThisProcess:
     def close(self) -> None: ...
 
 
+def deadly_work(item: BatchItem, out: Path, wishes: EngineWishes) -> BatchRecord:
+    """Like ``work``, but film2 takes its process with it, and the others write nothing."""
+    if item.name == "film2":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return BatchRecord(name=item.name, edit=str(item.edit), fingerprint=item.fingerprint, state="done")
+
+
 def batch(out: Path, items: Sequence[BatchItem], **more: Any) -> list[str]:
     """Run it here; the names that were scored."""
     here = InThisProcess()
@@ -220,9 +227,28 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
             killed.append(victim.pid or 0)
             os.kill(killed[0], signal.SIGKILL)
 
-    report = run_batch(items, tmp_path / "out", distributor, told=kill_one)
+    told: list[str] = []
+
+    def tell(record: BatchRecord, done: int, total: int) -> None:
+        told.append(record.name)
+        kill_one(record, done, total)
+
+    report = run_batch(items, tmp_path / "out", distributor, told=tell)
     assert killed and [record.state for record in report.records] == ["done"] * 6
-    assert len({record.name for record in report.records}) == 6
+    assert sorted(told) == sorted(item.name for item in items), "each is told of once"
+    alone = tmp_path / "alone"
+    batch(alone, items)
+    for item in items:
+        name = f"{item.name}/score.json"
+        assert (tmp_path / "out" / name).read_bytes() == (alone / name).read_bytes()
+
+
+def test_an_edit_that_kills_its_process_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = plan_batch([str(edit(tmp_path, f"film{n}", n)) for n in range(4)], QUICK)
+    monkeypatch.setattr("v2m_bridge.batch.local.work", deadly_work)
+    report = run_batch(items, tmp_path / "out", LocalDistributor(2, EngineWishes()))
+    assert [record.state for record in report.records] == ["done", "done", "failed", "done"]
+    assert "again and again" in report.records[2].error
 
 
 def test_a_killed_driver_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -26,32 +26,47 @@ class LocalDistributor:
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, items: Sequence[BatchItem], out: Path) -> Iterator[BatchRecord]:
-        """The records of all ``items``, each as it ends; at most two for each process wait in the pool."""
+        """The records of all ``items``, each once, as it ends; at most two for each process wait in the pool.
+
+        When a process dies, all edits that were under way are suspects: they go alone, so that the one that kills is
+        known, before the others go on together.
+        """
         waiting, tries = deque(items), Counter[str]()
         running: dict[Future[BatchRecord], BatchItem] = {}
         while waiting or running:
-            while waiting and len(running) < self._together(tries):
-                item = waiting.popleft()
-                running[self._submit(item, out)] = item
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            try:
+                while waiting and self._may_submit(waiting[0], running, tries):
+                    future = self._submit(waiting[0], out)
+                    running[future] = waiting.popleft()
+                ended = wait(running, return_when=FIRST_COMPLETED).done
+                broken = any(isinstance(future.exception(), BrokenProcessPool) for future in ended)
+            except BrokenProcessPool:
+                ended, broken = set(running), True
+            if broken:
+                self.close()
+                wait(running)
+                ended = set(running)
+            for future in ended:
                 item = running.pop(future)
-                try:
+                if not isinstance(future.exception(), BrokenProcessPool):
+                    tries.pop(item.name, None)
                     yield future.result()
-                except BrokenProcessPool:
-                    for lost in (item, *running.values()):
-                        tries[lost.name] += 1
-                        if tries[lost.name] >= MOST_TRIES:
-                            error = InternalError("its process ended again and again", "score it alone to see why")
-                            yield failed_record(lost.name, lost.edit, lost.fingerprint, error)
-                        else:
-                            waiting.append(lost)
-                    running.clear()
-                    self.close()
-                    break
+                    continue
+                tries[item.name] += 1
+                if tries[item.name] < MOST_TRIES:
+                    waiting.appendleft(item)
+                    continue
+                del tries[item.name]
+                error = InternalError("its process ended again and again", "score it alone to see why")
+                yield failed_record(item.name, item.edit, item.fingerprint, error)
 
-    def _together(self, tries: Counter[str]) -> int:
-        """After a death, one at a time: the edit that kills is then known."""
-        return 1 if tries else 2 * self._jobs
+    def _may_submit(
+        self, item: BatchItem, running: Mapping[Future[BatchRecord], BatchItem], tries: Mapping[str, int]
+    ) -> bool:
+        """A suspect waits until it is alone, and nothing is sent beside one."""
+        if item.name in tries or any(other.name in tries for other in running.values()):
+            return not running
+        return len(running) < 2 * self._jobs
 
     def _submit(self, item: BatchItem, out: Path) -> Future[BatchRecord]:
         if self._pool is None:
@@ -60,7 +75,10 @@ class LocalDistributor:
         return self._pool.submit(work, item, out, self._wishes)
 
     def close(self) -> None:
-        """End the processes; what they were doing is done anew the next time."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        """End the processes at once; what they were doing is done anew the next time."""
+        if self._pool is None:
+            return
+        for process in list((getattr(self._pool, "_processes", None) or {}).values()):  # shutdown would let them finish
+            process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None

@@ -51,13 +51,16 @@ class _Wish:
     options: Mapping[str, Any]
 
 
-def plan_batch(inputs: Sequence[str], options: Mapping[str, Any] | None = None) -> tuple[BatchItem, ...]:
+def plan_batch(
+    inputs: Sequence[str], options: Mapping[str, Any] | None = None, engine: str = ""
+) -> tuple[BatchItem, ...]:
     """Every edit of ``inputs`` in order, each once.
 
     Args:
         inputs: edits, videos, folders (all edits in and below them), patterns, or manifests: ``.csv`` with the columns
             edit, name, options (JSON) and any option's key, or ``.jsonl`` with the same keys.
         options: for every edit; a manifest's own go before them.
+        engine: what else a score depends on, such as other networks; part of the fingerprints.
 
     Raises:
         InputError: an input does not exist or names no edit, a manifest or an option cannot be read.
@@ -68,7 +71,7 @@ def plan_batch(inputs: Sequence[str], options: Mapping[str, Any] | None = None) 
         seen.setdefault((wish.edit.absolute(), wish.name, json.dumps(wish.options, sort_keys=True)), wish)
     if not seen:
         raise InputError("there is no edit to score", "give edits, folders, patterns or a manifest")
-    return tuple(_named(list(seen.values()), dict(options or {})))
+    return tuple(_named(list(seen.values()), dict(options or {}), engine))
 
 
 def _wishes(text: str) -> Iterator[_Wish]:
@@ -149,7 +152,7 @@ def _value(value: Any) -> Any:
         return value
 
 
-def _named(wishes: Sequence[_Wish], common: Mapping[str, Any]) -> Iterator[BatchItem]:
+def _named(wishes: Sequence[_Wish], common: Mapping[str, Any], engine: str) -> Iterator[BatchItem]:
     """The items, with names that are plain, and each another one."""
     stems = Counter(_plain(wish.name or wish.edit.stem).lower() for wish in wishes)
     taken: set[str] = set()
@@ -162,7 +165,7 @@ def _named(wishes: Sequence[_Wish], common: Mapping[str, Any]) -> Iterator[Batch
             unique, number = f"{name}-{number}", number + 1
         taken.add(unique.lower())
         options = read_options({**common, **wish.options}, str(wish.edit))
-        yield BatchItem(wish.edit, unique, options, _fingerprint(wish.edit, options))
+        yield BatchItem(wish.edit, unique, options, _fingerprint(wish.edit, options, engine))
 
 
 def read_options(given: Mapping[str, Any], where: str) -> ScoreOptions:
@@ -189,8 +192,8 @@ _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("
 """Names that Windows keeps for devices."""
 
 
-def _fingerprint(edit: Path, options: ScoreOptions) -> str:
-    digest = hashlib.blake2b(f"{__version__}\n{options.model_dump_json()}\n".encode(), digest_size=20)
+def _fingerprint(edit: Path, options: ScoreOptions, engine: str) -> str:
+    digest = hashlib.blake2b(f"{__version__}\n{options.model_dump_json()}\n{engine}\n".encode(), digest_size=20)
     files = sorted(p for p in edit.rglob("*") if p.is_file()) if edit.is_dir() else [edit]
     for file in files:
         try:

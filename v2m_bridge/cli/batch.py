@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,9 +51,10 @@ def batch(
 
     if engine is BatchEngine.RAY:
         raise SetupError("this version scores batches with processes of this machine only", "leave --engine out")
-    items = plan_batch(inputs, _options_file(options) if options else None)
+    wishes = _wishes(media_root, checkpoint)
+    items = plan_batch(inputs, _options_file(options) if options else None, str(replace(wishes, cache=None)))
     workers = jobs or max(1, (os.cpu_count() or 2) // 2)
-    distributor = LocalDistributor(min(workers, len(items)), _wishes(media_root, checkpoint))
+    distributor = LocalDistributor(min(workers, len(items)), wishes)
     report = run_batch(items, out, distributor, resume=resume, retry_failed=retry_failed, told=_tell)
     if as_json:
         print_json(report.document)
