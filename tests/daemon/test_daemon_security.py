@@ -42,6 +42,7 @@ ENDPOINTS = [
     ("POST", "/v1/scores"),
     ("GET", f"/v1/scores/{JOB}"),
     ("DELETE", f"/v1/scores/{JOB}"),
+    ("GET", f"/v1/scores/{JOB}/answer"),
     ("POST", f"/v1/scores/{JOB}/push"),
     ("GET", f"/v1/scores/{JOB}/events"),
     ("GET", f"/v1/scores/{JOB}/artifacts/score.mid"),
