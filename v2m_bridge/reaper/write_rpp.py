@@ -14,7 +14,6 @@ from pathlib import Path
 
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.reaper.session import (
-    CHORD_ROLE,
     CUE_COLOR,
     MIDI_MARKER,
     ChordItem,
@@ -168,8 +167,8 @@ def _track(writer: _Writer, track: SessionTrack) -> Iterator[str]:
         yield from _video_item(writer, video, number)
     for number, chord in enumerate(track.chords, 1):
         yield from _chord_item(writer, chord, number)
-    if track.midi:
-        yield from _midi_item(writer, track, track.midi)
+    for number, item in enumerate(track.midi, 1):
+        yield from _midi_item(writer, track, item, number)
     yield "  >"
 
 
@@ -209,22 +208,23 @@ def _video_item(writer: _Writer, video: VideoItem, number: int) -> Iterator[str]
     yield "    >"
 
 
-def _midi_item(writer: _Writer, track: SessionTrack, item: MidiItem) -> Iterator[str]:
-    yield from _item_head(writer, writer.seconds(item.start_beat), writer.seconds(item.end_beat), track.key)
-    if item.texts and track.key.startswith(f"part:{CHORD_ROLE}:"):
+def _midi_item(writer: _Writer, track: SessionTrack, item: MidiItem, number: int) -> Iterator[str]:
+    name = (track.key, number)
+    yield from _item_head(writer, writer.seconds(item.start_beat), writer.seconds(item.last_beat), *name)
+    if item.texts:
         yield f"      GROUP {CHORD_GROUP}"
     yield f"      NAME {quoted(item.name)}"
     yield "      VOLPAN 1 0 1 -1"
     yield "      SOFFS 0 0"
     yield "      PLAYRATE 1 1 0 -1 0 0.0025"
     yield "      CHANMODE 0"
-    yield f"      GUID {writer.guid('take', track.key)}"
+    yield f"      GUID {writer.guid('take', *name)}"
     yield "      <SOURCE MIDI"
     yield f"        HASDATA 1 {PPQ} QN"
     yield "        CCINTERP 32"
-    yield f"        POOLEDEVTS {writer.guid('events', track.key)}"
+    yield f"        POOLEDEVTS {writer.guid('events', *name)}"
     yield from _events(item)
-    yield f"        GUID {writer.guid('source', track.key)}"
+    yield f"        GUID {writer.guid('source', *name)}"
     yield "        IGNTEMPO 0 120 4 4"
     yield "      >"
     yield "    >"
@@ -255,7 +255,7 @@ def _events(item: MidiItem) -> Iterator[str]:
             padded = data + b"\0" * (3 - len(data))
             yield f"        E {tick - before} {padded[0]:02x} {padded[1]:02x} {padded[2]:02x}"
         before = tick
-    end = max(before, _tick(item.end_beat - item.start_beat))
+    end = max(before, _tick(item.last_beat - item.start_beat))
     yield f"        E {end - before} b0 7b 00"
 
 

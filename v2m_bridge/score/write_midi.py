@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from v2m_bridge.music.arrangement import Part
-from v2m_bridge.score.cue_facts import cut_name
+from v2m_bridge.score.cue_facts import cue_title, cut_name
 from v2m_bridge.score.model import Score
 from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sync.document import tempo_map_from_document
@@ -69,7 +69,7 @@ def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
 
     tempo_map = tempo_map_from_document(score.fit)
     events = [
-        (0, mido.MetaMessage("track_name", name=score.timeline.title or "v2m-bridge")),
+        (0, mido.MetaMessage("track_name", name=cue_title(score))),
         (0, _smpte_offset(score)),
     ]
     events += [
