@@ -14,7 +14,7 @@ from reaper_scores import make_score, make_tempo
 
 from v2m_bridge.reaper.item_sections import section_edges
 from v2m_bridge.reaper.write_rpp import quoted, write_rpp
-from v2m_bridge.score.model import Score
+from v2m_bridge.score.model import PreviewDocument, Score
 from v2m_bridge.score.performance import played_parts
 from v2m_bridge.timing.tempo import TempoMap
 
@@ -205,3 +205,35 @@ def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
 )
 def test_quoting_is_reapers(text: str, field: str) -> None:
     assert quoted(text) == field
+
+
+def test_the_parts_sound_and_the_preview_is_a_muted_alternative(tmp_path: Path) -> None:
+    score = make_score()
+    heard = PreviewDocument(
+        engine="built-in", duration_s=30.5, sample_rate=48000, integrated_lufs=-20.0, peak_dbfs=-3.0
+    )
+    project = parsed(score.model_copy(update={"preview": heard}), tmp_path)
+    tracks = {next(c[1] for c in t if isinstance(c, list) and c[0] == "NAME"): t for t in project.findall("TRACK")}
+    synths = {name: t.find(".//VST") for name, t in tracks.items()}
+    assert [name for name, synth in synths.items() if synth is not None] == ["Chords", "Bass", "Strings"]
+    assert all(s.attrib[:2] == ["VSTi: ReaSynth (Cockos)", "reasynth.dll"] for s in synths.values() if s is not None)
+    muted = {name: next(c[1] for c in t if isinstance(c, list) and c[0] == "MUTESOLO") for name, t in tracks.items()}
+    assert muted == {"CHORDS": "0", "Chords": "0", "Bass": "0", "Strings": "0", "PREVIEW": "1"}
+    source = tracks["PREVIEW"].find(".//SOURCE")
+    assert (source.attrib, source.children) == (["WAVE"], [["FILE", "preview.wav"]])
+
+
+def test_a_score_without_preview_has_no_track_for_it(tmp_path: Path) -> None:
+    names = [next(c[1] for c in t if c[0] == "NAME") for t in parsed(make_score(), tmp_path).findall("TRACK")]
+    assert names == ["CHORDS", "Chords", "Bass", "Strings"]
+
+
+def test_what_is_ours_stands_in_ruler_lanes_that_keep_time(tmp_path: Path) -> None:
+    lines = [c for c in parsed(make_score(), tmp_path) if isinstance(c, list)]
+    lanes = {c[1]: (c[2], c[3], c[5]) for c in lines if c[0] == "RULERLANE"}
+    assert {lane: timebase for lane, (_, _, timebase) in lanes.items()} == {"1": "-1", "2": "-1", "3": "0", "4": "0"}
+    # what the user makes goes to lanes of his own
+    assert (lanes["1"][0], lanes["2"][0]) == ("4", "8")
+    markers = [c for c in lines if c[0] == "MARKER" and len(c) > 10]
+    assert {c[10] for c in markers} == {"3"}
+    assert all(c[0] != "MARKER" for c in lines[: lines.index(next(c for c in lines if c[0] == "RULERLANE"))])

@@ -12,15 +12,13 @@ from v2m_bridge.footage.video.thumbnails import shot_thumbnails
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.reaper.write_job import write_job
 from v2m_bridge.reaper.write_rpp import write_rpp
-from v2m_bridge.score.model import PreviewDocument, Score
+from v2m_bridge.score.model import PREVIEW, PreviewDocument, Score
 from v2m_bridge.score.write_csv import write_cuesheet_csv
 from v2m_bridge.score.write_cuesheet import write_cuesheet
 from v2m_bridge.score.write_json import write_score
 from v2m_bridge.score.write_midi import write_midi
 from v2m_bridge.score.write_tables import write_chords_csv, write_hits_csv, write_seconds_csv
 from v2m_bridge.timeline.document import timeline_from_document
-
-PREVIEW = "preview.wav"
 
 
 def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
