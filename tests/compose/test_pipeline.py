@@ -68,7 +68,7 @@ def seconds_at(tick: int, events: list[tuple[int, int]], ppq: int) -> Fraction:
 
 def assert_midi_keeps_the_hits(score: Score, path: Path) -> int:
     file, events = seconds_by_file(path)
-    assert file.type == 1 and file.ticks_per_beat == 960
+    assert file.type == 1 and file.ticks_per_beat == 480
     rate = Fraction(score.timeline.rate)
     landed = [hit for hit in score.fit.hits if hit.lands != "miss"]
     for hit in landed:
