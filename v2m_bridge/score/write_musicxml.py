@@ -71,7 +71,7 @@ class _Mark:
 
 
 @dataclass(frozen=True)
-class _Sheet:
+class _LeadSheet:
     """What all parts share."""
 
     key: Key
@@ -91,7 +91,7 @@ def _document(score: Score) -> Element:
     _part_list(root, parts)
     edges = [step_at(bar.start_beat) for bar in facts.bars]
     edges.append(edges[-1] + step_at(facts.bars[-1].length_beats))
-    sheet = _Sheet(parse_key(score.key), facts.bars, tuple(edges))
+    sheet = _LeadSheet(parse_key(score.key), facts.bars, tuple(edges))
     marks = sorted(_marks(facts, sheet.key, edges[-1] - 1), key=lambda mark: mark.step)
     for number, part in enumerate(parts, 1):
         element = SubElement(root, "part", id=f"P{number}")
@@ -170,7 +170,7 @@ def _harmony(document: ChordDocument, key: Key) -> Element:
     return harmony
 
 
-def _measures(part: Part, sheet: _Sheet, marks: Sequence[_Mark]) -> Iterator[Element]:
+def _measures(part: Part, sheet: _LeadSheet, marks: Sequence[_Mark]) -> Iterator[Element]:
     voices = written_voices(part.notes, sheet.edges[-1])
     metre = (0, 0)
     for index, (bar, (first, last)) in enumerate(zip(sheet.bars, pairwise(sheet.edges), strict=True)):
