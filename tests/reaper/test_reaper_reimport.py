@@ -214,6 +214,17 @@ def test_a_copy_of_an_item_elsewhere_is_the_users(tmp_path: Path) -> None:
     assert copy in track.items and copy.position == pytest.approx(500.0)
 
 
+def test_a_session_that_was_shifted_as_a_whole_is_not_taken_for_edited(tmp_path: Path) -> None:
+    reaper = reaper_at(tmp_path)
+    project = reaper.project
+    score = make_score(24)
+    import_score(reaper, tmp_path, score)
+    for item in project.items():
+        item.values["D_POSITION"] += 8.0  # time inserted at the project's start
+    assert "kept" not in import_score(reaper, tmp_path, score)
+    assert_holds(project, score)
+
+
 def test_an_edited_section_goes_with_its_cue_when_the_project_start_changes(tmp_path: Path) -> None:
     project = Project(offset_s=3600.0, frame_rate=24.0)
     reaper = reaper_at(tmp_path, project)

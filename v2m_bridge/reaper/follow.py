@@ -16,6 +16,7 @@ from v2m_bridge.reaper.osc import ADDRESSES, REFRESH_SURFACES, OscLink
 from v2m_bridge.reaper.realtime import on_time
 from v2m_bridge.reaper.session import plan_session, session_tempo_map
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 
 GRACE_S = 0.1
 """When playing starts or jumps, notes that began up to this long before are played too: feedback is that late."""
@@ -52,7 +53,7 @@ def live_events(score: Score, parts: Sequence[str] = ()) -> tuple[LiveEvent, ...
     tempo = session_tempo_map(plan_session(score))
     wanted = {name.lower() for name in parts}
     found: list[LiveEvent] = []
-    for part in score.parts:
+    for part in played_parts(score):
         if not wanted or part.name.lower() in wanted:
             found += _part_events(part, tempo.seconds_at)
     return tuple(sorted(found))

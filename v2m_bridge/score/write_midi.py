@@ -43,8 +43,8 @@ XF_CHORD = (0x43, 0x7B, 0x01)
 FILE_PPQ = 480
 """Ticks per quarter note: MuseScore reads the ticks of chord events as if every file had this many."""
 
-TEXT_DELAY_TICKS = 1
-"""Of the chords' names: a text on the tick of a note becomes its lyric in MuseScore."""
+EARLY_TICKS = 16
+"""By how much a note may be played before the beat that it is written on: 12 ms at 160 beats a minute."""
 
 XF_NONE, XF_NO_CHORD = 0x7F, 34
 XF_TYPES = {
@@ -152,18 +152,26 @@ def _chord_text(score: Score) -> list[tuple[int, mido.MetaMessage]]:
 
     key = parse_key(score.key)
     events = [(0, mido.MetaMessage("track_name", name="CHORDS"))]
-    onsets = sorted({tick_at(note.start_beat) for part in score.parts for note in part.notes})
+    onsets = sorted({tick_at(note.start_beat) for part in played_parts(score) for note in part.notes})
     for chord in score.chords:
         tick = tick_at(chord.start_beat)
-        events.append((tick + TEXT_DELAY_TICKS, mido.MetaMessage("text", text=chord.symbol)))
+        events.append((_without_onset(onsets, tick), mido.MetaMessage("text", text=chord.symbol)))
         shown = _first_onset(onsets, tick, tick_at(chord.end_beat))
         events.append((shown, mido.MetaMessage("sequencer_specific", data=xf_chord(chord, key))))
     return events
 
 
+def _without_onset(onsets: Sequence[int], tick: int) -> int:
+    """``tick`` or the next one at which no note begins: a text where one does becomes its lyric in MuseScore."""
+    index = bisect_left(onsets, tick)
+    while index < len(onsets) and onsets[index] == tick:
+        index, tick = index + 1, tick + 1
+    return tick
+
+
 def _first_onset(onsets: Sequence[int], tick: int, end: int) -> int:
     """The first tick of a chord at which a note begins: MuseScore shows no chord symbol where none does."""
-    index = bisect_left(onsets, tick)
+    index = bisect_left(onsets, max(0, tick - EARLY_TICKS))
     return onsets[index] if index < len(onsets) and onsets[index] < end else tick
 
 

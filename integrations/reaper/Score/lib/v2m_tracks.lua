@@ -55,12 +55,18 @@ end
 
 local function note_place(item) item_text(item, PLACE, numbers_text(place_of(item))) end
 
+-- The place that was noted, or nil.
+local function noted_place(item)
+  local noted = {}
+  for text in item_text(item, PLACE):gmatch("%S+") do noted[#noted + 1] = tonumber(text) end
+  return #noted == 4 and noted or nil
+end
+
 -- Whether the user moved the item or changed its length. A tempo map that somebody edits moves items too, but keeps
 -- either their beats or their seconds.
 local function was_moved(item)
-  local noted = {}
-  for text in item_text(item, PLACE):gmatch("%S+") do noted[#noted + 1] = tonumber(text) end
-  if #noted ~= 4 then return false end
+  local noted = noted_place(item)
+  if not noted then return false end
   local now = { place_of(item) }
   local function differs(i) return math.abs(now[i] - noted[i]) > MOVED end
   return (differs(1) or differs(2)) and (differs(3) or differs(4))
@@ -86,13 +92,29 @@ end
 -- Whether an import made this item.
 function Tracks.is_ours(item) return tag_of(item) ~= nil end
 
-local function reason_to_keep(item, key)
+-- Whether all items of these cues were moved by the same time: somebody shifted the whole session, which is no edit.
+local function shifted_as_a_whole(cue_ids)
+  local shift, same, count = nil, true, 0
+  each_item(function(item)
+    local cue, key = tag_of(item)
+    local noted = cue and cue_ids[cue] and key ~= VIDEO and noted_place(item)
+    if noted then
+      local first = span_of(item)
+      shift = shift or first - noted[3]
+      same = same and math.abs(first - noted[3] - shift) < MOVED
+      count = count + 1
+    end
+  end)
+  return same and count > 1 and math.abs(shift) > MOVED
+end
+
+local function reason_to_keep(item, key, shifted)
   if math.floor(reaper.GetMediaItemInfo_Value(item, "C_LOCK")) & 1 == 1 then return "locked" end
   if name_of(item) ~= item_text(item, GIVEN) then return "renamed" end
   local take = reaper.GetActiveTake(item)
   local print = item_text(item, PRINT)
   if take and print ~= "" and Midi.fingerprint(take) ~= print then return "edited" end
-  if key ~= VIDEO and was_moved(item) then return "moved" end
+  if key ~= VIDEO and not shifted and was_moved(item) then return "moved" end
 end
 
 -- Whether items of a track with this key are replaced by an import of these things.
@@ -115,18 +137,19 @@ end
 -- wish: scope, and take_new(item), whether the user gives an item up.
 function Tracks.clear(cue_ids, id, wish)
   local kept, left, removed = {}, {}, 0
+  local shifted = shifted_as_a_whole(cue_ids)
   each_item(function(item, track)
     local cue, key = tag_of(item)
     if not cue or not cue_ids[cue] then return end
     local replaced = in_scope(key, wish.scope)
-    local reason = not (replaced and wish.take_new(item)) and reason_to_keep(item, key)
+    local reason = not (replaced and wish.take_new(item)) and reason_to_keep(item, key, shifted)
     if replaced and not reason then
       reaper.DeleteTrackMediaItem(track, item)
       removed = removed + 1
       return
     end
     item_text(item, TAG, id .. "/" .. key)
-    local record = { item = item, key = key, reason = reason or nil, moved = was_moved(item) }
+    local record = { item = item, key = key, reason = reason or nil, moved = not shifted and was_moved(item) }
     record.first_bar, record.last_bar = bars_of(item)
     local list = replaced and kept or left
     list[#list + 1] = record
