@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import types
 import typing
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
@@ -14,6 +15,7 @@ from functools import cached_property
 from typing import Annotated, Any, Union
 
 from v2m_bridge.amt.decode_options import DecodeOptions, HarmonyOptions
+from v2m_bridge.errors import InputError
 from v2m_bridge.music.arrange_options import ArrangeOptions
 from v2m_bridge.music.emotions import EMOTIONS, parse_emotion
 from v2m_bridge.music.keys import Key, parse_key
@@ -23,6 +25,17 @@ from v2m_bridge.sync.model import FitOptions
 from v2m_bridge.timeline.hits import HitOptions
 from v2m_bridge.timing.rates import exact_rate
 from v2m_bridge.timing.timecode import check_timecode
+
+
+def check_one_line(text: str) -> None:
+    """Refuse line breaks and other control characters, which names on tracks and sheets cannot have.
+
+    Raises:
+        InputError: the text has some.
+    """
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise InputError(f"{text!r} is not one line of plain text")
+
 
 KEY_NAMES = tuple(Key(tonic, minor).name for minor in (False, True) for tonic in range(12))
 
@@ -125,6 +138,39 @@ class EditOptions:
 
 
 @dataclass(frozen=True)
+class CueOptions:
+    """What the cue is called on sheets, tracks and regions."""
+
+    cue: Annotated[
+        str | None,
+        Option(
+            "Number of the cue, such as 1m1: in front of its tracks and its region, and on the cue sheet.",
+            label="Cue number",
+            unset="None",
+            example="1m1",
+            max_length=40,
+            check=check_one_line,
+        ),
+    ] = None
+    composer: Annotated[
+        str | None,
+        Option("Name of the composer, for the sheets.", unset="None", max_length=120, check=check_one_line),
+    ] = None
+    cue_version: Annotated[
+        str | None,
+        Option(
+            "Version of the cue, such as 3: behind its title.",
+            flag="--version",
+            label="Version",
+            unset="None",
+            example="3",
+            max_length=40,
+            check=check_one_line,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
 class OutputOptions:
     """Files that are written only when they are asked for."""
 
@@ -154,6 +200,7 @@ GROUPS: tuple[OptionGroup, ...] = (
     OptionGroup("hits", HitOptions, "What counts as a hit"),
     OptionGroup("fit", FitOptions, "How the tempo follows the hits"),
     OptionGroup("edit", EditOptions, "The edit", main=True),
+    OptionGroup("cue", CueOptions, "The cue", main=True),
     OptionGroup("output", OutputOptions, "Files", main=True),
 )
 

@@ -27,6 +27,7 @@ from v2m_bridge.music.themes.player_options import PlayerOptions
 from v2m_bridge.option_table import (
     GROUPS,
     OPTIONS,
+    CueOptions,
     DirectionOptions,
     EditOptions,
     OptionRow,
@@ -78,6 +79,7 @@ class ScoreOptions(BaseModel):
 
     direction: DirectionOptions
     edit: EditOptions
+    cue: CueOptions
     output: OutputOptions
     decoding: DecodeOptions
     harmony: HarmonyOptions

@@ -24,7 +24,7 @@ from v2m_bridge.score.model import Score
 from v2m_bridge.score.write_json import read_score, score_json
 
 TABLES = ("cuesheet.csv", "hits.csv", "chords.csv", "seconds.csv")
-FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "cuesheet.html", *TABLES)
+FILES = ("score.json", "score.mid", "score.rpp", "score.v2m", "score.musicxml", "cuesheet.html", *TABLES)
 
 PLAIN = {"texture": "figures", "themes": False}
 """For tests that look at chords and dynamics alone."""
@@ -68,15 +68,15 @@ def seconds_at(tick: int, events: list[tuple[int, int]], ppq: int) -> Fraction:
 
 def assert_midi_keeps_the_hits(score: Score, path: Path) -> int:
     file, events = seconds_by_file(path)
-    assert file.type == 1 and file.ticks_per_beat == 960
+    assert file.type == 1 and file.ticks_per_beat == 480
     rate = Fraction(score.timeline.rate)
     landed = [hit for hit in score.fit.hits if hit.lands != "miss"]
     for hit in landed:
-        seconds = seconds_at(round(hit.beat * 960), events, 960)
+        seconds = seconds_at(round(hit.beat * 480), events, 480)
         assert abs(seconds * rate - hit.frame) <= Fraction(1, 2), hit
     for row in score.fit.tempo:
-        assert abs(float(seconds_at(round(row.beat * 960), events, 960)) - row.seconds) < 1e-3
-    end = float(seconds_at(round(score.fit.end_beat * 960), events, 960))
+        assert abs(float(seconds_at(round(row.beat * 480), events, 480)) - row.seconds) < 1e-3
+    end = float(seconds_at(round(score.fit.end_beat * 480), events, 480))
     assert end == pytest.approx(score.timeline.duration_frames / rate, abs=2e-3)
     return len(landed)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,11 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from reaper_runs import IMPORT, assert_holds, reaper_at
+from reaper_runs import IMPORT, assert_holds, import_score, reaper_at
 from reaper_scores import make_score
 
 from v2m_bridge.reaper.midi_out import drivers_silenced
 from v2m_bridge.score.model import Score
+from v2m_bridge.testing.reaper.lua import Reaper
 from v2m_bridge.testing.reaper.osc_peer import Peer
 from v2m_bridge.testing.reaper.project import Project
 
@@ -32,9 +34,11 @@ def score_folder(tmp_path: Path) -> tuple[Score, Path]:
     return score, folder
 
 
-def pushed(own_home: Path, folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], Project]:
+def pushed(
+    own_home: Path, folder: Path, *arguments: str, host: Reaper | None = None
+) -> tuple[subprocess.CompletedProcess[str], Project]:
     """``push`` against a REAPER with the scripts in it."""
-    reaper = reaper_at(own_home)
+    reaper = host or reaper_at(own_home)
     with Peer(project=reaper.project) as peer:
         command = "_" + reaper.host.command_name
         peer.scripts[command] = lambda: reaper.run(IMPORT)
@@ -86,6 +90,54 @@ def test_push_says_in_one_line_what_is_wrong(tmp_path: Path, score_folder: tuple
         assert run.returncode == 2
         assert words in run.stderr
         assert len(run.stderr.splitlines()) == 1
+
+
+def test_push_of_markers_alone_leaves_the_rest(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    score, folder = score_folder
+    run, project = pushed(own_home, folder, "--only", "markers", "--json")
+    document = json.loads(run.stdout)
+    assert document["imported"] == ["markers"]
+    assert {c.name for c in project.state.markers} >= {f"cut {n}" for n in (1, 2)}
+    assert (project.state.tempo.points, project.state.tracks) == ([], [])
+    told, _ = pushed(own_home, folder, "--only", "chords")
+    assert f"only {len(score.chords)} chords" in told.stdout
+
+
+def test_an_unknown_thing_to_push_is_refused(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    run = subprocess.run(
+        [*COMMAND, "push", str(score_folder[1]), "--only", "melody"], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "tempo, markers, chords, parts" in run.stderr
+
+
+def test_push_says_what_it_kept_and_takes_the_new_when_told(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    score, folder = score_folder
+    reaper = reaper_at(own_home)
+    import_score(reaper, own_home, score)
+    edited = next(t for t in reaper.project.state.tracks if t.name == "Bass").items[1]
+    assert edited.take
+    tick, flags, data = edited.take.events[0]
+    edited.take.events[0] = (tick, flags, bytes([data[0], data[1], data[2] ^ 1]))
+    first, _ = pushed(own_home, folder, host=reaper)
+    assert re.search(r"left as it was: part:bass:Bass, bars [2-4] to 8 \(edited by you\)", first.stdout)
+    assert "push --take-new" in first.stdout
+    second, project = pushed(own_home, folder, "--take-new", host=reaper)
+    assert "left as it was" not in second.stdout
+    assert_holds(project, score)
+
+
+def test_follow_takes_its_offset_from_the_last_import(score_folder: tuple[Score, Path], own_home: Path) -> None:
+    score, folder = score_folder
+    command = [*COMMAND, "follow", str(folder), "--vkb", "--port", "1", "--seconds", "0"]
+    before = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "was not imported yet" in before.stderr
+    reaper = reaper_at(own_home, Project(offset_s=3590.0, frame_rate=24.0))
+    import_score(reaper, own_home, score)
+    after = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "starts at 10.000 s of the project, as imported" in after.stderr
+    given = subprocess.run([*command, "--offset", "3"], capture_output=True, text=True, check=False)
+    assert "as imported" not in given.stderr
 
 
 def test_follow_through_the_virtual_keyboard_ends_in_silence(score_folder: tuple[Score, Path]) -> None:

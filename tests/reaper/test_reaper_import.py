@@ -335,10 +335,9 @@ def test_chord_names_and_chord_midi_are_one_group(tmp_path: Path) -> None:
     reaper.project.add_item(reaper.project.add_track("Mine"), 0, 1).values["I_GROUPID"] = 7.0
     import_score(reaper, tmp_path, make_score())
     names = {i.values["I_GROUPID"] for i in track_named(reaper.project, "CHORDS").items}
-    (midi,) = track_named(reaper.project, "Chords").items
-    (bass,) = track_named(reaper.project, "Bass").items
-    assert names == {8.0} == {midi.values["I_GROUPID"]}
-    assert bass.values["I_GROUPID"] == 0
+    midi, bass = (track_named(reaper.project, name).items for name in ("Chords", "Bass"))
+    assert names == {8.0} == {item.values["I_GROUPID"] for item in midi}
+    assert {item.values["I_GROUPID"] for item in bass} == {0}
 
 
 @pytest.mark.parametrize(("version", "lane"), [(VERSIONS[0], None), (VERSIONS[1], None), (VERSIONS[2], "v2m")])

@@ -14,7 +14,7 @@ from reaper_runs import SCRIPTS, reaper_at
 
 from v2m_bridge import __version__
 from v2m_bridge.errors import SetupError
-from v2m_bridge.reaper.ini import with_device, without_device
+from v2m_bridge.reaper.ini import foreign_device, with_device, without_device
 from v2m_bridge.reaper.install import ReaperMachine, default_resource, install, reaper_runs, uninstall
 from v2m_bridge.reaper.osc import ADDRESSES
 from v2m_bridge.reaper.read_answer import read_handshake
@@ -115,11 +115,7 @@ def test_the_start_up_block_makes_actions_and_shakes_hands(resource: Path, tmp_p
     reaper.host.ext_state.clear()
     reaper.run(resource / "Scripts" / "__startup.lua")
     assert reaper.host.console == ["hello\n"]
-    assert sorted(Path(p).name for p in reaper.host.actions) == [
-        "v2m_Import score.lua",
-        "v2m_Send this project's cuts.lua",
-        "v2m_Watch for scores.lua",
-    ]
+    assert {Path(p).name for p in reaper.host.actions} == {p.name for p in SCRIPTS.glob("*.lua")}
     handshake = read_handshake(home / "outbox")
     assert handshake is not None
     assert handshake.command.startswith("_RS")
@@ -154,6 +150,31 @@ def test_devices_behind_ours_move_up() -> None:
 
 def test_a_port_that_another_device_hears_is_left_to_it() -> None:
     assert with_device(INI, receive=8010) == INI
+
+
+@pytest.mark.parametrize(
+    ("line", "answers_to", "told"),
+    [
+        (b'OSC "iPad" 3 8000 "192.168.1.7" 9000 1024 10 ""', None, "answers nowhere on this machine"),
+        (b'OSC "iPad" 1 8000 "127.0.0.1" 9000 1024 10 ""', None, "answers nowhere on this machine"),
+        (b'OSC "DAW control" 3 8000 "127.0.0.1" 9010 1024 10 ""', 9010, "answers to port 9010"),
+        (b'OSC "mine" 3 8000 "127.0.0.1" 9000 1024 10 "Default"', 9000, "it will do"),
+    ],
+)
+@pytest.mark.parametrize("running", [False, True])
+def test_a_foreign_device_on_our_port_is_named_with_what_it_can_do(
+    resource: Path, tmp_path: Path, line: bytes, answers_to: int | None, told: str, running: bool
+) -> None:
+    ini = resource / "reaper.ini"
+    ini.write_bytes(b"[REAPER]\ncsurf_0=" + line + b"\ncsurf_cnt=1\n")
+    before = ini.read_bytes()
+    found = foreign_device(before, 8000)
+    assert found is not None and found.answers_to == answers_to
+    assert foreign_device(before, 8001) is None
+    done = install(tmp_path / "home", ReaperMachine(resource, lambda: running))
+    assert ini.read_bytes() == before
+    assert any(f"{found.name!r}" in w and told in w for w in done.warnings)
+    assert any("--port 8001" in step for step in done.steps) == (answers_to != 9000)
 
 
 def test_resource_folders_of_every_system() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +65,12 @@ STARTS: dict[str, Callable[[Fraction, Fraction], float]] = {
 
 
 def cases(rate_index: int) -> list[tuple[str, int, int]]:
-    """Start, session and version: all pairs of each, the third rotating with the rate."""
+    """Start, session and version: all pairs of each, the third rotating with the rate.
+
+    ``V2M_LONG=1`` takes all 1,408 cells.
+    """
+    if os.environ.get("V2M_LONG"):
+        return list(itertools.product(STARTS, range(len(SESSIONS)), range(len(VERSIONS))))
     found = []
     for n, (start, session) in enumerate(itertools.product(STARTS, range(4))):
         found.append((start, session, (n + rate_index + n // 4) % 4))
@@ -220,3 +226,25 @@ def test_a_computer_with_decimal_commas_imports_the_same(tmp_path: Path) -> None
     answer = import_score(reaper, tmp_path, score)
     assert float(answer["base"][0][0]) == pytest.approx(0.7)
     assert picture_of(project) == once
+
+
+@pytest.mark.parametrize(
+    ("rate", "drop_frame", "project_rate", "told"),
+    [
+        ("60000/1001", False, 30.0, "set Project settings > Frame rate to 29.97"),
+        ("60000/1001", True, 24.0, "set Project settings > Frame rate to 29.97 DF"),
+        ("60000/1001", False, 30000 / 1001, None),
+        ("24000/1001", False, 24.0, "set Project settings > Frame rate"),
+        ("60", False, 60.0, None),
+    ],
+)
+def test_a_rate_that_reaper_lacks_is_told_with_the_one_to_set(
+    tmp_path: Path, rate: str, drop_frame: bool, project_rate: float, told: str | None
+) -> None:
+    reaper = reaper_at(tmp_path, Project(frame_rate=project_rate), decimal_comma=True)
+    score = make_score(4, rate, start_frame=0, drop_frame=drop_frame)
+    answer = import_score(reaper, tmp_path, score)
+    found = [w[0] for w in answer.get("warning", []) if "Frame rate" in w[0]]
+    assert [text.endswith(told or "") for text in found] == ([True] if told else [])
+    assert all("," not in text.replace(", which", "").replace(", the project", "") for text in found)
+    assert_holds(reaper.project, score)

@@ -12,8 +12,9 @@ import pytest
 import rpp
 from reaper_scores import make_score, make_tempo
 
+from v2m_bridge.reaper.item_sections import section_edges
 from v2m_bridge.reaper.write_rpp import quoted, write_rpp
-from v2m_bridge.score.model import Score
+from v2m_bridge.score.model import PreviewDocument, Score
 from v2m_bridge.score.performance import played_parts
 from v2m_bridge.timing.tempo import TempoMap
 
@@ -126,12 +127,27 @@ def test_markers_and_the_cue_region_are_on_their_frames(tmp_path: Path) -> None:
     assert float(end[2]) == pytest.approx(score.timeline.duration_frames * 1001 / 24000, abs=1e-9)
 
 
-def midi_of(
-    track: Any,
-) -> tuple[list[tuple[float, float, int, int]], list[tuple[float, int, int]], list[tuple[float, str]]]:
-    """Notes, controllers and texts in beats, off the source's events."""
-    tick, open_notes, notes, controls, texts = 0, {}, [], [], []
-    for event in track.find(".//SOURCE"):
+Events = tuple[list[tuple[float, float, int, int]], list[tuple[float, int, int]], list[tuple[float, str]]]
+
+
+def midi_of(track: Any, points: list[list[str]]) -> Events:
+    """Notes, controllers and texts in beats, off the events of all items."""
+    notes, controls, texts = [], [], []
+    for item in track.findall("ITEM"):
+        if item.find("SOURCE") is None:
+            continue
+        position = next(float(c[1]) for c in item if isinstance(c, list) and c[0] == "POSITION")
+        start = round(quarters(points, position) * 960)
+        for target, found in zip((notes, controls, texts), events_of(item.find("SOURCE"), start), strict=True):
+            target += found
+    return sorted(notes), sorted(controls), sorted(texts)
+
+
+def events_of(source: Any, tick: int) -> Events:
+    """The events of one source, which begins at a tick of the project."""
+    open_notes: dict[int, list[tuple[int, int]]] = {}
+    notes, controls, texts = [], [], []
+    for event in source:
         if isinstance(event, list) and event[0] == "E":
             tick += int(event[1])
             status, a, b = (int(x, 16) for x in event[2:5])
@@ -148,7 +164,7 @@ def midi_of(
             assert data[:2] == b"\xff\x06"
             texts.append((tick / 960, data[2:].decode()))
     assert not any(open_notes.values())
-    return sorted(notes), sorted(controls), texts
+    return notes, controls, texts
 
 
 def test_midi_items_hold_every_note_controller_and_chord_name(tmp_path: Path) -> None:
@@ -157,11 +173,14 @@ def test_midi_items_hold_every_note_controller_and_chord_name(tmp_path: Path) ->
     tracks = {next(c[1] for c in t if isinstance(c, list) and c[0] == "NAME"): t for t in project.findall("TRACK")}
     assert list(tracks) == ["CHORDS", "Chords", "Bass", "Strings"]
     for part in played_parts(score):
-        notes, controls, texts = midi_of(tracks[part.name])
+        notes, controls, texts = midi_of(tracks[part.name], points_of(project))
         # where notes of one pitch overlap, MIDI cannot tell whose end is whose: compare starts and the sum of lengths
         assert sorted((n[0], n[2], n[3]) for n in notes) == sorted((n[0], n[2], n[3]) for n in part.notes)
         assert sum(n[1] for n in notes) == pytest.approx(sum(n[1] for n in part.notes))
-        assert controls == sorted(part.controls)
+        # more of them only where an item begins or ends: what is in force there
+        assert set(part.controls) <= set(controls)
+        edges = {*section_edges(score), *(n[0] + n[1] for n in notes), score.fit.end_beat}
+        assert all(any(abs(c[0] - e) < 1 / 900 for e in edges) for c in controls if c not in part.controls)
         assert len(texts) == (len(score.chords) if part.role == "chords" else 0)
     names = [item.find("NOTES").children[0] for item in tracks["CHORDS"].findall("ITEM")]
     assert names[:5] == ["|Am", "|F", "|Cmaj7", "|G#m7b5", "|A#"]
@@ -186,3 +205,35 @@ def test_equal_scores_give_equal_bytes(tmp_path: Path) -> None:
 )
 def test_quoting_is_reapers(text: str, field: str) -> None:
     assert quoted(text) == field
+
+
+def test_the_parts_sound_and_the_preview_is_a_muted_alternative(tmp_path: Path) -> None:
+    score = make_score()
+    heard = PreviewDocument(
+        engine="built-in", duration_s=30.5, sample_rate=48000, integrated_lufs=-20.0, peak_dbfs=-3.0
+    )
+    project = parsed(score.model_copy(update={"preview": heard}), tmp_path)
+    tracks = {next(c[1] for c in t if isinstance(c, list) and c[0] == "NAME"): t for t in project.findall("TRACK")}
+    synths = {name: t.find(".//VST") for name, t in tracks.items()}
+    assert [name for name, synth in synths.items() if synth is not None] == ["Chords", "Bass", "Strings"]
+    assert all(s.attrib[:2] == ["VSTi: ReaSynth (Cockos)", "reasynth.dll"] for s in synths.values() if s is not None)
+    muted = {name: next(c[1] for c in t if isinstance(c, list) and c[0] == "MUTESOLO") for name, t in tracks.items()}
+    assert muted == {"CHORDS": "0", "Chords": "0", "Bass": "0", "Strings": "0", "PREVIEW": "1"}
+    source = tracks["PREVIEW"].find(".//SOURCE")
+    assert (source.attrib, source.children) == (["WAVE"], [["FILE", "preview.wav"]])
+
+
+def test_a_score_without_preview_has_no_track_for_it(tmp_path: Path) -> None:
+    names = [next(c[1] for c in t if c[0] == "NAME") for t in parsed(make_score(), tmp_path).findall("TRACK")]
+    assert names == ["CHORDS", "Chords", "Bass", "Strings"]
+
+
+def test_what_is_ours_stands_in_ruler_lanes_that_keep_time(tmp_path: Path) -> None:
+    lines = [c for c in parsed(make_score(), tmp_path) if isinstance(c, list)]
+    lanes = {c[1]: (c[2], c[3], c[5]) for c in lines if c[0] == "RULERLANE"}
+    assert {lane: timebase for lane, (_, _, timebase) in lanes.items()} == {"1": "-1", "2": "-1", "3": "0", "4": "0"}
+    # what the user makes goes to lanes of his own
+    assert (lanes["1"][0], lanes["2"][0]) == ("4", "8")
+    markers = [c for c in lines if c[0] == "MARKER" and len(c) > 10]
+    assert {c[10] for c in markers} == {"3"}
+    assert all(c[0] != "MARKER" for c in lines[: lines.index(next(c for c in lines if c[0] == "RULERLANE"))])

@@ -18,6 +18,7 @@ from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTIONS
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.symbols import parse_symbol
+from v2m_bridge.options import ScoreOptions
 from v2m_bridge.score.cue_facts import CueFacts
 from v2m_bridge.score.model import ChordDocument, MoodDocument, Score, SecondDocument
 from v2m_bridge.score.write_csv import COLUMNS, write_cuesheet_csv
@@ -229,3 +230,23 @@ def test_a_score_with_next_to_nothing_in_it(tmp_path: Path) -> None:
     write_cuesheet_csv(bare, tmp_path / "c.csv")
     assert {r["kind"] for r in rows(tmp_path / "c.csv")} == {"tempo"}
     assert "Untitled timeline" in (tmp_path / "c.html").read_text(encoding="utf-8")
+
+
+def test_number_composer_and_version_stand_on_the_sheet_when_they_are_given(tmp_path: Path) -> None:
+    score = make_score(film(4.0))
+    named = score.model_copy(update={"options": ScoreOptions(cue="1m1", composer="A. <B>", cue_version="3")})
+    write_cuesheet(named, tmp_path / "named.html")
+    write_cuesheet(score, tmp_path / "plain.html")
+    page = (tmp_path / "named.html").read_text(encoding="utf-8")
+    for name, value in (("Cue", "1m1"), ("Composer", "A. &lt;B&gt;"), ("Version", "3")):
+        assert f"<dt>{name}</dt><dd>{value}</dd>" in page
+        assert f"<dt>{name}</dt>" not in (tmp_path / "plain.html").read_text(encoding="utf-8")
+    write_cuesheet_csv(named, tmp_path / "named.csv")
+    with (tmp_path / "named.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["name"], row["value"]) for row in csv.DictReader(file) if row["kind"] == "cue"]
+    assert rows == [("cue", "1m1"), ("composer", "A. <B>"), ("cue_version", "3")]
+
+
+def test_a_name_of_two_lines_is_refused() -> None:
+    with pytest.raises(InputError, match="one line"):
+        ScoreOptions(cue="1m1\nx").check()

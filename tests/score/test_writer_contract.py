@@ -148,6 +148,7 @@ def test_every_kind_of_fact_is_shown_by_some_file(tmp_path: Path) -> None:
     assert held == {
         "score.json": everything,
         "score.mid": everything - {"duration_s"},
+        "score.musicxml": everything - {"duration_s"},
         "cuesheet.csv": everything - {"title", "duration_s"},
         "cuesheet.html": everything,
         "score.v2m": everything,

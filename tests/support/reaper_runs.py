@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from v2m_bridge.music.arrangement import Part
+from v2m_bridge.reaper.item_sections import section_edges
 from v2m_bridge.reaper.session import plan_session
 from v2m_bridge.reaper.write_job import post_job
 from v2m_bridge.score.model import Score
@@ -12,7 +15,7 @@ from v2m_bridge.score.performance import played_parts
 from v2m_bridge.testing.reaper.host import Host
 from v2m_bridge.testing.reaper.lua import Reaper
 from v2m_bridge.testing.reaper.midi import controls_of, notes_of, texts_of
-from v2m_bridge.testing.reaper.project import MediaTrack, Project
+from v2m_bridge.testing.reaper.project import MediaTake, MediaTrack, Project
 
 SCRIPTS = Path(__file__).parents[2] / "integrations" / "reaper" / "Score"
 IMPORT = SCRIPTS / "v2m_Import score.lua"
@@ -20,6 +23,7 @@ WATCH = SCRIPTS / "v2m_Watch for scores.lua"
 CUTS = SCRIPTS / "v2m_Send this project's cuts.lua"
 YES, NO = 6, 7
 EXACT_S = 1e-6
+TAKE_NEW = SCRIPTS / "v2m_Take the new version.lua"
 VERSIONS = ["6.80/win64", "7.0/macOS-arm64", "7.79/linux-x86_64"]
 
 
@@ -31,10 +35,10 @@ def reaper_at(home: Path, project: Project | None = None, version: str = VERSION
     return Reaper(made)
 
 
-def import_score(reaper: Reaper, home: Path, score: Score) -> dict[str, list[list[str]]]:
-    """Post ``score``, run the import script, and return the answer's records by name."""
+def import_score(reaper: Reaper, home: Path, score: Score, action: Path = IMPORT) -> dict[str, list[list[str]]]:
+    """Post ``score``, run the import script (or another action), and return the answer's records by name."""
     job = post_job(score, home / "outbox")
-    reaper.run(IMPORT)
+    reaper.run(action)
     return answer_of(job)
 
 
@@ -83,18 +87,17 @@ def assert_holds(project: Project, score: Score, base_s: float = 0.0) -> None:
 
 
 def assert_part(project: Project, score: Score, name: str, base_s: float) -> None:
+    """Every note, controller and chord name of the part is in one of the items on its track, in its place."""
     (part,) = [p for p in played_parts(score) if p.name == name]
-    (item,) = track_named(project, name).items
-    take = item.take
-    assert take
+    takes = [item.take for item in track_named(project, name).items]
     tempo = project.state.tempo
     start_qn = tempo.qn(base_s)
 
     def second(beat: float) -> float:
         return tempo.time(start_qn + beat)
 
-    starts = sorted((project.time_at_ppq(take, n.start), n.pitch, n.velocity) for n in notes_of(take))
-    ends = sorted(project.time_at_ppq(take, n.end) for n in notes_of(take))
+    starts = sorted((project.time_at_ppq(t, n.start), n.pitch, n.velocity) for t in takes for n in notes_of(t))
+    ends = sorted(project.time_at_ppq(t, n.end) for t in takes for n in notes_of(t))
     wanted = sorted((second(b), pitch, velocity) for b, _, pitch, velocity in part.notes)
     assert len(starts) == len(wanted)
     assert all(abs(a[0] - b[0]) < EXACT_S for a, b in zip(starts, wanted, strict=True))
@@ -102,19 +105,36 @@ def assert_part(project: Project, score: Score, name: str, base_s: float) -> Non
     # a note that ends between two ticks, as at the film's last frame, ends on the nearer one
     wanted_ends = sorted(second(round((b + length) * 960) / 960) for b, length, _, _ in part.notes)
     assert all(abs(a - b) < EXACT_S for a, b in zip(ends, wanted_ends, strict=True))
-    controls = controls_of(take)
-    assert {data[0] & 0x0F for _, _, data in take.events if data[0] < 0xF0} == {0}  # instruments listen to channel 1
-    assert {(data[0], flags) for _, flags, data in controls} <= {(0xB0, 16)}  # curves, and no program change
-    got = sorted((project.time_at_ppq(take, tick), data[1], data[2]) for tick, _, data in controls)
-    expected = sorted((second(b), number, value) for b, number, value in part.controls)
-    assert len(got) == len(expected)
-    assert all(abs(a[0] - b[0]) < EXACT_S and a[1:] == b[1:] for a, b in zip(got, expected, strict=True))
-    texts = [(project.time_at_ppq(take, tick), data) for tick, _, data in texts_of(take)]
+    edges = section_edges(score)
+    for item in track_named(project, name).items:
+        assert any(abs(item.position - second(edge)) < EXACT_S for edge in edges)
+    for take in takes:
+        assert_controls(project, take, part, second)
+    texts = sorted((project.time_at_ppq(t, tick), data) for t in takes for tick, _, data in texts_of(t))
     if part.role == "chords":
         assert [t[1][:2] for t in texts] == [b"\xff\x06"] * len(score.chords)
         assert all(abs(t[0] - base_s - c.start_s) < EXACT_S for t, c in zip(texts, score.chords, strict=True))
     else:
         assert texts == []
+
+
+def assert_controls(project: Project, take: MediaTake, part: Part, second: Callable[[float], float]) -> None:
+    """The controllers of the item are the part's, with their value at its start and what the curve comes to at its end.
+
+    They are curves on channel 1, to which instruments listen, and no program changes.
+    """
+    controls = controls_of(take)
+    assert {data[0] & 0x0F for _, _, data in take.events if data[0] < 0xF0} == {0}
+    assert {(data[0], flags) for _, flags, data in controls} <= {(0xB0, 16)}
+    got = [(project.time_at_ppq(take, tick), data[1], data[2]) for tick, _, data in controls]
+    wanted = [(second(beat), number, value) for beat, number, value in part.controls]
+    own = [g for g in got if any(abs(g[0] - w[0]) < EXACT_S and g[1:] == w[1:] for w in wanted)]
+    first, last = take.item.position, max([take.item.position, *(g[0] for g in got)])
+    assert all(g in own or min(abs(g[0] - first), abs(g[0] - last)) < EXACT_S for g in got)
+    inside = [w for w in wanted if first - EXACT_S <= w[0] < last - EXACT_S]
+    assert all(any(abs(g[0] - w[0]) < EXACT_S and g[1:] == w[1:] for g in own) for w in inside)
+    for number in {w[1] for w in wanted if w[0] < first + EXACT_S}:
+        assert any(abs(g[0] - first) < EXACT_S and g[1] == number for g in got)
 
 
 def picture_of(project: Project) -> Any:

@@ -48,7 +48,13 @@ def tempo_map(rows: Sequence[TempoDocument]) -> TempoMap:
 
 
 def make_timeline(
-    duration_frames: int, rate: Fraction, start_frame: int, drop_frame: bool, media: str | None, every_s: float = 3.1
+    duration_frames: int,
+    rate: Fraction,
+    start_frame: int,
+    drop_frame: bool,
+    media: str | None,
+    marker_s: float | None = None,
+    every_s: float = 3.1,
 ) -> TimelineDocument:
     frames = [seconds_to_frame(every_s * n, rate) for n in range(1, int(duration_frames / float(rate) / every_s) + 1)]
     frames = [f for f in frames if 0 < f < duration_frames]
@@ -60,7 +66,9 @@ def make_timeline(
     kinds = [CutKind.CUT, CutKind.CUT, CutKind.DISSOLVE]
     cuts = tuple(Cut(f, kinds[n % 3]) for n, f in enumerate(frames))
     markers = (
-        Marker(frames[0] if frames else 0, "HIT", "Red", "door\tslams"),
+        Marker(
+            seconds_to_frame(marker_s, rate) if marker_s else frames[0] if frames else 0, "HIT", "Red", "door\tslams"
+        ),
         Marker(min(5, duration_frames - 1), "mood: tense", "Blue"),
     )
     return timeline_document(
@@ -79,6 +87,7 @@ def make_score(
     media: str | None = None,
     rows: tuple[TempoDocument, ...] | None = None,
     parts: Sequence[str] = ("Chords", "Bass", "Strings"),
+    marker_s: float | None = None,
 ) -> Score:
     """A score of about ``bars`` bars whose notes and controllers lie on 960 ticks a beat."""
     rng = random.Random(seed + 1)
@@ -90,7 +99,7 @@ def make_score(
     end_beat = tempo.beat_at(float(duration_frames / exact))
     return Score(
         version="0.1.0",
-        timeline=make_timeline(duration_frames, exact, start_frame, drop_frame, media),
+        timeline=make_timeline(duration_frames, exact, start_frame, drop_frame, media, marker_s),
         fit=FitDocument(requested_bpm=120, hits=(), tempo=rows, summary=SUMMARY, end_beat=end_beat),
         key="A minor",
         options=ScoreOptions(),

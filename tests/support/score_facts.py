@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import wave
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +26,7 @@ from v2m_bridge.score.write_csv import write_cuesheet_csv
 from v2m_bridge.score.write_cuesheet import write_cuesheet
 from v2m_bridge.score.write_json import write_score
 from v2m_bridge.score.write_midi import write_midi
+from v2m_bridge.score.write_musicxml import write_musicxml
 from v2m_bridge.sound.preview.write_preview import write_preview
 from v2m_bridge.timing.tempo import TempoMap
 
@@ -110,6 +113,65 @@ def _ticked(track: Any) -> Iterator[tuple[int, Any]]:
     for message in track:
         tick += message.time
         yield tick, message
+
+
+def read_musicxml(path: Path) -> FileFacts:
+    """``score.musicxml``: what stands above the first part, at the seconds of the sheet's own tempo marks."""
+    root = ElementTree.parse(path).getroot()
+    part = root.find("part")
+    assert part is not None
+    marks = sorted(_placed(part), key=lambda mark: mark[0])
+    tempi = [(beat, float(sound.attrib["tempo"])) for beat, e in marks if (sound := e.find("sound")) is not None]
+    tempo = TempoMap.from_seconds(_seconds_of(tempi))
+
+    def texts(kind: str) -> list[tuple[float, str]]:
+        found = [(beat, e.find(f"direction-type/{kind}")) for beat, e in marks if e.tag == "direction"]
+        return [(tempo.seconds_at(beat), e.text or "") for beat, e in found if e is not None]
+
+    return FileFacts(
+        title=root.findtext("work/work-title"),
+        cuts=tuple(at for at, _ in texts("rehearsal")),
+        markers=tuple(texts("words")),
+        chords=tuple((tempo.seconds_at(beat), _symbol(e)) for beat, e in marks if e.tag == "harmony"),
+        tempo=tuple((point.seconds, point.bpm) for point in tempo.points),
+        parts=tuple(e.text or "" for e in root.findall("part-list/score-part/part-name")),
+    )
+
+
+def _placed(part: ElementTree.Element) -> Iterator[tuple[float, ElementTree.Element]]:
+    """Directions and chord symbols with their beats."""
+    divisions, start = 1, 0
+    for measure in part.findall("measure"):
+        at = last = start
+        for child in measure:
+            divisions = int(child.findtext("divisions") or divisions)
+            steps = int(child.findtext("duration") or 0)
+            if child.tag in ("direction", "harmony"):
+                yield at / divisions, child
+            elif child.find("chord") is None:
+                at += -steps if child.tag == "backup" else steps
+            last = max(last, at)
+        start = last
+
+
+def _seconds_of(tempi: list[tuple[float, float]]) -> list[tuple[float, float, bool]]:
+    """Tempo marks by beat as points by second; of two on one step of the grid the later counts."""
+    kept = [row for row, after in itertools.zip_longest(tempi, tempi[1:]) if after is None or after[0] > row[0]]
+    points, seconds = [], 0.0
+    for index, (beat, bpm) in enumerate(kept):
+        if index:
+            seconds += (beat - kept[index - 1][0]) * 60 / kept[index - 1][1]
+        points.append((seconds, bpm, False))
+    return points
+
+
+def _symbol(harmony: ElementTree.Element) -> str:
+    kind = harmony.find("kind")
+    assert kind is not None
+    if kind.text == "none":
+        return kind.attrib["text"]
+    alter = {"1": "#", "-1": "b", None: ""}[harmony.findtext("root/root-alter")]
+    return f"{harmony.findtext('root/root-step')}{alter}{kind.attrib['text']}"
 
 
 def read_csv(path: Path) -> FileFacts:
@@ -210,7 +272,10 @@ WRITERS = (
     ScoreWriter("score.json", write_score, read_json, 1e-9),
     # Landed cuts stand on the beat, half a frame off at most. Tempo events are whole microseconds on whole ticks, and
     # each makes up for what the ones before it lost.
-    ScoreWriter("score.mid", write_midi, read_midi, 1.2e-3, tempo=2e-4),
+    # A chord's name stands a tick behind it.
+    ScoreWriter("score.mid", write_midi, read_midi, 4e-3, tempo=2e-4),
+    # Written on sixteenths, to the nearest of them.
+    ScoreWriter("score.musicxml", write_musicxml, read_musicxml, 0.3, tempo=1e-6),
     ScoreWriter("cuesheet.csv", write_cuesheet_csv, read_csv, 1e-6, tempo=1e-7),
     ScoreWriter("cuesheet.html", write_cuesheet, read_cuesheet, 1e-5, tempo=2e-5),
     ScoreWriter("score.v2m", write_job, read_v2m, 1e-6, tempo=1e-6),

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from v2m_bridge.reaper.midi_out import MidiOutput
     from v2m_bridge.reaper.osc import OscLink
+    from v2m_bridge.score.model import Score
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +27,11 @@ def follow(
     host: str = typer.Option("127.0.0.1", "--host", help="Machine on which REAPER runs."),
     port: int = typer.Option(8000, "--port", min=1, max=65535, help="UDP port of REAPER's OSC device."),
     listen: int | None = typer.Option(None, "--listen", min=1, max=65535, help="Our own port for REAPER's feedback."),
-    offset: float = typer.Option(0.0, "--offset", help="Seconds in the project at which the cue starts."),
+    offset: float | None = typer.Option(
+        None,
+        "--offset",
+        help="Seconds in the project at which the cue starts; without it where the last import put it.",
+    ),
     lead: float = typer.Option(0.0, "--lead", help="Milliseconds to play early, against latency."),
     seconds: float | None = typer.Option(None, "--seconds", min=0.0, help="End after so many seconds."),
     as_json: bool = typer.Option(False, "--json", help="Print what was played as one JSON object and nothing else."),
@@ -41,13 +46,15 @@ def follow(
     from v2m_bridge.reaper.follow import Follower, FollowOptions, live_events
     from v2m_bridge.reaper.osc import OscLink
 
-    events = live_events(read_score(source), part)
+    score = read_score(source)
+    events = live_events(score, part)
     if not events:
         raise InputError(f"the score has no part called {', '.join(part)}" if part else "the score has no parts")
     ended = threading.Event()
     _end_on_signals(ended, seconds)
     with OscLink(host, port, listen) as link, closing(_output(link, midi_port, vkb)) as output:
-        options = FollowOptions(offset, lead / 1000, unheard=lambda: _hint(port, link.local_port))
+        base_s = _imported_at(score) if offset is None else offset
+        options = FollowOptions(base_s, lead / 1000, unheard=lambda: _hint(port, link.local_port))
         follower = Follower(events, link, output, options)
         print("following REAPER; Ctrl-C ends it", file=sys.stderr)
         try:
@@ -62,6 +69,22 @@ def follow(
         typer.echo(f"{report.notes} notes played, {report.jumps} starts and jumps followed.")
     else:
         typer.echo("REAPER was not heard, so nothing was played.")
+
+
+def _imported_at(score: Score) -> float:
+    """Where the answer of the last import of this score says that the cue starts; 0 where it was never imported."""
+    import sys
+
+    from v2m_bridge.reaper.read_answer import ANSWER_SUFFIX, read_answer
+    from v2m_bridge.reaper.session import plan_session
+    from v2m_bridge.settings import state_folder
+
+    answer = read_answer(state_folder("outbox") / f"{plan_session(score).identity}{ANSWER_SUFFIX}")
+    if answer is None or not answer.ok:
+        print("this score was not imported yet: the cue is taken to start with the project (--offset)", file=sys.stderr)
+        return 0.0
+    print(f"the cue starts at {answer.base_s:.3f} s of the project, as imported", file=sys.stderr)
+    return answer.base_s
 
 
 def _hint(port: int, listening: int) -> None:

@@ -9,6 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from v2m_bridge.reaper.push import PushReport
+    from v2m_bridge.reaper.read_answer import Answer
+    from v2m_bridge.reaper.session import ImportWish
     from v2m_bridge.score.model import Score
 
 
@@ -45,6 +47,12 @@ def push(
     port: int = typer.Option(8000, "--port", min=1, max=65535, help="UDP port of REAPER's OSC device."),
     listen: int | None = typer.Option(None, "--listen", min=1, max=65535, help="Our own port for REAPER's feedback."),
     timeout: float = typer.Option(60.0, "--timeout", min=0.1, help="Seconds to wait for the script's answer."),
+    only: list[str] = typer.Option(
+        [], "--only", help="Only this: tempo, markers, chords or parts. Repeatable; what is not named stays as it is."
+    ),
+    take_new: bool = typer.Option(
+        False, "--take-new", help="Replace also what you locked, renamed, moved or edited in REAPER."
+    ),
     osc_only: bool = typer.Option(False, "--osc-only", help="Only markers and the cue region, without the script."),
     as_json: bool = typer.Option(False, "--json", help="Print what was done as one JSON object and nothing else."),
 ) -> None:
@@ -55,7 +63,7 @@ def push(
     from v2m_bridge.settings import state_folder
 
     score = read_score(source)
-    options = PushOptions(host, port, listen, timeout, osc_only)
+    options = PushOptions(host, port, listen, timeout, osc_only, _wish(only, take_new))
     with shown_progress({"import": 1.0, "markers": 1.0}, quiet=as_json) as progress:
         report = push_score(score, state_folder("outbox"), options, progress)
     if report.answer is None and report.confirmed == 0:
@@ -69,6 +77,17 @@ def push(
         return
     _show(report, score.timeline.name or source.name)
     print_warnings(report.answer.warnings if report.answer else ())
+
+
+def _wish(only: list[str], take_new: bool) -> ImportWish:
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.reaper.session import ImportWish, Thing
+
+    things = tuple(thing for thing in Thing if thing.value in only)
+    unknown = [word for word in only if word not in set(Thing)]
+    if unknown:
+        raise InputError(f"--only {unknown[0]}: there is no such thing to import", f"one of {', '.join(Thing)}")
+    return ImportWish(() if len(things) == len(Thing) else things, take_new)
 
 
 def _document(report: PushReport) -> dict[str, object]:
@@ -88,7 +107,11 @@ def _document(report: PushReport) -> dict[str, object]:
         "worst_error_s": answer.worst_error_s if answer else None,
         "notes": {p.key: p.notes for p in answer.parts} if answer else {},
         "chords": answer.chords if answer else 0,
-        "kept": [list(k) for k in answer.kept] if answer else [],
+        "imported": list(answer.imported) if answer else [],
+        "kept": [[k.key, k.reason] for k in answer.kept] if answer else [],
+        "kept_bars": [None if k.first_bar is None else [k.first_bar, k.last_bar] for k in answer.kept]
+        if answer
+        else [],
         "warnings": list(answer.warnings) if answer else [],
     }
 
@@ -96,6 +119,7 @@ def _document(report: PushReport) -> dict[str, object]:
 KEPT = {
     "locked": "locked",
     "renamed": "renamed by you",
+    "moved": "moved by you",
     "edited": "edited by you",
 }
 """Reasons of the import script -> words."""
@@ -114,16 +138,33 @@ def _show(report: PushReport, name: str) -> None:
         return
     project = Path(answer.project).name if answer.project else "the open project"
     typer.echo(f"{name} is in REAPER {answer.reaper}: {project}, from {_clock(answer.base_s)} on ({answer.timecode}).")
-    notes = sum(part.notes for part in answer.parts)
-    typer.echo(
-        f"  {answer.tempo_points} tempo points, {report.markers} markers, {answer.chords} chords, "
-        f"{notes} notes on {len(answer.parts)} tracks; read back, the tempo is {_exactness(answer.worst_error_s)}"
-    )
-    for key, reason in answer.kept:
-        typer.echo(f"  left as it was: {key} ({KEPT.get(reason, reason)})")
+    typer.echo(f"  {_contents(answer)}")
+    for kept in answer.kept:
+        bars = "" if kept.first_bar is None else f", bars {kept.first_bar} to {kept.last_bar}"
+        typer.echo(f"  left as it was: {kept.key}{bars} ({KEPT.get(kept.reason, kept.reason)})")
+    if any(kept.first_bar is not None for kept in answer.kept):
+        typer.echo(
+            "  the new version of these: select them in REAPER and run 'v2m: Take the new version', or push --take-new"
+        )
     typer.echo(
         "Next: give the tracks instruments (they keep them through every push) and play. One undo takes it back."
     )
+
+
+def _contents(answer: Answer) -> str:
+    """What was imported, in numbers."""
+    notes = sum(part.notes for part in answer.parts)
+    found = {
+        "tempo": f"{answer.tempo_points} tempo points",
+        "markers": f"{len(answer.markers)} markers",
+        "chords": f"{answer.chords} chords",
+        "parts": f"{notes} notes on {len(answer.parts)} tracks",
+    }
+    text = ", ".join(text for thing, text in found.items() if not answer.imported or thing in answer.imported)
+    if answer.imported and "tempo" not in answer.imported:
+        return f"only {text}"
+    only = "only " if answer.imported else ""
+    return f"{only}{text}; read back, the tempo is {_exactness(answer.worst_error_s)}"
 
 
 def _clock(seconds: float) -> str:

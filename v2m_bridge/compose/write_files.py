@@ -12,15 +12,14 @@ from v2m_bridge.footage.video.thumbnails import shot_thumbnails
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.reaper.write_job import write_job
 from v2m_bridge.reaper.write_rpp import write_rpp
-from v2m_bridge.score.model import PreviewDocument, Score
+from v2m_bridge.score.model import PREVIEW, PreviewDocument, Score
 from v2m_bridge.score.write_csv import write_cuesheet_csv
 from v2m_bridge.score.write_cuesheet import write_cuesheet
 from v2m_bridge.score.write_json import write_score
 from v2m_bridge.score.write_midi import write_midi
+from v2m_bridge.score.write_musicxml import write_musicxml
 from v2m_bridge.score.write_tables import write_chords_csv, write_hits_csv, write_seconds_csv
 from v2m_bridge.timeline.document import timeline_from_document
-
-PREVIEW = "preview.wav"
 
 
 def _write_illustrated_cuesheet(score: Score, path: Path) -> None:
@@ -32,6 +31,7 @@ WRITERS: dict[str, Callable[[Score, Path], object]] = {
     "score.mid": write_midi,
     "score.rpp": write_rpp,
     "score.v2m": write_job,
+    "score.musicxml": write_musicxml,
     "cuesheet.html": _write_illustrated_cuesheet,
     "cuesheet.csv": write_cuesheet_csv,
     "hits.csv": write_hits_csv,
@@ -45,7 +45,7 @@ REPORT = "conform.json"
 EARLIER = "earlier-{:02d}.json"
 """The scores that this one came from, the newest first: a cut that comes back gets its music back."""
 EARLIER_FILES = "earlier-*.json"
-FORMER = (REPORT, PREVIEW, "score.musicxml")
+FORMER = (REPORT, PREVIEW)
 """Files that an older score may have left and a new one need not have; they never stay beside it."""
 
 

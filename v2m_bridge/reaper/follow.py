@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from v2m_bridge.music.arrangement import Part
 from v2m_bridge.reaper.clock import TransportClock
 from v2m_bridge.reaper.midi_out import MidiOutput
 from v2m_bridge.reaper.osc import ADDRESSES, REFRESH_SURFACES, OscLink
 from v2m_bridge.reaper.realtime import on_time
-from v2m_bridge.reaper.session import MidiItem, plan_session, session_tempo_map
+from v2m_bridge.reaper.session import plan_session, session_tempo_map
 from v2m_bridge.score.model import Score
+from v2m_bridge.score.performance import played_parts
 
 GRACE_S = 0.1
 """When playing starts or jumps, notes that began up to this long before are played too: feedback is that late."""
@@ -48,22 +50,21 @@ class FollowReport:
 
 def live_events(score: Score, parts: Sequence[str] = ()) -> tuple[LiveEvent, ...]:
     """All events of ``score`` (only the named parts, if any) by time, seconds from the timeline's start."""
-    session = plan_session(score)
-    tempo = session_tempo_map(session)
+    tempo = session_tempo_map(plan_session(score))
     wanted = {name.lower() for name in parts}
     found: list[LiveEvent] = []
-    for track in session.tracks:
-        if track.midi and (not wanted or track.name.lower() in wanted):
-            found += _part_events(track.midi, tempo.seconds_at)
+    for part in played_parts(score):
+        if not wanted or part.name.lower() in wanted:
+            found += _part_events(part, tempo.seconds_at)
     return tuple(sorted(found))
 
 
-def _part_events(item: MidiItem, second: Callable[[float], float]) -> Iterator[LiveEvent]:
-    channel = item.channel
-    yield LiveEvent(second(item.start_beat), PROGRAM, bytes([0xC0 | channel, item.program]))
-    for beat, number, value in item.controls:
+def _part_events(part: Part, second: Callable[[float], float]) -> Iterator[LiveEvent]:
+    channel = part.channel
+    yield LiveEvent(0.0, PROGRAM, bytes([0xC0 | channel, part.program]))
+    for beat, number, value in part.controls:
         yield LiveEvent(second(beat), CONTROL, bytes([0xB0 | channel, number, value]))
-    for start, length, pitch, velocity in item.notes:
+    for start, length, pitch, velocity in part.notes:
         yield LiveEvent(second(start), NOTE_ON, bytes([0x90 | channel, pitch, velocity]))
         yield LiveEvent(second(start + length), NOTE_OFF, bytes([0x80 | channel, pitch, 0]))
 

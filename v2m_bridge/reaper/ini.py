@@ -7,20 +7,25 @@ REAPER rewrites the file when it ends, so this may only be done while it does no
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 DEVICE = 'OSC "v2m-bridge" 3 {receive} "127.0.0.1" {send} 1024 10 "v2m-bridge"'
 """flags 3: receive and send. The last field is the pattern file's name without its suffix."""
 
+SEND_PORT = 9000
+"""Where our device sends its answers: REAPER's own default."""
+
 _SECTION = re.compile(rb"^\[reaper\][ \t]*(\r?\n|\Z)", re.IGNORECASE | re.MULTILINE)
 _SURFACE = re.compile(rb"^csurf_(\d+)=(.*?)(\r?\n|\Z)", re.MULTILINE)
 _COUNT = re.compile(rb"^csurf_cnt=(\d+)(\r?\n|\Z)", re.MULTILINE)
+_DEVICE = re.compile(rb'OSC "([^"]*)" (\d+) (\d+) "([^"]*)" (\d+) ')
 _OURS = re.compile(rb'^OSC "v2m-bridge" ')
 
 
-def with_device(ini: bytes, receive: int = 8000, send: int = 9000) -> bytes:
+def with_device(ini: bytes, receive: int = 8000, send: int = SEND_PORT) -> bytes:
     """``ini`` with our OSC device; unchanged if it is there or another device receives on that port."""
     surfaces = _SURFACE.findall(ini)
-    if any(_OURS.match(value) or _port_of(value) == receive for _, value, _ in surfaces):
+    if has_device(ini) or foreign_device(ini, receive):
         return ini
     end = b"\r\n" if b"\r\n" in ini else b"\n"
     number = max([int(n) + 1 for n, _, _ in surfaces], default=0)
@@ -58,6 +63,23 @@ def has_device(ini: bytes) -> bool:
     return any(_OURS.match(value) for _, value, _ in _SURFACE.findall(ini))
 
 
-def _port_of(value: bytes) -> int | None:
-    match = re.match(rb'OSC "[^"]*" (\d+) (\d+) ', value)
-    return int(match[2]) if match and int(match[1]) & 1 else None
+@dataclass(frozen=True)
+class OscDevice:
+    """An OSC device of REAPER that receives.
+
+    Attributes:
+        answers_to: the port on this machine that it sends to, or None.
+    """
+
+    name: str
+    answers_to: int | None
+
+
+def foreign_device(ini: bytes, receive: int) -> OscDevice | None:
+    """A device that is not ours and receives on that port, or None."""
+    for _, value, _ in _SURFACE.findall(ini):
+        match = _DEVICE.match(value)
+        if match and not _OURS.match(value) and int(match[2]) & 1 and int(match[3]) == receive:
+            here = int(match[2]) & 2 and match[4] in (b"127.0.0.1", b"localhost")
+            return OscDevice(match[1].decode(errors="replace"), int(match[5]) if here else None)
+    return None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from v2m_bridge.errors import InputError, SetupError
 from v2m_bridge.files.whole import write_whole
-from v2m_bridge.reaper.ini import has_device, with_device, without_device
+from v2m_bridge.reaper.ini import SEND_PORT, OscDevice, foreign_device, has_device, with_device, without_device
 
 SCRIPT_FOLDER = "v2m"
 MAIN_SCRIPT = "v2m_Import score.lua"
@@ -252,14 +252,15 @@ def _add_device(machine: ReaperMachine, port: int, done: ReaperInstallation) -> 
         "Preferences > Control/OSC/web > Add > OSC: device name v2m-bridge, pattern config v2m-bridge, mode "
         f"'Configure device IP+local port', device port 9000, device IP 127.0.0.1, local listen port {port}"
     )
+    foreign = foreign_device(before, port) if before is not None else None
+    if foreign:
+        _name_foreign(foreign, port, done)
+        return
     if before is None or machine.running() is not False:
         done.warnings.append("reaper.ini was not touched: REAPER runs, or never ran; it would overwrite the change")
         done.steps.append(f"{by_hand} (or close REAPER and run this command again)")
         return
     after = with_device(before, port)
-    if after == before:
-        done.warnings.append(f"another OSC device of REAPER already listens on port {port}; it will do")
-        return
     backup = ini.with_name(BACKUP)
     if not backup.exists():
         backup.write_bytes(before)
@@ -269,6 +270,23 @@ def _add_device(machine: ReaperMachine, port: int, done: ReaperInstallation) -> 
         )
     write_whole(ini, after)
     done.changed.append(ini)
+
+
+def _name_foreign(foreign: OscDevice, port: int, done: ReaperInstallation) -> None:
+    """Say that a device of the user has the port: two cannot share it, and his does if it answers where we listen."""
+    if foreign.answers_to == SEND_PORT:
+        done.warnings.append(f"the OSC device {foreign.name!r} of REAPER already listens on port {port}; it will do")
+        return
+    where = "nowhere on this machine" if foreign.answers_to is None else f"to port {foreign.answers_to}"
+    done.warnings.append(
+        f"the OSC device {foreign.name!r} of REAPER already listens on port {port} and answers {where}: "
+        "push works with it, but follow does not hear REAPER"
+    )
+    instead = f", or follow with --listen {foreign.answers_to}" if foreign.answers_to else ""
+    done.steps.append(
+        f"for a device of our own run v2m-bridge install reaper --port {port + 1}, and give push and follow that "
+        f"--port{instead}"
+    )
 
 
 def _backup_note(resource: Path) -> Path:

@@ -6,11 +6,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from v2m_bridge.errors import HostAbsent, HostError
+from v2m_bridge.errors import HostAbsent, HostError, InputError
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.reaper.osc import ADDRESSES, REFRESH_SURFACES, OscLink, shortened
 from v2m_bridge.reaper.read_answer import ANSWER_SUFFIX, Answer, read_answer, read_handshake
-from v2m_bridge.reaper.session import plan_session
+from v2m_bridge.reaper.session import EVERYTHING, ImportWish, Thing, plan_session
 from v2m_bridge.reaper.write_job import post_job
 from v2m_bridge.score.model import Score
 
@@ -36,6 +36,7 @@ class PushOptions:
     Attributes:
         timeout_s: how long the script may take to answer; a question on REAPER's screen waits as long.
         osc_only: leave the script alone and write markers and regions by OSC.
+        wish: what of the score to import, and whether to replace what the user changed.
     """
 
     host: str = "127.0.0.1"
@@ -43,6 +44,7 @@ class PushOptions:
     listen_port: int | None = None
     timeout_s: float = 60.0
     osc_only: bool = False
+    wish: ImportWish = EVERYTHING
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,19 @@ def push_score(
 
     Raises:
         HostError: the script refused (its message), or did not answer in time.
+        InputError: without the script only markers go, and others were asked for.
     """
-    job = post_job(score, outbox)
+    job = post_job(score, outbox, options.wish)
     progress("import", 0.0)
     watched = not options.osc_only and _taken_by_watcher(job)
     handshake = read_handshake(outbox)
     with OscLink(options.host, options.port, options.listen_port) as link:
         if not watched:
             if handshake is None or options.osc_only:
+                if options.wish.only and Thing.MARKERS not in options.wish.only:
+                    raise InputError(
+                        "OSC alone carries markers only", "run v2m-bridge install reaper and start REAPER again"
+                    )
                 return _push_markers(score, job, link, progress)
             link.send(ADDRESSES["action_by_name"], handshake.command)
         answer = _await_answer(job, options.timeout_s, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from v2m_bridge.errors import HostError
 from v2m_bridge.reaper.read_job import parse_records
@@ -22,6 +23,15 @@ class ImportedPart:
     texts: int
 
 
+class KeptItem(NamedTuple):
+    """What an import left as the user made it, and in which bars of the project; markers have none."""
+
+    key: str
+    reason: str
+    first_bar: int | None = None
+    last_bar: int | None = None
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an import did, read back from the project.
@@ -30,7 +40,8 @@ class Answer:
         ok: whether it was done; if not, ``message`` says why and nothing was changed.
         base_s: seconds in the project where the cue starts; ``timecode`` is what the ruler shows there.
         tempo_points, worst_error_s: tempo points written and the largest distance of one from its place.
-        kept: ``(key, reason)`` of items left as the user made them.
+        kept: items left as the user made them.
+        imported: what the import was limited to; empty: everything.
     """
 
     ok: bool
@@ -45,7 +56,8 @@ class Answer:
     markers: tuple[tuple[float, str], ...] = ()
     parts: tuple[ImportedPart, ...] = ()
     chords: int = 0
-    kept: tuple[tuple[str, str], ...] = ()
+    kept: tuple[KeptItem, ...] = ()
+    imported: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -84,7 +96,8 @@ def read_answer(path: Path) -> Answer | None:
             markers=tuple((float(f[0]), f[1]) for name, f in rows if name == "marker"),
             parts=tuple(ImportedPart(f[0], int(f[1]), int(f[2]), int(f[3])) for name, f in rows if name == "part"),
             chords=int(single.get("chords", ["0"])[0]),
-            kept=tuple((f[0], f[1]) for name, f in rows if name == "kept"),
+            kept=tuple(KeptItem(f[0], f[1], *map(int, f[2:4])) for name, f in rows if name == "kept"),
+            imported=tuple(single.get("imported", [""])[0].split()),
             warnings=tuple(f[0] for name, f in rows if name == "warning"),
         )
     except (KeyError, IndexError, ValueError) as error:

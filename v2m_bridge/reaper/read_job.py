@@ -11,12 +11,15 @@ from typing import Any
 
 from v2m_bridge.errors import InputError
 from v2m_bridge.reaper.session import (
+    EVERYTHING,
     ChordItem,
+    ImportWish,
     MidiItem,
     Session,
     SessionMarker,
     SessionTempo,
     SessionTrack,
+    Thing,
     TrackKind,
     VideoItem,
 )
@@ -28,6 +31,7 @@ FIELDS = {
     "rate": "iib",
     "start": "isf",
     "length": "ff",
+    "import": "sb",
     "tempo": "fffiib",
     "marker": "fscs",
     "region": "ffcs",
@@ -43,11 +47,25 @@ FIELDS = {
 }
 """Fields after the record's name: integer, float, string, boolean 0/1, colour RRGGBB."""
 
-ORDER = ("v2m-job", "score", "rate", "start", "length", "tempo", "marker", "region", "track", "warning", "end")
+ORDER = (
+    "v2m-job",
+    "score",
+    "rate",
+    "start",
+    "length",
+    "import",
+    "tempo",
+    "marker",
+    "region",
+    "track",
+    "warning",
+    "end",
+)
 """Records at the top level come in this order; the others belong to the track before them."""
 
 INSIDE = {"video": "track", "chord": "track", "item": "track", "text": "item", "cc": "item", "note": "item"}
-ONCE = {"v2m-job", "score", "rate", "start", "length", "region", "end"}
+ONCE = {"v2m-job", "score", "rate", "start", "length", "import", "region", "end"}
+REQUIRED = ("v2m-job", "score", "rate", "start", "length", "tempo", "region")
 _UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 Record = tuple[str, list[Any]]
@@ -165,10 +183,8 @@ def _check_order(records: Sequence[Record], name: str) -> None:
                     raise InputError(f"{where} is of unknown kind {track_kind!r}")
         elif ORDER[last] != "track" or (parent == "item" and "item" not in seen) or not _fits(kind, track_kind):
             raise InputError(f"{where} stands outside its {parent}")
-        elif kind == "item" and "item" in seen:
-            raise InputError(f"{where}: a track has one item")
         seen.add(kind)
-    missing = [kind for kind in (*ORDER[:6], "region") if kind not in seen]
+    missing = [kind for kind in REQUIRED if kind not in seen]
     if missing:
         raise InputError(f"{name} has no {missing[0]} record")
 
@@ -202,7 +218,16 @@ def _session(records: Sequence[Record]) -> Session:
         markers=tuple(SessionMarker(*row) for row in rows["marker"]),
         tracks=tuple(_track(group) for group in _groups(records)),
         warnings=tuple(row[0] for row in rows["warning"]),
+        wish=_wish(*rows["import"][0]) if rows["import"] else EVERYTHING,
     )
+
+
+def _wish(words: str, take_new: bool) -> ImportWish:
+    try:
+        only = tuple(Thing(word) for word in words.split(" "))
+    except ValueError as error:
+        raise InputError(f"the job is to import {words[:40]!r}, which is unknown") from error
+    return ImportWish(() if set(only) == set(Thing) else only, take_new)
 
 
 def _groups(records: Sequence[Record]) -> list[list[Record]]:
@@ -219,13 +244,14 @@ def _groups(records: Sequence[Record]) -> list[list[Record]]:
 def _track(group: Sequence[Record]) -> SessionTrack:
     key, kind, color, name = group[0][1]
     rows: dict[str, list[list[Any]]] = {inside: [] for inside in INSIDE}
+    items: list[dict[str, list[Any]]] = []
     for record, values in group[1:]:
-        rows[record].append(values)
-    midi = None
-    if rows["item"]:
-        start_beat, end_beat, channel, program, item_name = rows["item"][0]
-        notes, controls, texts = (tuple(tuple(row) for row in rows[k]) for k in ("note", "cc", "text"))
-        midi = MidiItem(start_beat, end_beat, item_name, channel, program, notes, controls, texts)
+        if record == "item":
+            items.append({"item": values, "note": [], "cc": [], "text": []})
+        elif INSIDE[record] == "item":
+            items[-1][record].append(tuple(values))
+        else:
+            rows[record].append(values)
     return SessionTrack(
         key=key,
         kind=TrackKind(kind),
@@ -233,5 +259,11 @@ def _track(group: Sequence[Record]) -> SessionTrack:
         color=color,
         videos=tuple(VideoItem(*row) for row in rows["video"]),
         chords=tuple(ChordItem(*row) for row in rows["chord"]),
-        midi=midi,
+        midi=tuple(_midi_item(item) for item in items),
     )
+
+
+def _midi_item(rows: dict[str, list[Any]]) -> MidiItem:
+    start_beat, end_beat, channel, program, name = rows["item"]
+    notes, controls, texts = (tuple(rows[kind]) for kind in ("note", "cc", "text"))
+    return MidiItem(start_beat, end_beat, name, channel, program, notes, controls, texts)

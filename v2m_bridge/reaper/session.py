@@ -15,7 +15,8 @@ from fractions import Fraction
 
 from v2m_bridge.errors import HostError
 from v2m_bridge.music.arrangement import Part
-from v2m_bridge.score.cue_facts import cut_name
+from v2m_bridge.reaper.item_sections import divide_part, section_edges
+from v2m_bridge.score.cue_facts import cue_title, cut_name
 from v2m_bridge.score.model import ChordDocument, Score
 from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sync.document import TempoDocument
@@ -38,6 +39,31 @@ BEAT_TOLERANCE = 1e-6
 CHORD_ROLE = "chords"
 MIDI_MARKER = 6
 """Meta event type *marker*: REAPER shows it in the MIDI editor and chord tools read it."""
+
+
+class Thing(StrEnum):
+    """What an import can be limited to."""
+
+    TEMPO = "tempo"
+    MARKERS = "markers"
+    CHORDS = "chords"
+    PARTS = "parts"
+
+
+@dataclass(frozen=True)
+class ImportWish:
+    """What REAPER's script is to do with a job.
+
+    Attributes:
+        only: what to import; empty: everything.
+        take_new: replace also what the user locked, renamed, moved or edited.
+    """
+
+    only: tuple[Thing, ...] = ()
+    take_new: bool = False
+
+
+EVERYTHING = ImportWish()
 
 
 class TrackKind(StrEnum):
@@ -103,7 +129,10 @@ class ChordItem:
 
 @dataclass(frozen=True)
 class MidiItem:
-    """One MIDI item: notes (start, length, pitch, velocity), controls (beat, number, value), texts (beat, text)."""
+    """One MIDI item: notes (start, length, pitch, velocity), controls (beat, number, value), texts (beat, text).
+
+    It plays what begins in ``[start_beat, end_beat)``; its last notes may ring on behind that (:attr:`last_beat`).
+    """
 
     start_beat: float
     end_beat: float
@@ -113,6 +142,11 @@ class MidiItem:
     notes: tuple[tuple[float, float, int, int], ...]
     controls: tuple[tuple[float, int, int], ...]
     texts: tuple[tuple[float, str], ...]
+
+    @property
+    def last_beat(self) -> float:
+        """End of the item or of its last note, whichever is later."""
+        return max([self.end_beat, *(start + length for start, length, _, _ in self.notes)])
 
 
 @dataclass(frozen=True)
@@ -125,7 +159,7 @@ class SessionTrack:
     color: int
     videos: tuple[VideoItem, ...] = ()
     chords: tuple[ChordItem, ...] = ()
-    midi: MidiItem | None = None
+    midi: tuple[MidiItem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,6 +168,7 @@ class Session:
 
     Attributes:
         regions: sections and speech; the project file has them, the job file does not.
+        wish: what an import is to do with the job.
         offset_s: real seconds of the timeline's first frame as the ruler should show it (start frame / rate).
     """
 
@@ -152,6 +187,7 @@ class Session:
     tracks: tuple[SessionTrack, ...]
     warnings: tuple[str, ...]
     regions: tuple[SessionRegion, ...] = ()
+    wish: ImportWish = EVERYTHING
 
 
 def plan_session(score: Score) -> Session:
@@ -162,6 +198,7 @@ def plan_session(score: Score) -> Session:
     """
     timeline = score.timeline
     rate = exact_rate(timeline.rate)
+    tempo = _tempo(score.fit.tempo)
     duration_s = float(frame_to_seconds(timeline.duration_frames, rate))
     videos, warnings = _videos(timeline.shots, rate)
     tracks = [SessionTrack("video", TrackKind.VIDEO, "PICTURE", CUE_COLOR, videos=videos)] if videos else []
@@ -171,7 +208,7 @@ def plan_session(score: Score) -> Session:
     tracks += _part_tracks(score)
     return Session(
         identity=hashlib.sha256(score.model_dump_json(by_alias=True).encode()).hexdigest()[:16],
-        title=timeline.title or "untitled",
+        title=cue_title(score),
         writer=score.version,
         rate=rate,
         drop_frame=timeline.drop_frame,
@@ -180,7 +217,7 @@ def plan_session(score: Score) -> Session:
         offset_s=float(frame_to_seconds(timeline.start_frame, rate)),
         duration_s=duration_s,
         end_beat=score.fit.end_beat,
-        tempo=_tempo(score.fit.tempo),
+        tempo=tempo,
         markers=tuple(_markers(score, rate)),
         tracks=tuple(tracks),
         warnings=(*score.warnings, *warnings),
@@ -275,31 +312,41 @@ def _joined(before: VideoItem, after: VideoItem) -> VideoItem:
 
 
 def _part_tracks(score: Score) -> Iterator[SessionTrack]:
+    """The parts; those of a cue with a number have tracks of their own, which carry it."""
     taken: set[str] = set()
+    edges = section_edges(score)
+    number = f"{score.options.cue.cue} " if score.options.cue.cue else ""
     for index, part in enumerate(played_parts(score)):
-        key = base = f"part:{part.role}:{part.name}"
+        key = base = f"{number}part:{part.role}:{part.name}"
         for again in itertools.count(2):
             if key not in taken:
                 break
             key = f"{base}#{again}"
         taken.add(key)
         chords = score.chords if part.role == CHORD_ROLE else ()
-        midi = _midi_item(part, chords, score.fit.end_beat)
-        yield SessionTrack(key, TrackKind.PART, part.name, PART_COLORS[index % len(PART_COLORS)], midi=midi)
+        midi = tuple(_midi_items(part, chords, edges, score.fit.end_beat))
+        yield SessionTrack(key, TrackKind.PART, number + part.name, PART_COLORS[index % len(PART_COLORS)], midi=midi)
 
 
-def _midi_item(part: Part, chords: Sequence[ChordDocument], end_beat: float) -> MidiItem:
-    last = max((start + length for start, length, _, _ in part.notes), default=0.0)
-    return MidiItem(
-        start_beat=0.0,
-        end_beat=max(end_beat, last),
-        name=part.name,
-        channel=part.channel,
-        program=part.program,
-        notes=tuple(sorted(part.notes)),
-        controls=tuple(sorted(part.controls)),
-        texts=tuple((c.start_beat, _ascii(c.symbol)) for c in chords),
-    )
+def _midi_items(
+    part: Part, chords: Sequence[ChordDocument], edges: Sequence[float], end_beat: float
+) -> Iterator[MidiItem]:
+    """The part's items by section; a chord part's items carry the chord names as well."""
+    for section in divide_part(part, edges, end_beat, [chord.start_beat for chord in chords]):
+        yield MidiItem(
+            start_beat=section.start_beat,
+            end_beat=section.end_beat,
+            name=part.name,
+            channel=part.channel,
+            program=part.program,
+            notes=section.notes,
+            controls=section.controls,
+            texts=tuple(
+                (c.start_beat, _ascii(c.symbol))
+                for c in chords
+                if section.start_beat <= c.start_beat < section.end_beat
+            ),
+        )
 
 
 def _ascii(symbol: str) -> str:

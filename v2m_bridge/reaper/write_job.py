@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from v2m_bridge.errors import HostError
 from v2m_bridge.files.whole import write_whole
-from v2m_bridge.reaper.session import CUE_COLOR, MidiItem, Session, SessionTrack, plan_session
+from v2m_bridge.reaper.session import (
+    CUE_COLOR,
+    EVERYTHING,
+    ImportWish,
+    MidiItem,
+    Session,
+    SessionTrack,
+    Thing,
+    plan_session,
+)
 from v2m_bridge.score.model import Score
 
 JOB_VERSION = 1
@@ -33,9 +43,9 @@ def write_job(score: Score, path: Path) -> Path:
     return path
 
 
-def post_job(score: Score, outbox: Path) -> Path:
+def post_job(score: Score, outbox: Path, wish: ImportWish = EVERYTHING) -> Path:
     """Write ``score`` into ``outbox`` under its identity, where REAPER's script looks for the newest job."""
-    session = plan_session(score)
+    session = dataclasses.replace(plan_session(score), wish=wish)
     outbox.mkdir(parents=True, exist_ok=True)
     path = outbox / f"{session.identity}{JOB_SUFFIX}"
     # an answer to an earlier push of the same score would be taken for the new one
@@ -76,6 +86,9 @@ def _records(session: Session) -> Iterator[tuple[object, ...]]:
     yield "rate", rate.numerator, rate.denominator, session.drop_frame
     yield "start", session.start_frame, session.start_timecode, session.offset_s
     yield "length", session.duration_s, session.end_beat
+    if session.wish != EVERYTHING:
+        only = session.wish.only or tuple(Thing)
+        yield "import", " ".join(thing.value for thing in only), session.wish.take_new
     for tempo in session.tempo:
         yield "tempo", tempo.seconds, tempo.beat, tempo.bpm, tempo.numerator, tempo.denominator, tempo.linear
     for marker in session.markers:
@@ -93,8 +106,8 @@ def _track(track: SessionTrack) -> Iterator[tuple[object, ...]]:
         yield "video", video.start_s, video.length_s, video.source_start_s, video.speed, video.path, video.name
     for chord in track.chords:
         yield "chord", chord.start_beat, chord.end_beat, chord.symbol
-    if track.midi:
-        yield from _midi(track.midi)
+    for item in track.midi:
+        yield from _midi(item)
 
 
 def _midi(item: MidiItem) -> Iterator[tuple[object, ...]]:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.reaper.session import (
-    CHORD_ROLE,
     CUE_COLOR,
     MIDI_MARKER,
     ChordItem,
@@ -26,7 +25,7 @@ from v2m_bridge.reaper.session import (
     plan_session,
     session_tempo_map,
 )
-from v2m_bridge.score.model import Score
+from v2m_bridge.score.model import PREVIEW, PreviewDocument, Score
 from v2m_bridge.timing.rates import rate_text
 from v2m_bridge.timing.tempo import PPQ, TempoMap
 from v2m_bridge.timing.timecode import nominal_fps
@@ -36,6 +35,18 @@ SETS_METRE = 1
 TIMEBASE_TIME, TIMEBASE_BEATS = 0, 1
 CUSTOM_COLOR = 0x1000000
 CHORD_GROUP = 1
+MARKER_LANE, REGION_LANE, OUR_LANE, FORM_LANE = 1, 2, 3, 4
+LANES = ((MARKER_LANE, 4, "", -1), (REGION_LANE, 8, "", -1), (OUR_LANE, 0, "v2m", 0), (FORM_LANE, 0, "v2m sections", 0))
+"""Ruler lanes (REAPER 7.62 on; older versions pass over the lines): number, flags, name, timebase.
+
+New markers and regions of the user go to the first two (flags 4 and 8); what is ours stands in lanes with the timebase
+time, so that it stays on the picture when somebody edits the tempo.
+"""
+SYNTH = '<VST "VSTi: ReaSynth (Cockos)" reasynth.dll 0 "" 1919251321<5653547265737972656173796E746800> ""'
+"""REAPER's own synthesizer with its default sound: every installation has it, on every system."""
+SYNTH_VOLUME = 0.25
+"""Of a part that sounds through it: several at full volume would clip."""
+PREVIEW_COLOR = 0x808080
 FORMAT_VERSION = "6.0/v2m-bridge"
 """An old version on purpose: REAPER warns about projects newer than itself."""
 
@@ -43,11 +54,14 @@ FORMAT_VERSION = "6.0/v2m-bridge"
 def write_rpp(score: Score, path: Path) -> None:
     """Write ``score`` as a project at ``path``; equal scores give equal bytes.
 
+    The parts sound through REAPER's own synthesizer. A score with a preview has it on a muted track, to be found as
+    ``preview.wav`` beside the project.
+
     Raises:
         HostError: the score's tempo map contradicts itself.
         InputError: the file cannot be written.
     """
-    write_whole(path, "\n".join(_project(plan_session(score))) + "\n")
+    write_whole(path, "\n".join(_project(plan_session(score), score.preview)) + "\n")
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class _Writer:
         return self.tempo.seconds_at(beat)
 
 
-def _project(session: Session) -> Iterator[str]:
+def _project(session: Session, preview: PreviewDocument | None) -> Iterator[str]:
     writer = _Writer(session, session_tempo_map(session))
     first = session.tempo[0]
     yield f'<REAPER_PROJECT 0.1 "{FORMAT_VERSION}" 0'
@@ -92,6 +106,8 @@ def _project(session: Session) -> Iterator[str]:
     yield "  >"
     for track in session.tracks:
         yield from _track(writer, track)
+    if preview:
+        yield from _preview_track(writer, preview)
     yield ">"
 
 
@@ -129,33 +145,50 @@ def _tempo_envelope(writer: _Writer) -> Iterator[str]:
 
 def _markers(writer: _Writer) -> Iterator[str]:
     session = writer.session
+    for number, flags, name, timebase in LANES:
+        yield f"  RULERLANE {number} {flags} {quoted(name)} 0 {timebase} 0"
     for number, marker in enumerate(session.markers, 1):
         color = CUSTOM_COLOR | _native(marker.color)
         guid = writer.guid("marker", number)
-        yield f"  MARKER {number} {_number(marker.seconds)} {quoted(marker.name)} 0 {color} 1 B {guid} 0"
+        yield f"  MARKER {number} {_number(marker.seconds)} {quoted(marker.name)} 0 {color} 1 B {guid} 0 {OUR_LANE}"
     color, guid = CUSTOM_COLOR | _native(CUE_COLOR), writer.guid("region")
-    yield f"  MARKER 1 0 {quoted(session.title)} 1 {color} 1 B {guid} 0"
+    yield f"  MARKER 1 0 {quoted(session.title)} 1 {color} 1 B {guid} 0 {OUR_LANE}"
     yield f'  MARKER 1 {_number(session.duration_s)} "" 1'
     for number, region in enumerate(session.regions, 2):
         color, guid = CUSTOM_COLOR | _native(region.color), writer.guid("region", number)
-        yield f"  MARKER {number} {_number(region.start_s)} {quoted(region.name)} 1 {color} 1 B {guid} 0"
+        start = _number(region.start_s)
+        yield f"  MARKER {number} {start} {quoted(region.name)} 1 {color} 1 B {guid} 0 {FORM_LANE}"
         yield f'  MARKER {number} {_number(region.end_s)} "" 1'
 
 
 def _track(writer: _Writer, track: SessionTrack) -> Iterator[str]:
-    guid = writer.guid("track", track.key)
     timebase = TIMEBASE_TIME if track.kind == TrackKind.VIDEO else TIMEBASE_BEATS
-    yield f"  <TRACK {guid}"
-    yield f"    NAME {quoted(track.name)}"
-    yield f"    PEAKCOL {CUSTOM_COLOR | _native(track.color)}"
-    yield f"    BEAT {timebase}"
-    yield "    AUTOMODE 0"
-    yield "    VOLPAN 1 0 -1 -1 1"
-    yield "    MUTESOLO 0 0 0"
-    yield "    IPHASE 0"
-    yield "    ISBUS 0 0"
+    yield from _track_head(writer, track.key, track.name, track.color, timebase, sounds=bool(track.midi))
     if track.kind == TrackKind.CHORDS:
         yield "    TRACKHEIGHT 28 0 0 0 0 0"
+    for number, video in enumerate(track.videos, 1):
+        yield from _video_item(writer, video, number)
+    for number, chord in enumerate(track.chords, 1):
+        yield from _chord_item(writer, chord, number)
+    for number, item in enumerate(track.midi, 1):
+        yield from _midi_item(writer, track, item, number)
+    yield "  >"
+
+
+def _track_head(
+    writer: _Writer, key: str, name: str, color: int, timebase: int, *, sounds: bool = False, muted: bool = False
+) -> Iterator[str]:
+    """A track up to its items; one that ``sounds`` has the synthesizer."""
+    guid = writer.guid("track", key)
+    yield f"  <TRACK {guid}"
+    yield f"    NAME {quoted(name)}"
+    yield f"    PEAKCOL {CUSTOM_COLOR | _native(color)}"
+    yield f"    BEAT {timebase}"
+    yield "    AUTOMODE 0"
+    yield f"    VOLPAN {_number(SYNTH_VOLUME) if sounds else 1} 0 -1 -1 1"
+    yield f"    MUTESOLO {int(muted)} 0 0"
+    yield "    IPHASE 0"
+    yield "    ISBUS 0 0"
     yield "    SEL 0"
     yield "    REC 0 0 0 0 0 0 0 0"
     yield "    NCHAN 2"
@@ -164,12 +197,33 @@ def _track(writer: _Writer, track: SessionTrack) -> Iterator[str]:
     yield "    PERF 0"
     yield "    MIDIOUT -1"
     yield "    MAINSEND 1 0"
-    for number, video in enumerate(track.videos, 1):
-        yield from _video_item(writer, video, number)
-    for number, chord in enumerate(track.chords, 1):
-        yield from _chord_item(writer, chord, number)
-    if track.midi:
-        yield from _midi_item(writer, track, track.midi)
+    if sounds:
+        yield "    <FXCHAIN"
+        yield "      SHOW 0"
+        yield "      LASTSEL 0"
+        yield "      DOCKED 0"
+        yield "      BYPASS 0 0 0"
+        yield f"      {SYNTH}"
+        yield "      >"
+        yield f"      FXID {writer.guid('synth', key)}"
+        yield "      WAK 0 0"
+        yield "    >"
+
+
+def _preview_track(writer: _Writer, preview: PreviewDocument) -> Iterator[str]:
+    """The preview as one item: an alternative to the parts, muted."""
+    yield from _track_head(writer, "preview", "PREVIEW", PREVIEW_COLOR, TIMEBASE_TIME, muted=True)
+    yield from _item_head(writer, 0.0, preview.duration_s, "preview")
+    yield f"      NAME {quoted(PREVIEW)}"
+    yield "      VOLPAN 1 0 1 -1"
+    yield "      SOFFS 0 0"
+    yield "      PLAYRATE 1 1 0 -1 0 0.0025"
+    yield "      CHANMODE 0"
+    yield f"      GUID {writer.guid('take', 'preview')}"
+    yield "      <SOURCE WAVE"
+    yield f"        FILE {quoted(PREVIEW)}"
+    yield "      >"
+    yield "    >"
     yield "  >"
 
 
@@ -209,22 +263,23 @@ def _video_item(writer: _Writer, video: VideoItem, number: int) -> Iterator[str]
     yield "    >"
 
 
-def _midi_item(writer: _Writer, track: SessionTrack, item: MidiItem) -> Iterator[str]:
-    yield from _item_head(writer, writer.seconds(item.start_beat), writer.seconds(item.end_beat), track.key)
-    if item.texts and track.key.startswith(f"part:{CHORD_ROLE}:"):
+def _midi_item(writer: _Writer, track: SessionTrack, item: MidiItem, number: int) -> Iterator[str]:
+    name = (track.key, number)
+    yield from _item_head(writer, writer.seconds(item.start_beat), writer.seconds(item.last_beat), *name)
+    if item.texts:
         yield f"      GROUP {CHORD_GROUP}"
     yield f"      NAME {quoted(item.name)}"
     yield "      VOLPAN 1 0 1 -1"
     yield "      SOFFS 0 0"
     yield "      PLAYRATE 1 1 0 -1 0 0.0025"
     yield "      CHANMODE 0"
-    yield f"      GUID {writer.guid('take', track.key)}"
+    yield f"      GUID {writer.guid('take', *name)}"
     yield "      <SOURCE MIDI"
     yield f"        HASDATA 1 {PPQ} QN"
     yield "        CCINTERP 32"
-    yield f"        POOLEDEVTS {writer.guid('events', track.key)}"
+    yield f"        POOLEDEVTS {writer.guid('events', *name)}"
     yield from _events(item)
-    yield f"        GUID {writer.guid('source', track.key)}"
+    yield f"        GUID {writer.guid('source', *name)}"
     yield "        IGNTEMPO 0 120 4 4"
     yield "      >"
     yield "    >"
@@ -255,7 +310,7 @@ def _events(item: MidiItem) -> Iterator[str]:
             padded = data + b"\0" * (3 - len(data))
             yield f"        E {tick - before} {padded[0]:02x} {padded[1]:02x} {padded[2]:02x}"
         before = tick
-    end = max(before, _tick(item.end_beat - item.start_beat))
+    end = max(before, _tick(item.last_beat - item.start_beat))
     yield f"        E {end - before} b0 7b 00"
 
 

@@ -19,6 +19,14 @@ def cut_name(kind: str, number: int) -> str:
     return f"{kind} {number}"
 
 
+def cue_title(score: Score) -> str:
+    """Number, title and version of the cue, as far as they are known: ``1m1 The Arrival v3``."""
+    named = score.options.cue
+    version = named.cue_version or ""
+    parts = (named.cue or "", score.timeline.title or "untitled", f"v{version}" if version[:1].isdigit() else version)
+    return " ".join(part for part in parts if part)
+
+
 @dataclass(frozen=True)
 class CueEvent:
     """A cut, transition, marker or movement of the picture and where the music meets it.

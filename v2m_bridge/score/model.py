@@ -11,6 +11,9 @@ from v2m_bridge.options import ScoreOptions
 from v2m_bridge.sync.document import FitDocument
 from v2m_bridge.timeline.document import TimelineDocument
 
+PREVIEW = "preview.wav"
+"""The sound of a score, beside its other files."""
+
 DECIMALS = 6
 """Of predicted and measured figures; more would only be noise of the machine that made them."""
 

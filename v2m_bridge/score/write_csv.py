@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,7 @@ note: name = part, value = pitch, note = velocity
 dynamics: name = predicted notes a second, value = predicted loudness (linear RMS)
 section: name = label, value = mood, note = the reason
 speech: the length is what matters
+cue: name = cue, composer or cue_version, value = what it was said to be
 choice: name = what was chosen, value = the choice, note = the reason
 second: name = motion, value = strongest emotion, note = the six probabilities
 """
@@ -104,6 +106,9 @@ def _music(facts: CueFacts) -> Iterator[Row]:
 
 def _directed(facts: CueFacts) -> Iterator[Row]:
     score = facts.score
+    for name, value in dataclasses.asdict(score.options.cue).items():
+        if value:
+            yield (*_at(facts, "cue", 0.0, 0.0), name, value, "")
     for choice in score.choices:
         yield (*_at(facts, "choice", 0.0, 0.0), choice.what, choice.value, choice.reason)
     for part in score.sections:

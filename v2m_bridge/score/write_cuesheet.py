@@ -49,6 +49,7 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
     title = score.timeline.title or "Untitled timeline"
     lo, hi = (f"{bpm:.1f}".removesuffix(".0") for bpm in (summary.min_bpm, summary.max_bpm))
     lead = [
+        *_named(score),
         ("Timecode", f"{facts.timecode(0)} – {facts.timecode(score.timeline.duration_frames)}"),
         ("Length", _length(facts.duration_s)),
         ("Rate", f"{float(facts.rate):.3f}".rstrip("0").rstrip(".") + (" drop" if score.timeline.drop_frame else "")),
@@ -77,6 +78,13 @@ def _slots(facts: CueFacts, thumbnails: Thumbnails | None) -> dict[str, str]:
         ),
         "data": _json(_data(facts, thumbnails)),
     }
+
+
+def _named(score: Score) -> list[tuple[str, str]]:
+    """Who and what the cue is, as far as somebody said so."""
+    cue = score.options.cue
+    rows = [("Cue", cue.cue), ("Composer", cue.composer), ("Version", cue.cue_version)]
+    return [(name, value) for name, value in rows if value]
 
 
 def _emotions(score: Score) -> str:

@@ -1,18 +1,21 @@
-"""The score as a Standard MIDI File: format 1, 960 ticks a quarter, tempo, metre, markers, chord text, named tracks."""
+"""The score as a Standard MIDI File: format 1, 480 ticks a quarter, tempo, metre, markers, chord text, named tracks."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from v2m_bridge.music.arrangement import Part
-from v2m_bridge.score.cue_facts import cut_name
-from v2m_bridge.score.model import Score
+from v2m_bridge.music.chords import QUALITIES, parse_label
+from v2m_bridge.music.keys import Key, parse_key
+from v2m_bridge.score.cue_facts import cue_title, cut_name
+from v2m_bridge.score.model import ChordDocument, Score
 from v2m_bridge.score.performance import played_parts
 from v2m_bridge.sync.document import tempo_map_from_document
 from v2m_bridge.timing.rates import exact_rate, frame_to_seconds
 from v2m_bridge.timing.smf import smf_tempo
-from v2m_bridge.timing.tempo import PPQ
 from v2m_bridge.timing.timecode import format_timecode, nominal_fps
 
 if TYPE_CHECKING:
@@ -31,19 +34,46 @@ _ORDER = {
     "control_change": 5,
     "marker": 6,
     "text": 6,
+    "sequencer_specific": 6,
     "note_on": 7,
 }
+
+
+XF_CHORD = (0x43, 0x7B, 0x01)
+FILE_PPQ = 480
+"""Ticks per quarter note: MuseScore reads the ticks of chord events as if every file had this many."""
+
+EARLY_TICKS = 16
+"""By how much a note may be played before the beat that it is written on: 12 ms at 160 beats a minute."""
+
+XF_NONE, XF_NO_CHORD = 0x7F, 34
+XF_TYPES = {
+    "maj": 0,
+    "maj6": 1,
+    "maj7": 2,
+    "aug": 7,
+    "min": 8,
+    "min6": 9,
+    "min7": 10,
+    "hdim7": 11,
+    "dim": 17,
+    "dim7": 18,
+    "7": 19,
+    "sus4": 32,
+    "sus2": 33,
+}
+"""Harte quality -> chord type of Yamaha's XF format, by which arrangers and MuseScore read chords."""
 
 
 def write_midi(score: Score, path: Path) -> None:
     """Write ``score`` to ``path``; the file's own tempo events reproduce the score's seconds.
 
     Track 1 is the conductor (SMPTE offset, tempo, metre, key, markers on the frames of cuts and of the edit's markers),
-    track 2 carries the chord symbols as text events, then one track a part.
+    track 2 carries the chord symbols as text events and as XF chord events, then one track a part.
     """
     import mido
 
-    file = mido.MidiFile(type=1, ticks_per_beat=PPQ, charset="utf-8")
+    file = mido.MidiFile(type=1, ticks_per_beat=FILE_PPQ, charset="utf-8")
     end = _end_tick(score)
     file.tracks.append(_track(_conductor(score), end))
     file.tracks.append(_track(_chord_text(score), end))
@@ -54,7 +84,7 @@ def write_midi(score: Score, path: Path) -> None:
 
 def tick_at(beat: float) -> int:
     """Nearest tick of a beat (quarter note)."""
-    return round(beat * PPQ)
+    return round(beat * FILE_PPQ)
 
 
 def _end_tick(score: Score) -> int:
@@ -65,11 +95,9 @@ def _end_tick(score: Score) -> int:
 def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
     import mido
 
-    from v2m_bridge.music.keys import parse_key
-
     tempo_map = tempo_map_from_document(score.fit)
     events = [
-        (0, mido.MetaMessage("track_name", name=score.timeline.title or "v2m-bridge")),
+        (0, mido.MetaMessage("track_name", name=cue_title(score))),
         (0, _smpte_offset(score)),
     ]
     events += [
@@ -79,7 +107,7 @@ def _conductor(score: Score) -> list[tuple[int, mido.MetaMessage]]:
     events.append((0, mido.MetaMessage("key_signature", key=parse_key(score.key).midi_name)))
     events += [
         (event.tick, mido.MetaMessage("set_tempo", tempo=event.microseconds_per_quarter))
-        for event in smf_tempo(tempo_map, _end_tick(score) / PPQ, PPQ)
+        for event in smf_tempo(tempo_map, _end_tick(score) / FILE_PPQ, FILE_PPQ)
     ]
     rate = exact_rate(score.timeline.rate)
     for number, cut in enumerate(score.timeline.cuts, 1):
@@ -122,9 +150,43 @@ def _smpte_offset(score: Score) -> mido.MetaMessage:
 def _chord_text(score: Score) -> list[tuple[int, mido.MetaMessage]]:
     import mido
 
+    key = parse_key(score.key)
     events = [(0, mido.MetaMessage("track_name", name="CHORDS"))]
-    events += [(tick_at(chord.start_beat), mido.MetaMessage("text", text=chord.symbol)) for chord in score.chords]
+    onsets = sorted({tick_at(note.start_beat) for part in played_parts(score) for note in part.notes})
+    for chord in score.chords:
+        tick = tick_at(chord.start_beat)
+        events.append((_without_onset(onsets, tick), mido.MetaMessage("text", text=chord.symbol)))
+        shown = _first_onset(onsets, tick, tick_at(chord.end_beat))
+        events.append((shown, mido.MetaMessage("sequencer_specific", data=xf_chord(chord, key))))
     return events
+
+
+def _without_onset(onsets: Sequence[int], tick: int) -> int:
+    """``tick`` or the next one at which no note begins: a text where one does becomes its lyric in MuseScore."""
+    index = bisect_left(onsets, tick)
+    while index < len(onsets) and onsets[index] == tick:
+        index, tick = index + 1, tick + 1
+    return tick
+
+
+def _first_onset(onsets: Sequence[int], tick: int, end: int) -> int:
+    """The first tick of a chord at which a note begins: MuseScore shows no chord symbol where none does."""
+    index = bisect_left(onsets, max(0, tick - EARLY_TICKS))
+    return onsets[index] if index < len(onsets) and onsets[index] < end else tick
+
+
+def xf_chord(document: ChordDocument, key: Key) -> tuple[int, ...]:
+    """Data of a Yamaha XF chord event (``FF 7F``): notation programs show it as a chord symbol.
+
+    Root (accidental in the high half, 3 a natural; letter in the low one, C is 1), type, and no bass of its own.
+    """
+    chord = parse_label(document.label)
+    if chord.root is None or chord.quality is None:
+        return (*XF_CHORD, 0x31, XF_NO_CHORD, XF_NONE, XF_NONE)
+    quality = QUALITIES[chord.quality].harte
+    name = key.spell(chord.root, quality)
+    root = (3 + name.count("#") - name.count("b")) << 4 | "CDEFGAB".index(name[0]) + 1
+    return (*XF_CHORD, root, XF_TYPES[quality], XF_NONE, XF_NONE)
 
 
 def _part(part: Part) -> list[tuple[int, mido.Message | mido.MetaMessage]]:

@@ -46,6 +46,7 @@ ARTIFACT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
     ".mid": "audio/midi",
+    ".musicxml": "application/vnd.recordare.musicxml+xml",
     ".rpp": "text/plain; charset=utf-8",
     ".v2m": "text/plain; charset=utf-8",
     ".csv": "text/csv; charset=utf-8",

@@ -10,6 +10,7 @@ export function prepare(choices) {
 
 const FILES = {
   "score.mid": "MIDI",
+  "score.musicxml": "Lead sheet (MusicXML)",
   "score.rpp": "REAPER project",
   "score.v2m": "REAPER job",
   "score.json": "JSON",

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from v2m_bridge.testing.reaper.host import Host, ReaperError, alive, function, known
-from v2m_bridge.testing.reaper.project import Item, MediaTake, MediaTrack, Source
+from v2m_bridge.testing.reaper.project import BEATS, Item, MediaTake, MediaTrack, Source
 
+BUILD_PEAKS = 40047
 VIDEO_SUFFIXES = (".mov", ".mp4", ".mkv", ".avi", ".mxf", ".webm")
 
 
@@ -106,6 +107,8 @@ def GetMediaTrackInfo_Value(host: Host, track: MediaTrack, name: str) -> float:
 
 @function
 def SetMediaTrackInfo_Value(host: Host, track: MediaTrack, name: str, value: float) -> bool:
+    # a height that a script sets shows only after TrackList_AdjustWindows
+    host.project.heights_pending |= name == "I_HEIGHTOVERRIDE"
     return _set(host, track.values, name, value)
 
 
@@ -116,7 +119,11 @@ def GetMediaItemInfo_Value(host: Host, item: Item, name: str) -> float:
 
 @function
 def SetMediaItemInfo_Value(host: Host, item: Item, name: str, value: float) -> bool:
+    if name == "C_AUTOSTRETCH" and value and item.values["C_BEATATTACHMODE"] != BEATS:
+        raise ReaperError("C_AUTOSTRETCH needs C_BEATATTACHMODE 1")
     done = _set(host, item.values, name, value)
+    if name == "C_BEATATTACHMODE" and value != BEATS:
+        item.values["C_AUTOSTRETCH"] = 0.0
     if name == "D_POSITION":
         host.project.put_in_order(item)
     return done
@@ -130,6 +137,11 @@ def GetMediaItemTakeInfo_Value(host: Host, take: MediaTake, name: str) -> float:
 @function
 def SetMediaItemTakeInfo_Value(host: Host, take: MediaTake, name: str, value: float) -> bool:
     return _set(host, take.values, name, value)
+
+
+@function
+def TrackList_AdjustWindows(host: Host, is_minor: bool) -> None:
+    host.project.heights_pending = False
 
 
 @function
@@ -216,7 +228,7 @@ def SetMediaItemTake_Source(host: Host, take: MediaTake, source: Source) -> bool
 def PCM_Source_CreateFromFile(host: Host, path: str) -> Source | None:
     if not Path(path).is_file():
         return None
-    return Source("VIDEO" if path.lower().endswith(VIDEO_SUFFIXES) else "WAVE", path, 3600.0)
+    return Source("VIDEO" if path.lower().endswith(VIDEO_SUFFIXES) else "WAVE", path, 3600.0, has_peaks=False)
 
 
 @function
@@ -240,3 +252,14 @@ def ValidatePtr2(host: Host, project: Any, thing: Any, kind: str) -> bool:
         return alive(host, thing) is not None
     except ReaperError:
         return False
+
+
+@function
+def Main_OnCommand(host: Host, command: int, flag: int) -> None:
+    """Only *Peaks: Build any missing peaks*."""
+    if command != BUILD_PEAKS:
+        raise ReaperError(f"this model does not have action {command}")
+    for item in host.project.items():
+        for take in item.takes:
+            if take.source:
+                take.source.has_peaks = True

@@ -32,6 +32,7 @@ class Host:
         kill_after: number of API calls after which the script is ended, or None.
         fail_at: number of the one API call that fails, or None.
         extensions: names of installed extensions (``"SWS"``).
+        other_tabs: projects that are open behind the one in front, ``project``.
         decimal_comma: whether the system writes 1,5 for one and a half, which Lua's ``string.format`` follows.
     """
 
@@ -42,6 +43,7 @@ class Host:
     kill_after: int | None = None
     fail_at: int | None = None
     extensions: frozenset[str] = frozenset()
+    other_tabs: list[Project] = field(default_factory=list)
     decimal_comma: bool = False
     now_s: float = 1000.0
     lanes_can_be_made: bool = True
@@ -62,6 +64,9 @@ class Host:
     @property
     def version_number(self) -> tuple[int, int]:
         return version_of(self.version)
+
+    def __post_init__(self) -> None:
+        self.open_projects = (self.project, *self.other_tabs)
 
     @property
     def has_lanes(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from v2m_bridge.errors import SetupError
 from v2m_bridge.testing.reaper import content, midi, system, timeline  # noqa: F401  (they register)
-from v2m_bridge.testing.reaper.host import FUNCTIONS, Host, Killed, ReaperError, alive
+from v2m_bridge.testing.reaper.host import FUNCTIONS, Function, Host, Killed, ReaperError, alive
 from v2m_bridge.testing.reaper.project import Item, MediaTake, MediaTrack, Project, ProjectMarker, Source
 from v2m_bridge.testing.reaper.signatures import Parameter, Signature, signatures
 
@@ -123,6 +123,12 @@ class Reaper:
             raise ReaperError(f"{script.name}: the screen is still locked by PreventUIRefresh")
         if self.host.project.open_blocks:
             raise ReaperError(f"{script.name}: an undo block is still open")
+        for project in self.host.open_projects:
+            if project.heights_pending:
+                raise ReaperError(f"{script.name}: a track's height was set without TrackList_AdjustWindows")
+            sources = [take.source for item in project.items() for take in item.takes if take.source]
+            if any(not source.has_peaks for source in sources):
+                raise ReaperError(f"{script.name}: media was added and its peaks were not built")
 
     def _runtime(self) -> Any:
         try:
@@ -171,7 +177,18 @@ class _Bound:
         values = [
             self._checked(i, p, v) for i, (p, v) in enumerate(zip(self.signature.arguments, arguments, strict=False))
         ]
-        return self._given(body(self.host, *values))
+        return self._given(self._on_its_project(body, values))
+
+    def _on_its_project(self, body: Function, values: list[Any]) -> Any:
+        """A project given as 0 or nil is the one in front; another tab's is worked on where it is."""
+        given = next((v for v in values if isinstance(v, Project)), None)
+        if given is None or self.signature.name == "SelectProjectInstance":
+            return body(self.host, *values)
+        front, self.host.project = self.host.project, given
+        try:
+            return body(self.host, *values)
+        finally:
+            self.host.project = front
 
     def _checked(self, index: int, parameter: Parameter, value: Any) -> Any:
         where = f"reaper.{self.signature.name}: argument {index + 1}"

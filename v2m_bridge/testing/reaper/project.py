@@ -19,12 +19,16 @@ PPQ = 960
 TIME, BEATS, BEATS_POSITION = 0, 1, 2
 """Timebases of projects, tracks and items; -1 inherits."""
 
+FLAG_MIDI, FLAG_STRETCH = 1, 2
+"""``PROJECT_TIMEBASE_FLAGS``: the timebase holds for MIDI items too; items in beats are stretched, not re-rated."""
+
 ITEM_VALUES = {
     "B_MUTE": 0.0,
     "B_LOOPSRC": 1.0,
     "B_UISEL": 0.0,
     "C_LOCK": 0.0,
     "C_BEATATTACHMODE": -1.0,
+    "C_AUTOSTRETCH": 0.0,
     "D_POSITION": 0.0,
     "D_LENGTH": 0.0,
     "D_VOL": 1.0,
@@ -62,6 +66,7 @@ class Source:
     kind: str
     path: str = ""
     length_s: float = 0.0
+    has_peaks: bool = True
 
 
 @dataclass(eq=False)
@@ -96,6 +101,7 @@ class Item:
     notes: str = ""
     ext: dict[str, str] = field(default_factory=dict)
     takes: list[MediaTake] = field(default_factory=list)
+    stretch_markers: int = 0
 
     @property
     def position(self) -> float:
@@ -113,6 +119,7 @@ class Item:
         twin = Item(copy.deepcopy(self.track, memo), self.guid, dict(self.values), self.notes, dict(self.ext))
         memo[id(self)] = twin
         twin.takes = copy.deepcopy(self.takes, memo)
+        twin.stretch_markers = self.stretch_markers
         return twin
 
 
@@ -170,13 +177,17 @@ class ProjectState:
 
 
 class Project:
-    """One open project. ``timebase`` is the project's for items and markers, ``tempo_timebase`` the tempo track's."""
+    """One open project. ``timebase`` is the project's for items and markers, ``tempo_timebase`` the tempo track's.
+
+    ``timebase_flags`` are :data:`FLAG_MIDI` and :data:`FLAG_STRETCH`.
+    """
 
     def __init__(
         self,
         *,
         timebase: int = TIME,
         tempo_timebase: int = TIME,
+        timebase_flags: int = FLAG_MIDI,
         offset_s: float = 0.0,
         frame_rate: float = 30.0,
         drop_frame: bool = False,
@@ -186,6 +197,8 @@ class Project:
         self.undo_covers_ext = undo_covers_ext
         self.timebase = timebase
         self.tempo_timebase = tempo_timebase
+        self.timebase_flags = timebase_flags
+        self.heights_pending = False
         self.offset_s = offset_s
         self.frame_rate = frame_rate
         self.drop_frame = drop_frame
@@ -283,10 +296,19 @@ class Project:
             length = tempo.time(end_qn) - item.position
             take = item.take
             if take and not take.is_midi and length > 0:
-                take.values["D_PLAYRATE"] *= item.length / length
+                if self.stretches(item):
+                    item.stretch_markers += 1
+                else:
+                    take.values["D_PLAYRATE"] *= item.length / length
             item.values["D_LENGTH"] = length
 
+    def stretches(self, item: Item) -> bool:
+        """Whether an item in beats gets stretch markers when the tempo changes, and not another rate."""
+        return bool(item.values["C_AUTOSTRETCH"] or self.timebase_flags & FLAG_STRETCH)
+
     def item_timebase(self, item: Item) -> int:
+        if item.take and item.take.is_midi and not self.timebase_flags & FLAG_MIDI:
+            return BEATS
         for value in (item.values["C_BEATATTACHMODE"], item.track.values["C_BEATATTACHMODE"]):
             if value >= 0:
                 return int(value)

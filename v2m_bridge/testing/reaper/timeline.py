@@ -290,6 +290,8 @@ def GetSetProjectInfo(host: Host, project: Any, name: str, value: float, is_set:
         if is_set:
             raise ReaperError("PROJECT_TIMEBASE cannot be set by scripts")
         return float(host.project.timebase)
+    if name == "PROJECT_TIMEBASE_FLAGS" and not is_set:
+        return float(host.project.timebase_flags)
     if name.startswith("RULER_LANE_"):
         return _lane_value(host, name.removeprefix("RULER_LANE_"), value, is_set) if host.has_lanes else 0.0
     raise ReaperError(f"no project setting is called {name!r}")
@@ -376,7 +378,19 @@ def GetProjectName(host: Host, project: Any) -> str:
 
 @function
 def EnumProjects(host: Host, index: int) -> tuple[Any, str]:
-    return host.project, host.project.path
+    """The project of tab ``index``; -1 is the one in front."""
+    tabs = host.open_projects
+    if index >= len(tabs):
+        return None, ""
+    project = host.project if index == -1 else tabs[index]
+    return project, project.path
+
+
+@function
+def SelectProjectInstance(host: Host, project: Any) -> None:
+    if not any(project is tab for tab in host.open_projects):
+        raise ReaperError("that project is not open")
+    host.project = project
 
 
 @function

@@ -55,7 +55,8 @@ local function write_cue(cue)
   local parts =
     { ("%s,%s,%s,%s"):format(cue.id, Cues.number(cue.first), Cues.number(cue.last), encode(cue.title)) }
   local opening = cue.opening
-  parts[#parts + 1] = ("o,%s,%d/%d"):format(Cues.number(opening.bpm), opening.num, opening.den)
+  -- none where only markers, chords or parts were imported
+  if opening then parts[#parts + 1] = ("o,%s,%d/%d"):format(Cues.number(opening.bpm), opening.num, opening.den) end
   for _, metre in ipairs(cue.metres) do
     parts[#parts + 1] = ("s,%s,%d/%d"):format(Cues.number(metre.time), metre.num, metre.den)
   end
@@ -99,11 +100,7 @@ function Cues.load()
   local cues = {}
   for id in get("cues"):gmatch("[^,]+") do
     local cue = read_cue(get_long("cue." .. id))
-    -- a cue that an older version recorded has no opening: it is known again after the next import
-    if cue then
-      cue.opening = cue.opening or { time = 0, bpm = 120, num = 4, den = 4, linear = false }
-      cues[#cues + 1] = cue
-    end
+    if cue then cues[#cues + 1] = cue end
   end
   return cues
 end

@@ -5,7 +5,7 @@
 local Guard = {}
 
 local TIME = 0
-local SAME_S = 1e-9
+local SAME_S = 1e-6
 
 local function video(item)
   local take = reaper.GetActiveTake(item)
@@ -34,6 +34,8 @@ local function hold_item(held, item, track_mode, follows)
     back, held.videos = TIME, held.videos + 1
   end
   local record = { item = item, back = back, rate = rate_of(item) }
+  -- an item that is stretched with the tempo loses that when it is held in time
+  record.stretch = reaper.GetMediaItemInfo_Value(item, "C_AUTOSTRETCH")
   record.position = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
   record.length = reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
   if follows then
@@ -74,7 +76,7 @@ end
 
 -- Records where all items are. Those for which follows(item) is true return to their beats, others to their seconds.
 function Guard.hold(follows)
-  local held = { tracks = {}, items = {}, markers = {}, videos = 0, repaired = 0 }
+  local held = { tracks = {}, items = {}, markers = {}, videos = 0, repaired = 0, astray = 0 }
   held.project_mode = reaper.GetSetProjectInfo(0, "PROJECT_TIMEBASE", 0, false)
   hold_track(held, reaper.GetMasterTrack(0), follows)
   for i = 0, reaper.CountTracks(0) - 1 do hold_track(held, reaper.GetTrack(0, i), follows) end
@@ -86,11 +88,11 @@ end
 
 local function differs(a, b) return math.abs(a - b) > SAME_S end
 
-local function put_back(held, record)
+local function put_back(held, record, shift)
   local item = record.item
   if record.first then
-    record.position = reaper.TimeMap2_QNToTime(0, record.first)
-    record.length = reaper.TimeMap2_QNToTime(0, record.last) - record.position
+    record.position = reaper.TimeMap2_QNToTime(0, record.first + shift)
+    record.length = reaper.TimeMap2_QNToTime(0, record.last + shift) - record.position
   end
   if differs(reaper.GetMediaItemInfo_Value(item, "D_POSITION"), record.position) then
     reaper.SetMediaItemInfo_Value(item, "D_POSITION", record.position)
@@ -106,37 +108,48 @@ local function put_back(held, record)
   end
 end
 
--- A marker that the tempo map has moved, or nil; called again after each repair because repairs change the order.
-local function moved_marker(held)
+-- Index of the marker with this id, and whether it is not where it was.
+local function find_marker(held, wanted)
   local found
   Guard.each_marker(function(index, id, is_region, position, last, name, number, color)
     local was = held.markers[id]
-    if found or not was then return end
-    if differs(position, was.position) or (is_region and differs(last, was.last)) then
+    if id == wanted and (differs(position, was.position) or (is_region and differs(last, was.last))) then
       found = { index, is_region, was.position, was.last, number, name, color, 0 }
     end
   end)
   return found
 end
 
+-- Moves back each marker that the tempo map moved, once. Its index is looked up anew because each move changes the
+-- order; a marker that REAPER will not put back is left and told.
 local function put_back_markers(held)
-  local moved = moved_marker(held)
-  while moved do
-    if not reaper.SetProjectMarkerByIndex2(0, table.unpack(moved)) then return end
-    held.repaired = held.repaired + 1
-    moved = moved_marker(held)
+  local moved = {}
+  Guard.each_marker(function(_, id, is_region, position, last)
+    local was = held.markers[id]
+    if was and (differs(position, was.position) or (is_region and differs(last, was.last))) then
+      moved[#moved + 1] = id
+    end
+  end)
+  for _, id in ipairs(moved) do
+    local marker = find_marker(held, id)
+    if marker and reaper.SetProjectMarkerByIndex2(0, table.unpack(marker)) then held.repaired = held.repaired + 1 end
+    if find_marker(held, id) then held.astray = held.astray + 1 end
   end
 end
 
--- Restores the timebases and moves back everything that moved all the same.
-function Guard.release(held)
+-- Restores the timebases and moves back everything that moved all the same. Items that follow the beats go `shift`
+-- quarter notes further with their cue.
+function Guard.release(held, shift)
   reaper.UpdateTimeline()
   for _, record in ipairs(held.tracks) do
     reaper.SetMediaTrackInfo_Value(record.track, "C_BEATATTACHMODE", record.back)
   end
   for _, record in ipairs(held.items) do
     reaper.SetMediaItemInfo_Value(record.item, "C_BEATATTACHMODE", record.back)
-    put_back(held, record)
+    if record.stretch > 0 and record.back > TIME then
+      reaper.SetMediaItemInfo_Value(record.item, "C_AUTOSTRETCH", record.stretch)
+    end
+    put_back(held, record, shift or 0)
   end
   put_back_markers(held)
 end

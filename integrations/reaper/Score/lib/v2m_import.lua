@@ -10,7 +10,8 @@ return function(folder)
   local Tempo = dofile(lib .. "v2m_tempo.lua")(dofile(lib .. "v2m_bars.lua"))
   local Cues = dofile(lib .. "v2m_cues.lua")
   local Markers = dofile(lib .. "v2m_markers.lua")
-  local Tracks = dofile(lib .. "v2m_tracks.lua")
+  local Tracks = dofile(lib .. "v2m_tracks.lua")(dofile(lib .. "v2m_midi.lua"))
+  local Map = dofile(lib .. "v2m_map.lua")
 
   local RECORDING = 4
   local RATE_TOLERANCE = 0.002
@@ -18,83 +19,148 @@ return function(folder)
   local YES_NO = 4
   local OLDEST = { 6, 37 }
 
-  local Import = { Files = Files }
+  local Import = { Files = Files, each_item = Tracks.each_item, is_ours = Tracks.is_ours }
 
-  local function check_rate(job, warnings)
-    local fps, drop = reaper.TimeMap_curFrameRate(0)
-    if math.abs(fps - job.rate) > RATE_TOLERANCE or drop ~= job.drop then
-      warnings[#warnings + 1] = ("the edit runs at %.3f%s, the project at %.3f%s frames a second: "
-        .. "set Project settings > Frame rate"):format(job.rate, job.drop and " drop" or "", fps, drop and " drop" or "")
+  -- Rates that REAPER does not offer, and the one to set instead: the same second has a whole number of frames.
+  local OTHER_RATE = { { 60000 / 1001, "29.97" }, { 48000 / 1001, "23.976" }, { 120000 / 1001, "29.97" }, { 100, "50" },
+    { 120, "60" }, { 96, "48" } }
+
+  local function rate_to_set(job)
+    for _, pair in ipairs(OTHER_RATE) do
+      if math.abs(job.rate - pair[1]) < RATE_TOLERANCE then return pair[2] end
     end
   end
 
-  local function overlapped(base, job)
-    local hit, other = Cues.overlapping(Cues.load(), base, base + job.duration)
-    local ids, points, markers, metres = {}, {}, {}, {}
-    local past = { points = {}, markers = {} }
-    local opening
-    for _, cue in ipairs(hit) do
-      opening = opening or cue.opening
-      ids[cue.id] = true
-      for _, point in ipairs(cue.points) do points[#points + 1] = point end
-      for _, metre in ipairs(cue.metres) do metres[#metres + 1] = metre end
-      for _, marker in ipairs(cue.markers) do markers[#markers + 1] = marker end
-      for _, point in ipairs(cue.past.points) do past.points[#past.points + 1] = point end
-      for _, marker in ipairs(cue.past.markers) do past.markers[#past.markers + 1] = marker end
+  local function check_rate(job, warnings)
+    local fps, drop = reaper.TimeMap_curFrameRate(0)
+    local instead = rate_to_set(job)
+    if instead then
+      if math.abs(fps - tonumber(instead)) > RATE_TOLERANCE then
+        warnings[#warnings + 1] = ("the edit runs at %s frames a second, which REAPER does not have: set Project settings > "
+          .. "Frame rate to %s%s"):format(Place.shown_as(job.rate), instead, job.drop and " DF" or "")
+      end
+    elseif math.abs(fps - job.rate) > RATE_TOLERANCE or drop ~= job.drop then
+      warnings[#warnings + 1] = ("the edit runs at %s%s, the project at %s%s frames a second: "
+        .. "set Project settings > Frame rate"):format(Place.shown_as(job.rate), job.drop and " drop" or "",
+        Place.shown_as(fps), drop and " drop" or "")
     end
-    return ids, points, markers, metres, opening, past, other
+  end
+
+  -- What is replaced: everything, or the things named in words ("tempo markers chords parts").
+  local function scope_of(words)
+    local scope = { all = words == nil or words == "" }
+    for _, thing in ipairs({ "tempo", "markers", "chords", "parts" }) do scope[thing] = scope.all end
+    for word in (words or ""):gmatch("%a+") do scope[word] = true end
+    scope.words = words
+    return scope
+  end
+
+  local function append(list, more)
+    for _, value in ipairs(more) do list[#list + 1] = value end
+  end
+
+  -- What the imports before left where this cue goes, and the cues elsewhere.
+  local function earlier_cues(base, job)
+    local hit, others = Cues.overlapping(Cues.load(), base, base + job.duration)
+    local before = { ids = {}, points = {}, markers = {}, metres = {}, past = { points = {}, markers = {} } }
+    for _, cue in ipairs(hit) do
+      before.opening = before.opening or cue.opening
+      before.first = math.min(before.first or cue.first, cue.first)
+      before.ids[cue.id] = true
+      append(before.points, cue.points)
+      append(before.metres, cue.metres)
+      append(before.markers, cue.markers)
+      append(before.past.points, cue.past.points)
+      append(before.past.markers, cue.past.markers)
+    end
+    return before, others
   end
 
   local function joined(first, second)
     return table.move(second, 1, #second, #first + 1, table.move(first, 1, #first, 1, {}))
   end
 
-  local function keeps_beats(kept)
+  -- A test whether an item is one of these and goes with the beats.
+  local function on_beats(records)
     local set = {}
-    for _, record in ipairs(kept) do set[record.item] = true end
+    for _, record in ipairs(records) do set[record.item] = Tracks.goes_with_beats(record) end
     return function(item) return set[item] == true end
   end
 
   local function report_kept(facts, kept)
-    for _, record in ipairs(kept) do facts[#facts + 1] = { "kept", record.key, record.reason } end
+    for _, record in ipairs(kept) do
+      facts[#facts + 1] = { "kept", record.key, record.reason, record.first_bar, record.last_bar }
+    end
+  end
+
+  -- Writes the tempo map while everything else keeps its time, and what of ours stays keeps its beats.
+  local function write_tempo(job, base, before, stays, facts, warnings)
+    local from = before.first or base
+    local start = reaper.TimeMap2_timeToQN(0, from)
+    local held = Guard.hold(on_beats(stays))
+    local made, worst, foreign =
+      Tempo.write(job, base, joined(before.points, before.past.points), before.metres, before.opening, warnings)
+    Guard.release(held, reaper.TimeMap2_timeToQN(0, base) - start)
+    facts[#facts + 1] = { "tempo", #job.tempo, worst }
+    facts[#facts + 1] = { "held", #held.items, held.videos, held.repaired }
+    if foreign > 0 then warnings[#warnings + 1] = foreign .. " tempo points of your own inside the cue were replaced" end
+    if held.astray > 0 then warnings[#warnings + 1] = held.astray .. " markers of your own moved with the tempo" end
+    return { points = made.points, metres = made.metres, opening = made.opening, past = before.points }
+  end
+
+  local function write_markers(job, base, before, facts)
+    local kept = Markers.remove(before.markers, before.past.markers, Guard)
+    local marks, in_lane = Markers.add(job, base, Guard)
+    facts[#facts + 1] = { "markers", #marks - 1, Markers.verify(marks, Guard), in_lane and "lane" or "ruler" }
+    for _, mark in ipairs(marks) do facts[#facts + 1] = { mark.last and "region" or "marker", mark.first, mark.name } end
+    if kept > 0 then facts[#facts + 1] = { "kept", "markers", "renamed" } end
+    return { markers = marks, past = before.markers }
+  end
+
+  local function write_items(job, base, scope, id, kept, facts, warnings)
+    local map = Map.new(job, base)
+    if not map.on_grid then
+      warnings[#warnings + 1] = "the project's tempo map is not the score's: everything stands at its second, not on "
+        .. "the grid; import the tempo map to put it there"
+    end
+    Tracks.add(job, {
+      id = id, first = base, last = base + job.duration, map = map, scope = scope, kept = kept,
+      facts = facts, warnings = warnings,
+    }, Markers.native, Guard)
   end
 
   -- Changes the project; returns facts read back from it, warnings, and the cues to record.
-  local function apply(job)
-    local facts, warnings = {}, {}
+  local function apply(job, wish)
+    local facts, warnings, scope = {}, {}, wish.scope
     local base = Place.find(job, Guard, Tracks.is_ours, warnings)
     check_rate(job, warnings)
-    local ids, points, markers, metres, opening, past, others = overlapped(base, job)
+    local before, others = earlier_cues(base, job)
     local id = Cues.free_id(others)
-    local kept, removed = Tracks.clear(ids, id)
-    local kept_markers = Markers.remove(markers, past.markers, Guard)
-    local held = Guard.hold(keeps_beats(kept))
-    local made, worst, foreign =
-      Tempo.write(job, base, joined(points, past.points), metres, opening, warnings)
-    Guard.release(held)
+    local kept, left, removed = Tracks.clear(before.ids, id, wish)
     facts[#facts + 1] = { "base", base }
     facts[#facts + 1] = { "timecode", Place.timecode(job, base) }
-    facts[#facts + 1] = { "tempo", #job.tempo, worst }
-    local marks, in_lane = Markers.add(job, base, Guard)
-    local context = { id = id, first = base, last = base + job.duration, kept = kept, facts = facts }
-    context.warnings, context.qn = warnings, reaper.TimeMap2_timeToQN(0, base)
-    Tracks.add(job, context, Markers.native, Guard)
-    facts[#facts + 1] = { "markers", #marks - 1, Markers.verify(marks, Guard), in_lane and "lane" or "ruler" }
-    for _, mark in ipairs(marks) do facts[#facts + 1] = { mark.last and "region" or "marker", mark.first, mark.name } end
+    if not scope.all then facts[#facts + 1] = { "imported", scope.words } end
+    local tempo = { points = before.points, metres = before.metres, opening = before.opening, past = before.past.points }
+    local markers = { markers = before.markers, past = before.past.markers }
+    if scope.tempo then
+      local stays = joined(kept, left)
+      tempo = write_tempo(job, base, before, stays, facts, warnings)
+      Tracks.note_places(stays)
+    end
+    if scope.markers then markers = write_markers(job, base, before, facts) end
+    if scope.chords or scope.parts then write_items(job, base, scope, id, kept, facts, warnings) end
     facts[#facts + 1] = { "removed", removed }
-    facts[#facts + 1] = { "held", #held.items, held.videos, held.repaired }
     report_kept(facts, kept)
-    if kept_markers > 0 then facts[#facts + 1] = { "kept", "markers", "renamed" } end
-    if foreign > 0 then warnings[#warnings + 1] = foreign .. " tempo points of your own inside the cue were replaced" end
-    local cue = { id = id, first = base, last = base + job.duration, title = job.title, markers = marks }
-    cue.points, cue.metres, cue.opening = made.points, made.metres, made.opening
-    cue.past = { points = points, markers = markers }
-    others[#others + 1] = cue
+    others[#others + 1] = {
+      id = id, first = base, last = base + job.duration, title = job.title, points = tempo.points,
+      metres = tempo.metres, opening = tempo.opening, markers = markers.markers,
+      past = { points = tempo.past, markers = markers.past },
+    }
     return facts, warnings, others
   end
 
   -- What has to be closed exactly once, however the import ends.
-  local running = { block = false, locked = false, mark = "", cues = {} }
+  local running = { block = false, locked = false, mark = "", cues = {}, project = nil }
 
   local function unlock()
     if running.locked then
@@ -113,12 +179,16 @@ return function(folder)
   end
 
   local function roll_back()
+    -- a script that ends later may find another project's tab in front
+    local shown = reaper.EnumProjects(-1)
+    if shown ~= running.project then reaper.SelectProjectInstance(running.project) end
     unlock()
     close(running.mark)
     -- undo this import only: no other undo point has this name
     if reaper.Undo_CanUndo2(0) == running.mark then reaper.Undo_DoUndo2(0) end
     Cues.save(running.cues)
     running.mark = ""
+    if shown ~= running.project then reaper.SelectProjectInstance(shown) end
   end
 
   local guarding = false
@@ -131,6 +201,7 @@ return function(folder)
       end)
       guarding = true
     end
+    running.project = reaper.EnumProjects(-1)
     running.cues = Cues.load()
     running.mark = "v2m: import that did not finish " .. reaper.time_precise()
     reaper.Undo_BeginBlock2(0)
@@ -140,17 +211,17 @@ return function(folder)
   end
 
   -- Runs apply in one undo block; if anything stops it, the project is put back as it was.
-  local function guarded(job)
+  local function guarded(job, wish)
     local facts, warnings
     local good, problem = pcall(function()
       begin()
       local cues
-      facts, warnings, cues = apply(job)
+      facts, warnings, cues = apply(job, wish)
       Cues.save(cues)
     end)
     if good then
       unlock()
-      close("v2m: Import score " .. job.title)
+      close(("v2m: Import %s %s"):format(wish.scope.words or "score", job.title))
       running.mark = ""
       return facts, warnings
     end
@@ -204,19 +275,41 @@ return function(folder)
   -- Whether REAPER is recording right now.
   function Import.recording() return reaper.GetPlayStateEx(0) & RECORDING ~= 0 end
 
+  -- What this import is asked to do, by the action (only, give_up) or else by the job.
+  local function wish_of(job, asked)
+    local only = asked.only or job.only
+    local take_new = asked.give_up or function() return job.take_new == true end
+    return { scope = scope_of(only), take_new = take_new }
+  end
+
   -- Imports the job at path; true if it was done. The answer beside the job says what happened.
-  function Import.run(path)
+  -- asked: only, words of what to import ("tempo markers chords parts"; all of it without), and give_up(item), whether
+  -- an item that would be kept is replaced all the same.
+  function Import.run(path, asked)
     local job, problem = Job.read(path)
     if not job then return refuse(path, nil, problem) end
     if too_old() then return refuse(path, job, ("this needs REAPER %d.%d or newer"):format(OLDEST[1], OLDEST[2])) end
     if Import.recording() then return refuse(path, job, "REAPER is recording") end
-    if not may_go_on() then return refuse(path, job, "declined by the user") end
-    local facts, result = guarded(job)
+    local wish = wish_of(job, asked or {})
+    if wish.scope.tempo and not may_go_on() then return refuse(path, job, "declined by the user") end
+    local facts, result = guarded(job, wish)
     if not facts then return refuse(path, job, result) end
     for _, warning in ipairs(job.warnings) do facts[#facts + 1] = { "warning", warning } end
     for _, warning in ipairs(result) do facts[#facts + 1] = { "warning", warning } end
     write_answer(path, job, facts)
     return true
+  end
+
+  -- The body of an action: finds the job that was posted last, or asks for one, and imports it.
+  function Import.act(asked)
+    local outbox = Files.join(Files.home(folder), "outbox")
+    if not asked then Files.shake_hands(outbox, "import") end
+    local path = Files.newest(outbox)
+    if not path then
+      local good, picked = reaper.GetUserFileNameForRead(Files.join(outbox, ""), "v2m: choose a score", "v2m")
+      path = good and picked or nil
+    end
+    if path then Import.run(path, asked) end
   end
 
   return Import

@@ -8,19 +8,22 @@ Job.VERSION = 1
 
 -- Fields after the record's name: i integer, f number, s text, b 0/1, c colour RRGGBB.
 local FIELDS = {
-  ["v2m-job"] = "i", score = "sss", rate = "iib", start = "isf", length = "ff", tempo = "fffiib", marker = "fscs",
+  ["v2m-job"] = "i", score = "sss", rate = "iib", start = "isf", length = "ff", import = "sb", tempo = "fffiib", marker = "fscs",
   region = "ffcs", track = "sscs", video = "ffffss", chord = "ffs", item = "ffiis", text = "fs", cc = "fii",
   note = "ffii", warning = "s", ["end"] = "i",
 }
 
 -- Records at the top level come in this order; the others belong to the track or item before them.
 local PLACE = {
-  ["v2m-job"] = 1, score = 2, rate = 3, start = 4, length = 5, tempo = 6, marker = 7, region = 8, track = 9,
-  warning = 10, ["end"] = 11,
+  ["v2m-job"] = 1, score = 2, rate = 3, start = 4, length = 5, import = 6, tempo = 7, marker = 8, region = 9,
+  track = 10, warning = 11, ["end"] = 12,
 }
-local ONCE = { ["v2m-job"] = true, score = true, rate = true, start = true, length = true, region = true, ["end"] = true }
+local ONCE = { ["v2m-job"] = true, score = true, rate = true, start = true, length = true, import = true, region = true,
+  ["end"] = true }
 local REQUIRED = { "score", "rate", "start", "length", "tempo", "region" }
 local HOLDS = { video = "video", chord = "chords", item = "part" }
+-- What an import may be limited to.
+local THINGS = { tempo = true, markers = true, chords = true, parts = true }
 local KINDS = { video = true, chords = true, part = true }
 local UNESCAPED = { ["\\\\"] = "\\", ["\\t"] = "\t", ["\\n"] = "\n", ["\\r"] = "\r" }
 
@@ -83,6 +86,12 @@ function BUILD.rate(job, v)
 end
 function BUILD.start(job, v) job.start_frame, job.timecode, job.offset = v[1], v[2], v[3] end
 function BUILD.length(job, v) job.duration, job.end_beat = v[1], v[2] end
+function BUILD.import(job, v)
+  for word in (v[1] .. " "):gmatch("(.-) ") do
+    if not THINGS[word] then error("import of unknown things " .. v[1]:sub(1, 40), 0) end
+  end
+  job.only, job.take_new = v[1], v[2]
+end
 function BUILD.tempo(job, v)
   job.tempo[#job.tempo + 1] = { seconds = v[1], beat = v[2], bpm = v[3], num = v[4], den = v[5], linear = v[6] }
 end
@@ -90,7 +99,7 @@ function BUILD.marker(job, v) job.markers[#job.markers + 1] = { seconds = v[1], 
 function BUILD.region(job, v) job.region = { first = v[1], last = v[2], color = v[3], name = v[4] } end
 function BUILD.track(job, v)
   if not KINDS[v[2]] then error("track of unknown kind " .. v[2], 0) end
-  job.tracks[#job.tracks + 1] = { key = v[1], kind = v[2], color = v[3], name = v[4], videos = {}, chords = {} }
+  job.tracks[#job.tracks + 1] = { key = v[1], kind = v[2], color = v[3], name = v[4], videos = {}, chords = {}, items = {} }
 end
 function BUILD.warning(job, v) job.warnings[#job.warnings + 1] = v[1] end
 function BUILD.video(job, v, track)
@@ -99,12 +108,16 @@ function BUILD.video(job, v, track)
 end
 function BUILD.chord(job, v, track) track.chords[#track.chords + 1] = { first = v[1], last = v[2], symbol = v[3] } end
 function BUILD.item(job, v, track)
-  track.midi =
+  track.items[#track.items + 1] =
     { first = v[1], last = v[2], channel = v[3], program = v[4], name = v[5], notes = {}, controls = {}, texts = {} }
 end
-function BUILD.text(job, v, track) track.midi.texts[#track.midi.texts + 1] = v end
-function BUILD.cc(job, v, track) track.midi.controls[#track.midi.controls + 1] = v end
-function BUILD.note(job, v, track) track.midi.notes[#track.midi.notes + 1] = v end
+local function append(list)
+  return function(job, v, track)
+    local values = track.items[#track.items][list]
+    values[#values + 1] = v
+  end
+end
+BUILD.text, BUILD.cc, BUILD.note = append("texts"), append("controls"), append("notes")
 
 local function check_place(state, kind, count)
   local track = state.job.tracks[#state.job.tracks]
@@ -117,10 +130,10 @@ local function check_place(state, kind, count)
   elseif state.place ~= PLACE.track then
     error(("line %d: %s stands outside a track"):format(count, kind), 0)
   elseif HOLDS[kind] then
-    if track.kind ~= HOLDS[kind] or (kind == "item" and track.midi) then
+    if track.kind ~= HOLDS[kind] then
       error(("line %d: %s does not belong on this track"):format(count, kind), 0)
     end
-  elseif not track.midi then
+  elseif #track.items == 0 then
     error(("line %d: %s stands outside an item"):format(count, kind), 0)
   end
   state.seen[kind] = true

@@ -63,8 +63,13 @@ local function picture(job, Guard, is_ours)
   return earliest, false
 end
 
+-- A number as texts have it here, whatever decimal separator the system has.
+local function shown_as(value) return (("%.3f"):format(value):gsub(",", ".")) end
+
+Place.shown_as = shown_as
+
 local function advice(job)
-  return ("set Project settings > Project start time to %s (%.3f s)"):format(job.timecode, job.offset)
+  return ("set Project settings > Project start time to %s (%s s)"):format(job.timecode, shown_as(job.offset))
 end
 
 -- Whether the project's start is the edit's hour counted in whole frames a second: 3600 s for 01:00:00:00 at 23.976.
@@ -76,9 +81,9 @@ end
 -- Where the cue goes without usable timecode: on the picture, else at the project's start; says so.
 local function anchored(job, offset, shown, warnings)
   local at = shown or 0
-  local where = shown and ("on your picture, at %.3f s of the project"):format(at) or "at the project's start"
-  warnings[#warnings + 1] = ("the edit starts at %s, the project at %.3f s: the cue stands %s; %s %s"):format(
-    job.timecode, offset, where, advice(job), at > 0 and "less the time before the picture" or "to see the edit's timecode")
+  local where = shown and ("on your picture, at %s s of the project"):format(shown_as(at)) or "at the project's start"
+  warnings[#warnings + 1] = ("the edit starts at %s, the project at %s s: the cue stands %s; %s %s"):format(
+    job.timecode, shown_as(offset), where, advice(job), at > 0 and "less the time before the picture" or "to see the edit's timecode")
   return at
 end
 
@@ -91,15 +96,16 @@ function Place.find(job, Guard, is_ours, warnings)
   local shown, by_file = picture(job, Guard, is_ours)
   if counted_whole(job, offset) then
     local place = by_file and shown or 0
-    warnings[#warnings + 1] = ("the project starts at %.3f s, but %s at %.3f frames a second is %.3f s: the cue stands %s; %s")
-      :format(offset, job.timecode, job.rate, job.offset, by_file and "on your picture" or "at the project's start",
+    warnings[#warnings + 1] = ("the project starts at %s s, but %s at %s frames a second is %s s: the cue stands %s; %s")
+      :format(shown_as(offset), job.timecode, shown_as(job.rate), shown_as(job.offset), by_file and "on your picture" or "at the project's start",
         advice(job))
     return place
   end
   if math.abs(offset) < NO_START_S or at < 0 or at > FARTHEST_S then return anchored(job, offset, shown, warnings) end
   if by_file and math.abs(shown - at) >= 0.5 / job.rate then
-    warnings[#warnings + 1] = ("the cue stands at its timecode, %.3f s into the project, your picture says %.3f s: "
-      .. "set Project settings > Project start time to %.3f s if the picture is right"):format(at, shown, job.offset - shown)
+    warnings[#warnings + 1] = ("the cue stands at its timecode, %s s into the project, your picture says %s s: "
+      .. "set Project settings > Project start time to %s s if the picture is right"):format(
+      shown_as(at), shown_as(shown), shown_as(job.offset - shown))
   end
   return at
 end

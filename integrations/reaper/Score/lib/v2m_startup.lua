@@ -2,7 +2,11 @@
 -- Runs when REAPER starts, if `v2m-bridge install reaper` wrote a block into __startup.lua: registers our scripts as
 -- actions and writes the command id of the import for v2m-bridge, so that the user need not load or type anything.
 
-local SCRIPTS = { "v2m_Import score.lua", "v2m_Watch for scores.lua", "v2m_Send this project's cuts.lua" }
+local SCRIPTS = {
+  "v2m_Import score.lua", "v2m_Import tempo map only.lua", "v2m_Import markers only.lua", "v2m_Import chords only.lua",
+  "v2m_Import parts only.lua", "v2m_Take the new version.lua", "v2m_Watch for scores.lua",
+  "v2m_Send this project's cuts.lua",
+}
 local MAIN_SECTION = 0
 
 return function(folder)

@@ -7,6 +7,8 @@ local Tempo = {}
 
 local SAME_S = 1e-9
 local EXACT_S = 1e-6
+-- What a project has before anybody sets a tempo.
+local UNKNOWN = { time = 0, bpm = 120, num = 4, den = 4, linear = false }
 
 -- Whether an earlier import made this point and it was not changed since.
 local function is_ours(point, recorded)
@@ -94,7 +96,7 @@ end
 -- The tempo and metre at the project's start that are the user's: where a cue of ours stood there, those of before it.
 local function opening(recorded, known)
   local there = Bars.at(0)
-  if known and there and is_ours(there, recorded) then return known end
+  if there and is_ours(there, recorded) then return known or UNKNOWN end
   local num, den, bpm = reaper.TimeMap_GetTimeSigAtTime(0, 0)
   return { time = 0, bpm = bpm, num = num, den = den, linear = false }
 end

@@ -1,16 +1,21 @@
 -- @noindex
 -- Tracks and items of a cue. Tracks are found again by their tag and keep what the user changed; items are replaced
--- unless the user locked, renamed or edited them.
+-- unless the user locked, renamed, moved or edited them.
 
+return function(Midi)
 local Tracks = {}
 
 local TAG, GIVEN, PRINT = "P_EXT:v2m", "P_EXT:v2m_name", "P_EXT:v2m_print"
+-- Where an item was put (quarter notes and seconds of start and length), and how long its last notes ring on.
+local PLACE, RING = "P_EXT:v2m_place", "P_EXT:v2m_ring"
 local TIME, BEATS = 0, 1
 local CHORD_HEIGHT = 28
 local OVERLAP_S = 1e-3
-local MARKER_TEXT = 6
--- Flag of a controller from which the curve goes straight to the next one.
-local LINEAR_CURVE = 16
+-- An item counts as moved if it is elsewhere by more than this both in seconds and in quarter notes.
+local MOVED = 1e-3
+-- Action "Peaks: Build any missing peaks".
+local BUILD_PEAKS = 40047
+local VIDEO, CHORDS = "video", "chords"
 
 local function track_text(track, key, value)
   local _, text = reaper.GetSetMediaTrackInfo_String(track, key, value or "", value ~= nil)
@@ -22,6 +27,13 @@ local function item_text(item, key, value)
   return text
 end
 
+-- Numbers as text, whatever decimal separator the system has.
+local function numbers_text(...)
+  local texts = {}
+  for i, value in ipairs({ ... }) do texts[i] = ("%.17g"):format(value):gsub(",", ".") end
+  return table.concat(texts, " ")
+end
+
 local function name_of(item)
   local take = reaper.GetActiveTake(item)
   if not take then return item_text(item, "P_NOTES") end
@@ -29,32 +41,35 @@ local function name_of(item)
   return name
 end
 
--- One note start, note end or controller as text; nil for everything else. A note-on of velocity 0 ends a note.
-local function event_text(tick, message)
-  local status, first, second = message:byte(1, 3)
-  local kind = (status or 0) & 0xF0
-  if kind == 0x90 and second == 0 then kind = 0x80 end
-  if kind == 0x80 then return ("%d:%x:%d"):format(tick, 0x80 | status & 15, first) end
-  if kind == 0x90 or kind == 0xA0 or kind == 0xB0 then return ("%d:%x:%d:%d"):format(tick, status, first, second) end
+local function span_of(item)
+  local first = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
+  return first, first + reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
 end
 
--- A checksum of all notes and controllers of a take, which shows whether the user edited them. Their order within a
--- tick is free, and editors change it. Selection, mutes and curve shapes are left out.
-local function fingerprint(take)
-  local _, buffer = reaper.MIDI_GetAllEvts(take)
-  local at, tick, found = 1, 0, {}
-  while at <= #buffer do
-    local delta, _, message, after = string.unpack("<i4Bs4", buffer, at)
-    tick, at = tick + delta, after
-    -- the last event is REAPER's own and ends the source
-    if after <= #buffer then found[#found + 1] = event_text(tick, message) end
-  end
-  table.sort(found)
-  local sum = 0
-  for _, text in ipairs(found) do
-    for i = 1, #text do sum = (sum * 31 + text:byte(i)) % 2147483647 end
-  end
-  return #found .. ":" .. sum
+-- Quarter notes and seconds of an item's start and length.
+local function place_of(item)
+  local first, last = span_of(item)
+  local qn = reaper.TimeMap2_timeToQN(0, first)
+  return qn, reaper.TimeMap2_timeToQN(0, last) - qn, first, last - first
+end
+
+local function note_place(item) item_text(item, PLACE, numbers_text(place_of(item))) end
+
+-- The place that was noted, or nil.
+local function noted_place(item)
+  local noted = {}
+  for text in item_text(item, PLACE):gmatch("%S+") do noted[#noted + 1] = tonumber(text) end
+  return #noted == 4 and noted or nil
+end
+
+-- Whether the user moved the item or changed its length. A tempo map that somebody edits moves items too, but keeps
+-- either their beats or their seconds.
+local function was_moved(item)
+  local noted = noted_place(item)
+  if not noted then return false end
+  local now = { place_of(item) }
+  local function differs(i) return math.abs(now[i] - noted[i]) > MOVED end
+  return (differs(1) or differs(2)) and (differs(3) or differs(4))
 end
 
 local function each_item(visit)
@@ -77,30 +92,79 @@ end
 -- Whether an import made this item.
 function Tracks.is_ours(item) return tag_of(item) ~= nil end
 
-local function reason_to_keep(item)
+-- Whether all items of these cues were moved by the same time: somebody shifted the whole session, which is no edit.
+local function shifted_as_a_whole(cue_ids)
+  local shift, same, count = nil, true, 0
+  each_item(function(item)
+    local cue, key = tag_of(item)
+    local noted = cue and cue_ids[cue] and key ~= VIDEO and noted_place(item)
+    if noted then
+      local first = span_of(item)
+      shift = shift or first - noted[3]
+      same = same and math.abs(first - noted[3] - shift) < MOVED
+      count = count + 1
+    end
+  end)
+  return same and count > 1 and math.abs(shift) > MOVED
+end
+
+local function reason_to_keep(item, key, shifted)
   if math.floor(reaper.GetMediaItemInfo_Value(item, "C_LOCK")) & 1 == 1 then return "locked" end
   if name_of(item) ~= item_text(item, GIVEN) then return "renamed" end
   local take = reaper.GetActiveTake(item)
   local print = item_text(item, PRINT)
-  if take and print ~= "" and fingerprint(take) ~= print then return "edited" end
+  if take and print ~= "" and Midi.fingerprint(take) ~= print then return "edited" end
+  if key ~= VIDEO and not shifted and was_moved(item) then return "moved" end
 end
 
--- Deletes the items of the given cues; those to keep go to the cue `id` and are returned as {item, key, reason}.
-function Tracks.clear(cue_ids, id)
-  local kept, removed = {}, 0
+-- Whether items of a track with this key are replaced by an import of these things.
+local function in_scope(key, scope)
+  if key == VIDEO then return scope.all end
+  if key == CHORDS then return scope.chords end
+  return scope.parts
+end
+
+-- Bars of the project in which an item begins and ends, counted from 1.
+local function bars_of(item)
+  local first, last = span_of(item)
+  local _, from = reaper.TimeMap2_timeToBeats(0, first + OVERLAP_S)
+  local _, to = reaper.TimeMap2_timeToBeats(0, math.max(first, last - OVERLAP_S))
+  return from + 1, to + 1
+end
+
+-- Deletes the items of the given cues that this import replaces. The others go to the cue `id`: those of the user's
+-- own making are returned as {item, key, reason, first bar, last bar}, the rest as {item, key}.
+-- wish: scope, and take_new(item), whether the user gives an item up.
+function Tracks.clear(cue_ids, id, wish)
+  local kept, left, removed = {}, {}, 0
+  local shifted = shifted_as_a_whole(cue_ids)
   each_item(function(item, track)
     local cue, key = tag_of(item)
     if not cue or not cue_ids[cue] then return end
-    local reason = reason_to_keep(item)
-    if reason then
-      kept[#kept + 1] = { item = item, key = key, reason = reason }
-      item_text(item, TAG, id .. "/" .. key)
-    else
+    local replaced = in_scope(key, wish.scope)
+    local reason = not (replaced and wish.take_new(item)) and reason_to_keep(item, key, shifted)
+    if replaced and not reason then
       reaper.DeleteTrackMediaItem(track, item)
       removed = removed + 1
+      return
     end
+    item_text(item, TAG, id .. "/" .. key)
+    local record = { item = item, key = key, reason = reason or nil, moved = not shifted and was_moved(item) }
+    record.first_bar, record.last_bar = bars_of(item)
+    local list = replaced and kept or left
+    list[#list + 1] = record
   end)
-  return kept, removed
+  return kept, left, removed
+end
+
+-- Whether these items go with the beats when the tempo map changes: all but pictures.
+function Tracks.goes_with_beats(record) return record.key ~= VIDEO end
+
+-- Notes the new place of items that the tempo map moved, so that they do not look moved by the user.
+function Tracks.note_places(records)
+  for _, record in ipairs(records) do
+    if not record.moved then note_place(record.item) end
+  end
 end
 
 local function tagged_tracks()
@@ -121,8 +185,12 @@ local function new_track(wanted, native)
   track_text(track, TAG, wanted.key)
   track_text(track, GIVEN, wanted.name)
   reaper.SetMediaTrackInfo_Value(track, "I_CUSTOMCOLOR", native(wanted.color))
-  reaper.SetMediaTrackInfo_Value(track, "C_BEATATTACHMODE", wanted.kind == "video" and TIME or BEATS)
-  if wanted.kind == "chords" then reaper.SetMediaTrackInfo_Value(track, "I_HEIGHTOVERRIDE", CHORD_HEIGHT) end
+  reaper.SetMediaTrackInfo_Value(track, "C_BEATATTACHMODE", wanted.kind == VIDEO and TIME or BEATS)
+  if wanted.kind == CHORDS then
+    reaper.SetMediaTrackInfo_Value(track, "I_HEIGHTOVERRIDE", CHORD_HEIGHT)
+    -- a height set by a script shows only after this
+    reaper.TrackList_AdjustWindows(false)
+  end
   return track
 end
 
@@ -145,27 +213,35 @@ end
 local function tag_item(context, item, key, name)
   item_text(item, TAG, context.id .. "/" .. key)
   item_text(item, GIVEN, name)
+  note_place(item)
 end
 
-local function qn(context, beat) return context.qn + beat end
-local function seconds(context, beat) return reaper.TimeMap2_QNToTime(0, qn(context, beat)) end
-
-local function free_of_kept(context, key, first, last)
+-- Where the user's items of a track lie, in order of time; what rings on behind a section does not count.
+local function kept_spans(context, key)
+  local spans = {}
   for _, kept in ipairs(context.kept) do
     if kept.key == key then
-      local start = reaper.GetMediaItemInfo_Value(kept.item, "D_POSITION")
-      local stop = start + reaper.GetMediaItemInfo_Value(kept.item, "D_LENGTH")
-      if start < last - OVERLAP_S and stop > first + OVERLAP_S then return false end
+      local first, last = span_of(kept.item)
+      local ring = tonumber(item_text(kept.item, RING)) or 0
+      spans[#spans + 1] = { first = first, last = math.max(first, last - ring) }
     end
   end
-  return true
+  table.sort(spans, function(a, b) return a.first < b.first end)
+  return spans
+end
+
+local function overlaps(spans, first, last)
+  for _, span in ipairs(spans) do
+    if span.first < last - OVERLAP_S and span.last > first + OVERLAP_S then return true end
+  end
+  return false
 end
 
 local function add_chords(context, track, wanted)
-  local count = 0
+  local count, spans = 0, kept_spans(context, wanted.key)
   for _, chord in ipairs(wanted.chords) do
-    local first, last = seconds(context, chord.first), seconds(context, chord.last)
-    if free_of_kept(context, wanted.key, first, last) then
+    local first, last = context.map.seconds(chord.first), context.map.seconds(chord.last)
+    if not overlaps(spans, first, last) then
       local item = reaper.AddMediaItemToTrack(track)
       reaper.SetMediaItemInfo_Value(item, "D_POSITION", first)
       reaper.SetMediaItemInfo_Value(item, "D_LENGTH", last - first)
@@ -178,62 +254,20 @@ local function add_chords(context, track, wanted)
   context.facts[#context.facts + 1] = { "chords", count }
 end
 
--- Order of events at one tick: note ends, then everything else, then note starts.
-local function packed(events, last)
-  table.sort(events, function(a, b)
-    if a[1] ~= b[1] then return a[1] < b[1] end
-    if a[2] ~= b[2] then return a[2] < b[2] end
-    return a[4] < b[4]
-  end)
-  local parts, before = {}, 0
-  for i, event in ipairs(events) do
-    parts[i] = string.pack("<i4Bs4", event[1] - before, event[5] or 0, event[3])
-    before = event[1]
-  end
-  parts[#parts + 1] = string.pack("<i4Bs4", math.max(0, last - before), 0, string.char(0xB0, 0x7B, 0))
-  return table.concat(parts)
-end
-
--- Instruments listen to channel 1, and a program change would switch their presets: neither is taken from the job.
-local function midi_events(midi, tick)
-  local events = {}
-  local function add(at, rank, message, flags) events[#events + 1] = { at, rank, message, #events, flags } end
-  for _, text in ipairs(midi.texts) do add(tick(text[1]), 1, string.char(0xFF, MARKER_TEXT) .. text[2]) end
-  for _, control in ipairs(midi.controls) do
-    add(tick(control[1]), 1, string.char(0xB0, control[2], control[3]), LINEAR_CURVE)
-  end
-  for _, note in ipairs(midi.notes) do
-    local start = tick(note[1])
-    add(start, 2, string.char(0x90, note[3], note[4]))
-    add(math.max(start + 1, tick(note[1] + note[2])), 0, string.char(0x80, note[3], 0))
-  end
-  return events
-end
-
+-- Lays the sections of a part, each where the user's own items leave it free.
 local function add_midi(context, track, wanted)
-  local midi = wanted.midi
-  if not midi or not free_of_kept(context, wanted.key, seconds(context, midi.first), seconds(context, midi.last)) then
-    return
+  local notes, controls, texts, spans = 0, 0, 0, kept_spans(context, wanted.key)
+  for _, section in ipairs(wanted.items) do
+    for _, midi in ipairs(Midi.pieces(context.map, section, spans)) do
+      local item, take, ring = Midi.lay(context.map, track, midi, wanted.name)
+      if #midi.texts > 0 then reaper.SetMediaItemInfo_Value(item, "I_GROUPID", context.group) end
+      tag_item(context, item, wanted.key, midi.name)
+      item_text(item, PRINT, Midi.fingerprint(take))
+      item_text(item, RING, numbers_text(ring))
+      notes, controls, texts = notes + #midi.notes, controls + #midi.controls, texts + #midi.texts
+    end
   end
-  local item = reaper.CreateNewMIDIItemInProj(track, qn(context, midi.first), qn(context, midi.last), true)
-  local take = reaper.GetActiveTake(item)
-  reaper.GetSetMediaItemTakeInfo_String(take, "P_NAME", midi.name, true)
-  local origin = reaper.MIDI_GetPPQPosFromProjQN(take, qn(context, midi.first))
-  local ppq = reaper.MIDI_GetPPQPosFromProjQN(take, qn(context, midi.first) + 1) - origin
-  local function tick(beat) return math.max(0, math.floor(origin + (beat - midi.first) * ppq + 0.5)) end
-  if not reaper.MIDI_SetAllEvts(take, packed(midi_events(midi, tick), tick(midi.last))) then
-    error("REAPER refused the notes of " .. wanted.name, 0)
-  end
-  reaper.MIDI_Sort(take)
-  if #midi.texts > 0 then reaper.SetMediaItemInfo_Value(item, "I_GROUPID", context.group) end
-  reaper.SetMediaItemInfo_Value(item, "B_LOOPSRC", 0)
-  tag_item(context, item, wanted.key, midi.name)
-  item_text(item, PRINT, fingerprint(take))
-  local _, notes, controls, texts = reaper.MIDI_CountEvts(take)
-  if notes ~= #midi.notes or texts ~= #midi.texts then
-    error(("%s has %d notes after writing %d"):format(wanted.name, notes, #midi.notes), 0)
-  end
-  context.facts[#context.facts + 1] = { "part", wanted.key, notes, controls, texts }
+  if #wanted.items > 0 then context.facts[#context.facts + 1] = { "part", wanted.key, notes, controls, texts } end
 end
 
 local function picture_is_there(context, Guard)
@@ -248,7 +282,7 @@ end
 
 local function add_video(context, track, wanted, video)
   local first = context.first + video.first
-  if not free_of_kept(context, wanted.key, first, first + video.length) then return end
+  if overlaps(kept_spans(context, wanted.key), first, first + video.length) then return end
   local source = reaper.file_exists(video.path) and reaper.PCM_Source_CreateFromFile(video.path)
   if not source then
     context.warnings[#context.warnings + 1] = "picture not found: " .. video.path
@@ -265,6 +299,7 @@ local function add_video(context, track, wanted, video)
   reaper.SetMediaItemInfo_Value(item, "D_LENGTH", video.length)
   reaper.SetMediaItemInfo_Value(item, "B_LOOPSRC", 0)
   tag_item(context, item, wanted.key, video.name)
+  context.peaks = true
 end
 
 local function free_group()
@@ -282,7 +317,7 @@ local function pictures_exist(wanted)
 end
 
 local function fill(context, wanted, tracks, native, Guard)
-  if wanted.kind == "video" then
+  if wanted.kind == VIDEO then
     if picture_is_there(context, Guard) then
       context.facts[#context.facts + 1] = { "picture", "yours" }
       return
@@ -294,17 +329,22 @@ local function fill(context, wanted, tracks, native, Guard)
   end
   local track = tracks[wanted.key] or new_track(wanted, native)
   for _, video in ipairs(wanted.videos) do add_video(context, track, wanted, video) end
-  if wanted.kind == "chords" then add_chords(context, track, wanted) end
+  if wanted.kind == CHORDS then add_chords(context, track, wanted) end
   add_midi(context, track, wanted)
 end
 
--- Adds tracks and items of the job. context: id, first, last (seconds of the cue), qn (quarter notes at its start),
--- kept (from clear), facts and warnings (filled).
+-- Adds tracks and items of the job. context: id, first, last (seconds of the cue), map, scope, kept (from clear),
+-- facts and warnings (filled).
 function Tracks.add(job, context, native, Guard)
   context.group = free_group()
   local tracks = tagged_tracks()
-  for _, wanted in ipairs(job.tracks) do fill(context, wanted, tracks, native, Guard) end
-  drop_unused(job)
+  for _, wanted in ipairs(job.tracks) do
+    if in_scope(wanted.key, context.scope) then fill(context, wanted, tracks, native, Guard) end
+  end
+  if context.scope.all then drop_unused(job) end
+  -- media that a script adds shows no waveform until somebody asks for it
+  if context.peaks then reaper.Main_OnCommand(BUILD_PEAKS, 0) end
 end
 
 return Tracks
+end
