@@ -338,3 +338,68 @@ def test_names_for_people() -> None:
     assert display_name(f"{NAME}.otio") == "Mein Film"
     assert display_name("Reel 3.v2.otio") == "Reel 3.v2"
     assert display_name("v2m1_.otio") == "v2m1_"
+
+
+EDITS = ("a.otio", "b.otioz", "c.edl", "d.xml", "e.fcpxml", "f.aaf")
+
+
+def test_every_kind_of_edit_is_taken(desk: Desk) -> None:
+    for name in EDITS:
+        desk.drop(name)
+    for bundle in ("g.otiod", "h.fcpxmld"):
+        (desk.inbox / bundle).mkdir()
+        (desk.inbox / bundle / "Info.fcpxml").write_text("<fcpxml/>")
+    desk.later()
+    assert desk.later() == 8
+    assert sorted(path.name for path, _ in desk.jobs.values()) == [*EDITS, "g.otiod", "h.fcpxmld"]
+    for job in desk.states:
+        desk.states[job] = job_in("done", summary())
+    desk.later()
+    assert sorted(p.name for p in (desk.inbox / "done").iterdir()) == [*EDITS, "g.otiod", "h.fcpxmld"]
+
+
+def test_a_project_that_cannot_be_read_moves_aside_with_what_to_export_instead(desk: Desk) -> None:
+    for name in ("cut.prproj", "film.drp", "reel.avb"):
+        desk.drop(name)
+    for name in ("clip.mov", "sound.wav", "notes.txt", "hits.csv", "half.otio.crdownload"):
+        desk.drop(name)
+    desk.later()
+    assert desk.later() == 0
+    assert desk.names() == ["clip.mov", "half.otio.crdownload", "hits.csv", "notes.txt", "sound.wav"]
+    assert desk.names("failed") == ["cut.prproj", "cut.txt", "film.drp", "film.txt", "reel.avb", "reel.txt"]
+    reason = (desk.inbox / "failed" / "cut.txt").read_text()
+    assert reason.startswith("Cut.prproj is a Premiere Pro project, which cannot be read.")
+    assert "Final Cut Pro XML" in reason
+
+
+def test_progress_is_told_in_tenths_and_only_when_it_changes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from v2m_bridge.daemon.inbox.answer import answer_of
+    from v2m_bridge.daemon.jobs.job import Advance
+
+    done = [0.0]
+    desk.watcher._answer_of = lambda job_id, job: answer_of(job_id, job, Advance("music", 0.5, done[0]))
+    desk.drop(f"{NAME}.otio")
+    desk.later()
+    desk.later()
+    desk.states["job0"] = job_in("running")
+    written = []
+    answer = desk.outbox / "6b49d200dee8dc7a.json"
+    for share in (0.11, 0.19, 0.2, 0.34):
+        done[0] = share
+        answer.unlink(missing_ok=True)
+        desk.later()
+        written.append(json.loads(answer.read_text())["title"] if answer.exists() else "")
+    assert written == ["v2m: scoring, 10 %", "", "v2m: scoring, 20 %", "v2m: scoring, 30 %"]
+
+
+def test_a_cancellation_stops_the_job_of_its_request(desk: Desk) -> None:
+    stopped: list[str] = []
+    desk.watcher._cancel = stopped.append
+    desk.drop(f"{NAME}.otio")
+    desk.later()
+    desk.later()
+    desk.drop("v2m1_0000000000_x1.otio", "")
+    desk.drop("v2m1_6b49d200dee8dc7a_x1.otio", "")
+    desk.later()
+    assert stopped == ["job0"]
+    assert desk.names() == [f"{NAME}.otio"]
