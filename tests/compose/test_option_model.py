@@ -23,7 +23,7 @@ DEFAULTS = (
     '"tolerance_frames":0.5,"eighths":true,"odd_bar_cost":3.0,"steadiness":0.0,"motion_hits":0.0,"tail_s":0.0,'
     '"preview":false,"rate":null,"first_frame":null,"end_frame":null,'
     '"under_dialogue":0.6,"dialogue":null,"humanize":0.0,"texture":"player","themes":true,"theme":null,"theme_at":null,'
-    '"in_point":null,"out_point":null,"stems":false}'
+    '"in_point":null,"out_point":null,"cue":null,"composer":null,"cue_version":null,"stems":false}'
 )
 OTHERS: dict[str, Any] = {
     "tempo": 96.5, "key": "G minor", "mood": "sad", "seed": 2**63 - 1, "affect": 0.5, "temperature": 0.8, "top_p": 1.0,
@@ -37,6 +37,9 @@ OTHERS: dict[str, Any] = {
     "theme_at": "01:00:12:00",
     "in_point": "01:00:05:00",
     "out_point": "01:00:20:00",
+    "cue": "1m1",
+    "composer": "A. Composer",
+    "cue_version": "3",
     "stems": True,
 }  # fmt: skip
 

@@ -80,7 +80,7 @@ def test_a_dropped_montage_is_scored_played_and_downloaded(window: Page, shared_
 
         def finished() -> bool:
             seen.add(window.run("return document.querySelector('.bar')?.getAttribute('aria-valuetext') ?? ''"))
-            return bool(window.run("return Boolean(document.querySelector('.cue iframe'))"))
+            return bool(window.run("return Boolean(document.querySelector('.cuepage iframe'))"))
 
         wait_for(finished, "the cue sheet is shown", 240)
         assert any("picture" in text or "chords" in text or "files" in text for text in seen), seen
@@ -89,7 +89,7 @@ def test_a_dropped_montage_is_scored_played_and_downloaded(window: Page, shared_
         assert (job["state"], job["origin"]) == ("done", "console")
         assert job["summary"]["landed"] >= 1 and job["summary"]["cuts"] == 12
 
-        window.frame(".cue iframe")
+        window.frame(".cuepage iframe")
         start = window.until("return document.getElementById('timecode')?.textContent")
         window.click("#play")
         window.until(f"return document.getElementById('timecode').textContent !== '{start}'")

@@ -201,10 +201,10 @@ function drawState(sheet, score, act) {
   part("main").replaceChildren(...mainActions(score, act), ...pushNote(score.push));
   part("files").replaceChildren(...files(score));
   part("warnings").replaceChildren(...(score.summary?.warnings ?? []).map((text) => make("li", { textContent: text })));
-  if (score.state === "done" && score.artifacts.includes("cuesheet.html") && !part("cue").firstChild) {
+  if (score.state === "done" && score.artifacts.includes("cuesheet.html") && !part("cuepage").firstChild) {
     const frame = make("iframe", { src: artifact(score.id, "cuesheet.html"), title: `Cue sheet of ${score.name}` });
     frame.sandbox = "allow-scripts";
-    part("cue").append(frame);
+    part("cuepage").append(frame);
   }
 }
 
