@@ -35,6 +35,9 @@ SAMPLES: dict[str, tuple[list[str], Any]] = {
     "theme_at": (["01:00:12:00"], "01:00:12:00"),
     "in_point": (["01:00:05:00"], "01:00:05:00"),
     "out_point": (["01:00:20:00"], "01:00:20:00"),
+    "cue": (["1m1"], "1m1"),
+    "composer": (["A. Composer"], "A. Composer"),
+    "cue_version": (["3"], "3"),
 }
 """Key -> words of its flag, one a time it is given, and what JSON has then. Numbers and switches are made below."""
 
