@@ -20,8 +20,9 @@ from v2m_bridge.batch.local import LocalDistributor
 from v2m_bridge.batch.plan import BatchItem, plan_batch
 from v2m_bridge.batch.record import BatchRecord, read_record
 from v2m_bridge.batch.run import run_batch
-from v2m_bridge.batch.work import EngineWishes, work
+from v2m_bridge.batch.work import work
 from v2m_bridge.cli.main import app
+from v2m_bridge.compose.engine import Engine
 from v2m_bridge.demo.edit import write_edit
 from v2m_bridge.errors import InputError, SetupError
 
@@ -47,13 +48,13 @@ class InThisProcess:
     def run(self, items: Sequence[BatchItem], out: Path) -> Iterator[BatchRecord]:
         for item in items:
             self.given.append(item.name)
-            yield work(item, out, EngineWishes())
+            yield work(item, out, Engine())
 
     def close(self) -> None: ...
 
 
-def deadly_work(item: BatchItem, out: Path, wishes: EngineWishes) -> BatchRecord:
-    """Like ``work``, but film2 takes its process with it, and the others write nothing."""
+def deadly_work(item: BatchItem, out: Path) -> BatchRecord:
+    """Like ``work_in_process``, but film2 takes its process with it, and the others write nothing."""
     if item.name == "film2":
         os.kill(os.getpid(), signal.SIGKILL)
     return BatchRecord(name=item.name, edit=str(item.edit), fingerprint=item.fingerprint, state="done")
@@ -217,7 +218,7 @@ def test_ray_is_refused_in_words(tmp_path: Path) -> None:
 
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     items = plan_batch([str(edit(tmp_path, f"film{n}", 4 + n)) for n in range(6)], QUICK)
-    distributor = LocalDistributor(2, EngineWishes())
+    distributor = LocalDistributor(2, Engine())
     killed: list[int] = []
 
     def kill_one(record: BatchRecord, done: int, total: int) -> None:
@@ -245,8 +246,8 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
 
 def test_an_edit_that_kills_its_process_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = plan_batch([str(edit(tmp_path, f"film{n}", n)) for n in range(4)], QUICK)
-    monkeypatch.setattr("v2m_bridge.batch.local.work", deadly_work)
-    report = run_batch(items, tmp_path / "out", LocalDistributor(2, EngineWishes()))
+    monkeypatch.setattr("v2m_bridge.batch.local.work_in_process", deadly_work)
+    report = run_batch(items, tmp_path / "out", LocalDistributor(2, Engine()))
     assert [record.state for record in report.records] == ["done", "done", "failed", "done"]
     assert "again and again" in report.records[2].error
 

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import threading
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from daemon_world import HERE, TOKEN, config, running_daemon
-from resolve_world import World, film, world
+from resolve_world import RATES, World, film, world
 
 from v2m_bridge.resolve.install import BringBack
 from v2m_bridge.testing.resolve.state import EDITIONS, FREE_21_1, STUDIO_20, STUDIO_21_1, Edition
 
 pytest.importorskip("lupa.luajit21")
-
-HOUR = {
-    "24": (Fraction(24), 86400, False),
-    "23.976": (Fraction(24000, 1001), 86400, False),
-    "25": (Fraction(25), 90000, False),
-    "29.97 DF": (Fraction(30000, 1001), 107892, True),
-    "59.94": (Fraction(60000, 1001), 216000, False),
-}
 
 
 def in_real_time(desk: World) -> None:
@@ -44,7 +35,7 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-PAIRS = [(EDITIONS[index % len(EDITIONS)], name) for index, name in enumerate(HOUR)]
+PAIRS = [(EDITIONS[index % len(EDITIONS)], name) for index, name in enumerate(RATES)]
 """Every edition and every rate; ``test_resolve_lua`` has them all crossed."""
 
 
@@ -53,7 +44,7 @@ def test_the_lua_entry_in_every_edition_and_at_every_rate(home: Path, tmp_path: 
     with running_daemon(made) as real:
         seen = {}
         for edition, name in PAIRS:
-            rate, start, drop = HOUR[name]
+            rate, start, drop = RATES[name]
             desk = world(tmp_path, edition, film(rate, start, drop_frame=drop, mark_in=30), project_name="Ö")
             in_real_time(desk)
             desk.press_lua()
@@ -71,7 +62,7 @@ def test_the_lua_entry_in_every_edition_and_at_every_rate(home: Path, tmp_path: 
 def test_the_studio_entry_brings_markers_and_preview_back(home: Path, tmp_path: Path, edition: Edition) -> None:
     made = config(home, runner="resolve_runner:ResolveRunner", runner_path=(HERE,))
     with running_daemon(made) as real:
-        for name, (rate, start, drop) in HOUR.items():
+        for name, (rate, start, drop) in RATES.items():
             edit = film(rate, start, drop_frame=drop, mark_in=20, mark_out=219)
             desk = world(tmp_path, edition, edit, real.daemon.port, BringBack(markers=True, preview=True))
             in_real_time(desk)

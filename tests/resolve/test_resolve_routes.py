@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from resolve_world import World, daemon, film, world
+from resolve_world import RATES, World, daemon, film, world
 
 from v2m_bridge.edits.menu_request import display_name, request_of
 from v2m_bridge.edits.read_edit import read_edit
@@ -22,13 +22,6 @@ pytest.importorskip("lupa.luajit21")
 BOTH = BringBack(markers=True, preview=True)
 WARNINGS = tuple(f"the clip {n} is offline" for n in range(6))
 EVERY_EDITION = pytest.mark.parametrize("edition", EDITIONS, ids=lambda e: e.name)
-RATES = {
-    "24": (Fraction(24), 86400, False),
-    "23.976": (Fraction(24000, 1001), 86400, False),
-    "25": (Fraction(25), 90000, False),
-    "29.97 DF": (Fraction(30000, 1001), 107892, True),
-    "59.94": (Fraction(60000, 1001), 216000, False),
-}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from resolve_world import CHORD_SYMBOLS, World, daemon, film, world
+from resolve_world import CHORD_SYMBOLS, RATES, World, daemon, film, world
 
 from v2m_bridge.edits.read_edit import read_edit
 from v2m_bridge.errors import InputError, SetupError
@@ -21,13 +21,6 @@ from v2m_bridge.testing.resolve.state import EDITIONS, FREE_20, FREE_21_1, STUDI
 
 PYTHON_EDITIONS = [edition for edition in EDITIONS if edition.runs_python]
 EVERY_PYTHON_EDITION = pytest.mark.parametrize("edition", PYTHON_EDITIONS, ids=lambda e: e.name)
-RATES = {
-    "24": (Fraction(24), 86400, False),
-    "23.976": (Fraction(24000, 1001), 86400, False),
-    "25": (Fraction(25), 90000, False),
-    "29.97 DF": (Fraction(30000, 1001), 107892, True),
-    "59.94": (Fraction(60000, 1001), 216000, False),
-}
 FORBIDDEN_CALLS = {"OpenPage", "SetRenderSettings", "SetMarkInOut", "ClearMarkInOut", "SaveProject", "SetSetting"}
 BOTH = BringBack(markers=True, preview=True)
 

@@ -27,6 +27,14 @@ from v2m_bridge.testing.resolve.scripts import ScriptHost
 from v2m_bridge.testing.resolve.state import Edition
 
 CHORD_SYMBOLS = ("Am", "F", "C", "G7")
+RATES = {
+    "24": (Fraction(24), 86400, False),
+    "23.976": (Fraction(24000, 1001), 86400, False),
+    "25": (Fraction(25), 90000, False),
+    "29.97 DF": (Fraction(30000, 1001), 107892, True),
+    "59.94": (Fraction(60000, 1001), 216000, False),
+}
+"""Rate by name, its start frame at one hour, and whether it drops frames."""
 
 
 def film(rate: Fraction = Fraction(24), start_frame: int = 86400, **changes: Any) -> ResolveEdit:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from v2m_bridge.batch.plan import BatchItem
 from v2m_bridge.batch.record import BatchRecord, failed_record
-from v2m_bridge.batch.work import EngineWishes, work
+from v2m_bridge.batch.work import start_process, work_in_process
+from v2m_bridge.compose.engine import Engine
 from v2m_bridge.errors import InternalError
 
 MOST_TRIES = 3
@@ -21,8 +22,9 @@ MOST_TRIES = 3
 class LocalDistributor:
     """Processes of this machine, started anew (spawned), as many as ``jobs``."""
 
-    def __init__(self, jobs: int, wishes: EngineWishes) -> None:
-        self._jobs, self._wishes = jobs, wishes
+    def __init__(self, jobs: int, engine: Engine) -> None:
+        """``engine`` says what each process loads; it is sent there before it has loaded anything."""
+        self._jobs, self._engine = jobs, engine
         self._pool: ProcessPoolExecutor | None = None
 
     def run(self, items: Sequence[BatchItem], out: Path) -> Iterator[BatchRecord]:
@@ -71,8 +73,10 @@ class LocalDistributor:
     def _submit(self, item: BatchItem, out: Path) -> Future[BatchRecord]:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._jobs, mp_context=context)
-        return self._pool.submit(work, item, out, self._wishes)
+            self._pool = ProcessPoolExecutor(
+                self._jobs, mp_context=context, initializer=start_process, initargs=(self._engine,)
+            )
+        return self._pool.submit(work_in_process, item, out)
 
     def close(self) -> None:
         """End the processes at once; what they were doing is done anew the next time."""

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from v2m_bridge import __version__
 from v2m_bridge.edits.read_edit import EDIT_SUFFIXES
 from v2m_bridge.errors import InputError
+from v2m_bridge.files.within import DEVICE_NAME
 from v2m_bridge.footage.cache import media_identity
 from v2m_bridge.option_table import OPTIONS
 from v2m_bridge.options import ScoreOptions
@@ -107,7 +108,8 @@ def _manifest(path: Path) -> Iterator[_Wish]:
     if path.suffix.lower() == ".csv":
         rows = [(n, row) for n, row in enumerate(csv.DictReader(text.splitlines()), 2)]
     else:
-        rows = [(n, _json_object(path, n, line)) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        rows = [(n, json_object(line, f"line {n} of {path.name}")) for n, line in lines]
     for number, row in rows:
         where = f"line {number} of {path.name}"
         edit = str(row.get("edit") or "").strip()
@@ -119,27 +121,26 @@ def _manifest(path: Path) -> Iterator[_Wish]:
         yield _Wish(path.parent / Path(edit).expanduser(), str(row.get("name") or "").strip(), _row_options(row, where))
 
 
-def _json_object(path: Path, number: int, line: str) -> Mapping[str, Any]:
+def json_object(text: str, place: str) -> dict[str, Any]:
+    """The JSON object in ``text``.
+
+    Raises:
+        InputError: there is none; the message names ``place``.
+    """
     try:
-        found = json.loads(line)
+        found = json.loads(text)
     except ValueError as error:
-        raise InputError(f"line {number} of {path.name} is no JSON") from error
+        raise InputError(f"{place} is no JSON") from error
     if not isinstance(found, dict):
-        raise InputError(f"line {number} of {path.name} is no JSON object")
+        raise InputError(f"{place} is no JSON object")
     return found
 
 
 def _row_options(row: Mapping[str, Any], where: str) -> dict[str, Any]:
-    given = row.get("options") or {}
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError as error:
-            raise InputError(f"the options in {where} are no JSON") from error
-    if not isinstance(given, dict):
-        raise InputError(f"the options in {where} are no JSON object")
+    given = row.get("options") or "{}"
+    text = given if isinstance(given, str) else json.dumps(given)
     own = {key: value for key, value in row.items() if key in _KEYS and value not in ("", None)}
-    return {**given, **{key: _value(value) for key, value in own.items()}}
+    return {**json_object(text, f"the column options in {where}"), **{k: _value(v) for k, v in own.items()}}
 
 
 def _value(value: Any) -> Any:
@@ -185,11 +186,7 @@ def read_options(given: Mapping[str, Any], where: str) -> ScoreOptions:
 def _plain(text: str) -> str:
     """A folder's name on every platform."""
     name = re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "_", text).strip(" .")[:_LONGEST_NAME] or "edit"
-    return f"_{name}" if name.split(".")[0].upper() in _RESERVED else name
-
-
-_RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))})
-"""Names that Windows keeps for devices."""
+    return f"_{name}" if DEVICE_NAME.match(name) else name
 
 
 def _fingerprint(edit: Path, options: ScoreOptions, engine: str) -> str:

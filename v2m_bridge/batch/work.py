@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from v2m_bridge.batch.plan import BatchItem
@@ -14,39 +12,27 @@ from v2m_bridge.compose.pipeline import compose
 from v2m_bridge.compose.write_files import write_score_files
 from v2m_bridge.errors import InternalError, V2MError, cannot_write
 
-
-@dataclass(frozen=True)
-class EngineWishes:
-    """What every process loads."""
-
-    media_roots: Sequence[Path] = ()
-    cache: Path | None = None
-    clip_weights: Path | None = None
-    checkpoint: Path | None = None
-    device: str = "auto"
+_of_this_process = Engine()
+"""What a process of a batch has loaded."""
 
 
-_engines: dict[EngineWishes, Engine] = {}
+def start_process(engine: Engine) -> None:
+    """Take ``engine``, which has loaded nothing yet, for all edits of this process."""
+    global _of_this_process
+    _of_this_process = engine
 
 
-def _engine(wishes: EngineWishes) -> Engine:
-    if wishes not in _engines:
-        _engines[wishes] = Engine(
-            media_roots=tuple(wishes.media_roots),
-            cache=wishes.cache,
-            clip_weights=wishes.clip_weights,
-            checkpoint=wishes.checkpoint,
-            device=wishes.device,
-        )
-    return _engines[wishes]
+def work_in_process(item: BatchItem, out: Path) -> BatchRecord:
+    """:func:`work` with the engine of this process."""
+    return work(item, out, _of_this_process)
 
 
-def work(item: BatchItem, out: Path, wishes: EngineWishes) -> BatchRecord:
+def work(item: BatchItem, out: Path, engine: Engine) -> BatchRecord:
     """Score ``item`` into its folder below ``out`` and remember that; a failure is a record as well."""
     folder = out / item.name
     started = time.perf_counter()
     try:
-        written = write_score_files(compose(item.edit, item.options, _engine(wishes)), folder)
+        written = write_score_files(compose(item.edit, item.options, engine), folder)
         record = done_record(item.name, item.edit, item.fingerprint, written.score, time.perf_counter() - started)
         write_record(folder, record)
     except V2MError as error:

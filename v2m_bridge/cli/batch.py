@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,6 @@ from v2m_bridge.errors import InputError, SetupError
 
 if TYPE_CHECKING:
     from v2m_bridge.batch.record import BatchRecord
-    from v2m_bridge.batch.work import EngineWishes
 
 
 class BatchEngine(StrEnum):
@@ -47,14 +44,16 @@ def batch(
     from v2m_bridge.batch.local import LocalDistributor
     from v2m_bridge.batch.plan import plan_batch
     from v2m_bridge.batch.run import run_batch
+    from v2m_bridge.cli.read_input import engine_of
     from v2m_bridge.cli.terminal import counted, print_json
 
     if engine is BatchEngine.RAY:
         raise SetupError("this version scores batches with processes of this machine only", "leave --engine out")
-    wishes = _wishes(media_root, checkpoint)
-    items = plan_batch(inputs, _options_file(options) if options else None, str(replace(wishes, cache=None)))
+    loaded = engine_of(media_root, checkpoint)
+    depends_on = f"{loaded.media_roots} {loaded.clip_weights} {loaded.checkpoint} {loaded.device}"
+    items = plan_batch(inputs, _options_file(options) if options else None, depends_on)
     workers = jobs or max(1, (os.cpu_count() or 2) // 2)
-    distributor = LocalDistributor(min(workers, len(items)), wishes)
+    distributor = LocalDistributor(min(workers, len(items)), loaded)
     report = run_batch(items, out, distributor, resume=resume, retry_failed=retry_failed, told=_tell)
     if as_json:
         print_json(report.document)
@@ -80,24 +79,10 @@ def _tell(record: BatchRecord, done: int, total: int) -> None:
 
 
 def _options_file(path: Path) -> dict[str, Any]:
+    from v2m_bridge.batch.plan import json_object
+
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} holds no JSON object")
-    return found
-
-
-def _wishes(media_roots: list[Path], checkpoint: Path | None) -> EngineWishes:
-    from v2m_bridge.batch.work import EngineWishes
-    from v2m_bridge.settings import Settings, state_folder
-
-    settings = Settings()
-    return EngineWishes(
-        media_roots=(*media_roots, *settings.media_roots),
-        cache=state_folder("cache"),
-        clip_weights=settings.clip_weights,
-        checkpoint=checkpoint,
-        device=settings.device,
-    )
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    return json_object(text, str(path))

@@ -25,10 +25,11 @@ def export(
 ) -> None:
     """Write the picture with its music as an mp4 for review; the music gives way to dialogue."""
     from v2m_bridge.cli.terminal import print_json, print_warnings, shown_progress
-    from v2m_bridge.score.write_json import read_score
+    from v2m_bridge.score.model import PREVIEW
+    from v2m_bridge.score.write_json import read_score, score_file
     from v2m_bridge.sound.film.export_video import STAGES, export_video
 
-    document = cue / "score.json" if cue.is_dir() else cue
+    document = score_file(cue)
     score = read_score(document)
     if video.suffix.lower() not in (".mp4", ".m4v", ".mov"):
         raise InputError(f"{video} is no name for an mp4 file", "end it in .mp4")
@@ -38,7 +39,7 @@ def export(
         raise InputError("the film would be written over its own picture", "give --video another name")
     if not video.absolute().parent.is_dir():
         raise InputError(f"{video.absolute().parent} is not a folder", "make it first")
-    preview = document.with_name("preview.wav")
+    preview = document.with_name(PREVIEW)
     with shown_progress(STAGES) as progress:
         report = export_video(
             score,

@@ -29,8 +29,9 @@ def read_score(path: Path) -> Score:
 
     from v2m_bridge.errors import InputError
     from v2m_bridge.score.model import Score
+    from v2m_bridge.score.write_json import score_file
 
-    file = path / "score.json" if path.is_dir() else path
+    file = score_file(path)
     try:
         return Score.model_validate_json(file.read_bytes())
     except OSError as error:

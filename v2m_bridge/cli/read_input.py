@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from v2m_bridge.compose.companions import Companions
+    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.timeline.model import Timeline
 
 MARKERS = typer.Option(
@@ -30,6 +31,22 @@ def companions_of(markers: Sequence[Path], picture: Path | None, duration: str |
     from v2m_bridge.compose.companions import Companions
 
     return Companions(tuple(markers), picture, duration)
+
+
+def engine_of(media_roots: Sequence[Path], checkpoint: Path | None, device: str | None = None) -> Engine:
+    """The networks and folders of this machine; folders of the command line come before those of the settings."""
+    from v2m_bridge.compose.engine import Engine
+    from v2m_bridge.devices import check_device
+    from v2m_bridge.settings import Settings, state_folder
+
+    settings = Settings()
+    return Engine(
+        media_roots=(*media_roots, *settings.media_roots),
+        cache=state_folder("cache"),
+        clip_weights=settings.clip_weights,
+        checkpoint=checkpoint,
+        device=settings.device if device is None else check_device(device),
+    )
 
 
 def read_input(

@@ -29,9 +29,9 @@ def rewrite(
     from v2m_bridge.compose.rewrite import RewriteRequest, rewrite_bars
     from v2m_bridge.compose.write_files import write_score_files
     from v2m_bridge.music.instruments import parse_parts
-    from v2m_bridge.score.write_json import read_score
+    from v2m_bridge.score.write_json import read_score, score_file
 
-    document = cue / "score.json" if cue.is_dir() else cue
+    document = score_file(cue)
     score = read_score(document)
     first, last = read_bars(bars)
     request = RewriteRequest(first, last, parse_parts(parts), score.seed + 1 if seed is None else seed)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from v2m_bridge.cli.option_flags import takes_options
-from v2m_bridge.cli.read_input import DEVICE, DURATION, LOCKED_PICTURE, MARKERS, companions_of
+from v2m_bridge.cli.read_input import DEVICE, DURATION, LOCKED_PICTURE, MARKERS, companions_of, engine_of
 
 if TYPE_CHECKING:
     from v2m_bridge.compose.companions import Companions
-    from v2m_bridge.compose.engine import Engine
     from v2m_bridge.options import ScoreOptions
     from v2m_bridge.score.model import PreviewDocument, Score
 
@@ -70,7 +69,7 @@ def score(
     out = default_folder(source) if out_folder is None else out_folder
     _check_keep(keep, via_daemon, heal != "all" or change_edl is not None)
     refuse_unwritable(out, WRITERS)
-    engine = _engine(media_root, checkpoint, device)
+    engine = engine_of(media_root, checkpoint, device)
     with shown_progress(stage_shares(), quiet=as_json) as progress:
         if via_daemon:
             written = Written(score_via_daemon(source, out, options, progress), read_score(out / "score.json"))
@@ -85,22 +84,6 @@ def score(
         return
     print_warnings(result.warnings)
     print_summary(result, files)
-
-
-def _engine(media_roots: list[Path], checkpoint: Path | None, device: str | None) -> Engine:
-    """The networks and folders of this machine; folders of the command line come before those of the settings."""
-    from v2m_bridge.compose.engine import Engine
-    from v2m_bridge.devices import check_device
-    from v2m_bridge.settings import Settings, state_folder
-
-    settings = Settings()
-    return Engine(
-        media_roots=(*media_roots, *settings.media_roots),
-        cache=state_folder("cache"),
-        clip_weights=settings.clip_weights,
-        checkpoint=checkpoint,
-        device=settings.device if device is None else check_device(device),
-    )
 
 
 def _check_daemon(checkpoint: Path | None, companions: Companions) -> None:

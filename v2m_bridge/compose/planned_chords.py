@@ -6,7 +6,7 @@ All chords here are ids in the network's keys, C major and A minor.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -65,8 +65,7 @@ class FormPlace:
 
     def slot_at(self, beat: float) -> int:
         """Index of the slot that sounds at ``beat``."""
-        starts = [slot.start_beat for slot in self.slots]
-        return max(0, bisect_right(starts, beat + _NEAR) - 1)
+        return max(0, bisect_right(self.slots, beat + _NEAR, key=lambda slot: slot.start_beat) - 1)
 
     def start_of(self, phrase: Phrase) -> float:
         """Beat at which a phrase begins."""
@@ -125,7 +124,7 @@ def _ending_slot(place: FormPlace) -> int:
 
 
 def planned_repeats(
-    place: FormPlace, ids: Sequence[int], moods: Sequence[str | None], taken: Mapping[int, int] | Collection[int]
+    place: FormPlace, ids: Sequence[int], moods: Sequence[str | None], taken: Collection[int]
 ) -> dict[int, int]:
     """Slot -> chord id of what phrases repeat of the first one with their letter, and long ones of their first half.
 

@@ -17,7 +17,7 @@ from v2m_bridge.option_table import OPTIONS
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.score.model import Score
-from v2m_bridge.score.write_json import read_score, score_text
+from v2m_bridge.score.write_json import read_score, score_file, score_text
 from v2m_bridge.timeline.changes.change_edl import read_change_edl
 from v2m_bridge.timeline.changes.model import CutChanges
 from v2m_bridge.timeline.document import TimelineDocument, timeline_document, timeline_from_document
@@ -56,7 +56,7 @@ def rescore(
     Raises:
         InputError: ``keep`` holds no score, or as :func:`v2m_bridge.compose.pipeline.compose`.
     """
-    place = keep / "score.json" if keep.is_dir() else keep
+    place = score_file(keep)
     old = read_score(place)
     before = tuple(read_score(p) for p in sorted(place.parent.glob(EARLIER_FILES)))
     used = merged_options(old.options, options)

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from v2m_bridge.errors import InputError, cannot_write, is_disk_full
-from v2m_bridge.files.within import AllowedFolders
+from v2m_bridge.files.within import DEVICE_NAME, AllowedFolders
 from v2m_bridge.timeline.model import Timeline
 
 JOB_ID = re.compile(r"[0-9a-f]{12}\Z")
 LONGEST_NAME = 120
 COPIED_BELOW_BYTES = 64 * 1024 * 1024
 """An edit is copied, so that it stays as it was when the score was asked for; a large video is linked."""
-
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 
 class PathNotAllowed(InputError):
@@ -96,7 +94,7 @@ def safe_name(text: str) -> str:
         stem, suffix = clean, ""
     stem = stem[: LONGEST_NAME - len(suffix) - 1].strip(" .") or "edit"
     name = f"{stem}.{suffix}" if suffix else stem
-    return f"_{name}" if _RESERVED.match(name) else name
+    return f"_{name}" if DEVICE_NAME.match(name) else name
 
 
 def adopt(source: Path, folder: Path, name: str | None = None) -> Path:

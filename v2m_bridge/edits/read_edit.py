@@ -12,7 +12,7 @@ from v2m_bridge.edits.find_media import leads_outside
 from v2m_bridge.edits.menu_request import request_of
 from v2m_bridge.edits.names import NAMELESS_FILE, clean
 from v2m_bridge.edits.other_programs import refuse_other_program
-from v2m_bridge.errors import DiskFull, InputError, is_disk_full
+from v2m_bridge.errors import InputError, cannot_write, is_disk_full
 from v2m_bridge.timeline.model import Timeline
 
 READERS: dict[str, tuple[str, str]] = {
@@ -77,7 +77,7 @@ def read_edit(path: Path, *, rate: Fraction | None = None, media_roots: Sequence
         raise InputError(f"{path.name}: {error.message}", error.hint) from error
     except OSError as error:
         if is_disk_full(error):  # bundles are unpacked
-            raise DiskFull(f"the disk is full: {path.name} cannot be unpacked", "make room, then try again") from error
+            raise cannot_write(f"a copy of {path.name}", error) from error
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except RecursionError as error:
         raise InputError(f"{path.name} is nested too deeply") from error

@@ -15,7 +15,8 @@ MOST_LINKS = 40
 _MOUNT_POINT = 0xA0000003
 """Reparse tag of a junction on Windows, which leads elsewhere as a link does."""
 
-_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+DEVICE_NAME = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+"""Matches names that Windows keeps for devices."""
 
 
 class AllowedFolders:
@@ -106,7 +107,7 @@ def _below(text: str, folder: str) -> list[str] | None:
 
 def _is_strange(part: str) -> bool:
     """Whether Windows would take a part of a path for a device or for a stream inside a file."""
-    return os.name == "nt" and (":" in part or bool(_DEVICE.match(part)))
+    return os.name == "nt" and (":" in part or bool(DEVICE_NAME.match(part)))
 
 
 def _target(path: str) -> str | None:

@@ -79,8 +79,9 @@ class _PartWriter:
         self.planned = bool(lines)
         self.bass_line = _bass(plan, self.preset[Role.BASS])
         self.levels = figure_levels(plan)
-        texture = texture_notes(plan, self.lines, self.preset, self.colour.boost, held_apart=True)
-        self.texture = texture if self.lines.texture else {}
+        self.texture: dict[Role, list[Note]] = {}
+        if self.lines.texture:
+            self.texture = texture_notes(plan, self.lines, self.preset, self.colour.boost, held_apart=True)
         self.bass = self._bass_part()
         self.chord_voicings = self._voicings(Role.CHORDS, CHORD_VOICES)
         self.chords = self._chords(self.preset[Role.CHORDS])

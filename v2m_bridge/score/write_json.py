@@ -25,6 +25,11 @@ def score_text(score: Score) -> str:
     return _rows(score_json(score)) + "\n"
 
 
+def score_file(cue: Path) -> Path:
+    """The ``score.json`` of a cue that is named by its folder or by that file."""
+    return cue / "score.json" if cue.is_dir() else cue
+
+
 def read_score(path: Path) -> Score:
     """Read a ``score.json`` back.
 

@@ -14,8 +14,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from v2m_bridge.daemon.jobs.job import Job, State
 from v2m_bridge.edits.names import clean
+from v2m_bridge.errors import V2MError
+from v2m_bridge.files.whole import whole_file
+from v2m_bridge.score.model import PREVIEW
 
-SCORE, SOUND = "score.json", "preview.wav"
+SCORE = "score.json"
 CHORD_COLOUR, HIT_COLOUR = "Lavender", "Mint"
 MISSED = "miss"
 """How a hit lands that gets no marker."""
@@ -105,13 +108,13 @@ def results_of(job: Job, out: Path, previews: Path, console: str | None) -> Scor
         markers, start_frame = events.lines(), events.timeline.start_frame
     except (OSError, ValidationError, ValueError, ZeroDivisionError):
         return ScoreResults(places=tuple(places), problems=("The score's own file cannot be read, so no markers",))
-    if not (out / SOUND).is_file():
+    if not (out / PREVIEW).is_file():
         return ScoreResults(markers, places=tuple(places))
     kept = previews / f"preview-{job.id}.wav"
     try:
-        _keep(out / SOUND, kept)
-    except OSError as error:
-        problem = f"The preview cannot be kept in {previews}: {error.strerror or error}"
+        _keep(out / PREVIEW, kept)
+    except (OSError, V2MError) as error:
+        problem = f"The preview cannot be kept in {previews}: {getattr(error, 'strerror', None) or error}"
         return ScoreResults(markers, places=tuple(places), problems=(problem,))
     return ScoreResults(markers, str(kept), start_frame, tuple(places))
 
@@ -121,6 +124,5 @@ def _keep(sound: Path, kept: Path) -> None:
     if kept.is_file() and kept.stat().st_size == sound.stat().st_size:
         return
     kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".part")
-    shutil.copyfile(sound, partial)
-    partial.replace(kept)
+    with sound.open("rb") as source, whole_file(kept) as copy:
+        shutil.copyfileobj(source, copy)

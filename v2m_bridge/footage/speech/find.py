@@ -40,7 +40,7 @@ def find_speech(timeline: Timeline, dialogue: Path | None, cache: ArrayCache) ->
             backwards, stand still or run far from their speed are silent.
         cache: keeps the detector's answers by the content of the file.
     """
-    takes = [_dialogue_take(dialogue, timeline)] if dialogue else [t for t in takes_of(timeline) if _audible(t)]
+    takes = [_dialogue_take(dialogue, timeline)] if dialogue else audible_takes(timeline)
     found: list[tuple[float, float]] = []
     warnings: list[str] = []
     for take in takes:
@@ -57,8 +57,9 @@ def _dialogue_take(dialogue: Path, timeline: Timeline) -> SourceTake:
     return SourceTake(0, timeline.duration_frames, str(dialogue), 0.0, 1.0)
 
 
-def _audible(take: SourceTake) -> bool:
-    return SLOWEST <= take.speed <= FASTEST
+def audible_takes(timeline: Timeline) -> list[SourceTake]:
+    """What is heard of the clips on screen: those that run forwards, near enough to their speed."""
+    return [take for take in takes_of(timeline) if SLOWEST <= take.speed <= FASTEST]
 
 
 def _speech_of_take(take: SourceTake, timeline: Timeline, cache: ArrayCache) -> list[tuple[float, float]]:

@@ -13,7 +13,7 @@ import numpy as np
 from v2m_bridge.errors import SetupError, cannot_write
 from v2m_bridge.files.whole import whole_file
 from v2m_bridge.progress import Progress, silent
-from v2m_bridge.score.model import Score
+from v2m_bridge.score.model import PREVIEW, Score
 from v2m_bridge.sound.film.film_sound import mixed, production_sound, read_music
 from v2m_bridge.sound.film.pictures import FilmPictures
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio
@@ -100,7 +100,7 @@ def _music(score: Score, preview: Path | None, samples: int) -> tuple[Audio, str
     if preview is not None and score.preview is not None:
         return read_music(preview, samples), score.preview.engine, []
     with tempfile.TemporaryDirectory(prefix="v2m-film-") as folder:
-        path = Path(folder, "preview.wav")
+        path = Path(folder, PREVIEW)
         report = write_preview(score, path)
         return read_music(path, samples), report.engine, list(report.warnings)
 

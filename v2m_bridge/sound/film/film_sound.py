@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from v2m_bridge.errors import MediaError
+from v2m_bridge.footage.passes.reading import SourceTake
+from v2m_bridge.footage.speech.find import audible_takes
 from v2m_bridge.footage.speech.sound import read_sound
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio
 from v2m_bridge.timeline.model import Timeline
@@ -16,8 +18,6 @@ from v2m_bridge.timeline.model import Timeline
 UNDER_DIALOGUE_DB = -8.0
 _RAMP_S = 0.25
 _PEAK = 10 ** (-1.0 / 20)
-_SLOWEST, _FASTEST = 0.75, 1.5
-"""Clips outside these speeds play without their sound."""
 _JOIN_S = 0.004
 """Fade at the ends of a clip's sound, against clicks."""
 
@@ -38,11 +38,13 @@ def production_sound(
     """[samples, 2] of what was recorded with the picture, and what could not be heard."""
     sound = np.zeros((samples, 2), np.float32)
     warnings: list[str] = []
-    for start_frame, end_frame, media, source_s, speed in _stretches(timeline, locked, locked_start_s):
-        start, end = (round(timeline.seconds(frame) * SAMPLE_RATE) for frame in (start_frame, end_frame))
-        length_s = (end - start) / SAMPLE_RATE * speed
+    whole = SourceTake(0, timeline.duration_frames, str(locked), locked_start_s, 1.0)
+    for take in [whole] if locked else audible_takes(timeline):
+        start, end = (round(timeline.seconds(frame) * SAMPLE_RATE) for frame in (take.start_frame, take.end_frame))
+        source_s, speed = max(0.0, take.source_start_s), take.speed
         try:
-            heard = read_sound(Path(media), max(0.0, source_s), max(0.0, source_s) + length_s, SAMPLE_RATE)
+            until_s = source_s + (end - start) / SAMPLE_RATE * speed
+            heard = read_sound(Path(take.media), source_s, until_s, SAMPLE_RATE)
         except (MediaError, OSError) as error:
             text = str(getattr(error, "message", error))
             warnings += [text] if text not in warnings else []
@@ -58,18 +60,6 @@ def production_sound(
             heard[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
         sound[start : start + len(heard)] += heard[: samples - start, None]
     return sound, warnings
-
-
-def _stretches(
-    timeline: Timeline, locked: Path | None, locked_start_s: float
-) -> list[tuple[int, int, str, float, float]]:
-    if locked:
-        return [(0, timeline.duration_frames, str(locked), locked_start_s, 1.0)]
-    return [
-        (shot.start_frame, shot.end_frame, str(shot.media), shot.source_start_s, shot.speed)
-        for shot in timeline.shots
-        if shot.media and shot.media_online and _SLOWEST <= shot.speed <= _FASTEST
-    ]
 
 
 def mixed(music: Audio, production: Audio, speech: Sequence[tuple[float, float]]) -> Audio:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from v2m_bridge.sound.preview.block_mixer import BlockMixer, notes_by_block
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio
 from v2m_bridge.sound.preview.room import RoomReverb
 from v2m_bridge.sound.preview.sounding import SoundingNote
@@ -98,31 +99,13 @@ def timbre_of(program: int) -> Timbre:
 def render(notes: Sequence[SoundingNote], samples: int) -> Iterator[Audio]:
     """Sound of ``notes`` in blocks [n, 2], exactly ``samples`` long in all; memory does not grow with the length."""
     block = int(_BLOCK_S * SAMPLE_RATE)
-    room = RoomReverb()
-    queue = sorted(notes, key=lambda n: n.start_s)
-    pending = np.zeros((block, 2), dtype=np.float32)
-    at = index = 0
-    while at < samples:
-        while index < len(queue) and queue[index].start_s * SAMPLE_RATE < at + block:
-            pending = _mixed(pending, queue[index], round(queue[index].start_s * SAMPLE_RATE) - at)
-            index += 1
-        dry = pending[:block]
+    room, mixer = RoomReverb(), BlockMixer(block, 2)
+    for at, starting in notes_by_block(notes, samples, block):
+        for start, note in starting:
+            angle = (note.pan + 1) * np.pi / 4
+            mixer.add(start, tone(note)[:, None] * np.array([np.cos(angle), np.sin(angle)], np.float32))
+        dry = mixer.take()
         yield (dry + _ROOM_LEVEL * room.next(dry))[: samples - at]
-        rest = pending[block:]
-        pending = np.concatenate([rest, np.zeros((max(0, block - len(rest)), 2), dtype=np.float32)])
-        at += block
-
-
-def _mixed(pending: Audio, note: SoundingNote, start: int) -> Audio:
-    mono = tone(note)
-    start = max(0, start)
-    if start + len(mono) > len(pending):
-        extra = start + len(mono) - len(pending)
-        pending = np.concatenate([pending, np.zeros((extra, 2), dtype=np.float32)])
-    angle = (note.pan + 1) * np.pi / 4
-    pending[start : start + len(mono), 0] += mono * np.float32(np.cos(angle))
-    pending[start : start + len(mono), 1] += mono * np.float32(np.sin(angle))
-    return pending
 
 
 def tone(note: SoundingNote) -> Mono:

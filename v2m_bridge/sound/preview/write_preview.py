@@ -126,11 +126,10 @@ def _levelled(
     gain = _gain(meter)
     final = _write(stored, gain, score, path)
     names = []
-    for number, (sound, part) in enumerate(zip(stored, score.parts, strict=False), 1):
-        if stems:
-            name = re.sub(r"[^\w]+", "-", part.name.lower(), flags=re.ASCII).strip("-") or part.role
-            names.append(f"stem-{number:02d}-{name}.wav")
-            _write((sound,), gain, score, path.with_name(names[-1]))
+    for number, (sound, part) in enumerate(zip(stored, score.parts, strict=True) if stems else (), 1):
+        name = re.sub(r"[^\w]+", "-", part.name.lower(), flags=re.ASCII).strip("-") or part.role
+        names.append(f"stem-{number:02d}-{name}.wav")
+        _write((sound,), gain, score, path.with_name(names[-1]))
     return tuple(names), final
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from v2m_bridge.sound.preview.block_mixer import BlockMixer, notes_by_block
 from v2m_bridge.sound.preview.loudness import SAMPLE_RATE, Audio
 from v2m_bridge.sound.preview.room import RoomReverb
 from v2m_bridge.sound.preview.sounding import SoundingNote
@@ -25,27 +26,18 @@ def render_samples(notes: Sequence[SoundingNote], samples: int, font: SoundFont)
     Raises:
         InputError: a recording of the font cannot be decoded.
     """
-    voices = Voices(font)
-    queue = sorted(notes, key=lambda note: note.start_s)
-    room = RoomReverb()
-    dry, sent = np.zeros((_BLOCK, 2), np.float32), np.zeros(_BLOCK, np.float32)
-    at = index = 0
-    while at < samples:
-        while index < len(queue) and queue[index].start_s * SAMPLE_RATE < at + _BLOCK:
-            dry, sent = _mixed(dry, sent, queue[index], round(queue[index].start_s * SAMPLE_RATE) - at, font, voices)
-            index += 1
-        wet = room.next(sent[:_BLOCK, None])
-        yield (dry[:_BLOCK] + _REVERB_LEVEL * wet)[: samples - at]
-        dry, sent = _moved_on(dry), _moved_on(sent)
-        at += _BLOCK
+    voices, room = Voices(font), RoomReverb()
+    dry, sent = BlockMixer(_BLOCK, 2), BlockMixer(_BLOCK)
+    for at, starting in notes_by_block(notes, samples, _BLOCK):
+        for start, note in starting:
+            _play(note, start, font, voices, dry, sent)
+        wet = room.next(sent.take()[:, None])
+        yield (dry.take() + _REVERB_LEVEL * wet)[: samples - at]
 
 
-def _mixed(
-    dry: Audio, sent: Mono, note: SoundingNote, start: int, font: SoundFont, voices: Voices
-) -> tuple[Audio, Mono]:
-    """The buffers with one note added at sample ``start``; they grow when it sounds beyond their end."""
+def _play(note: SoundingNote, start: int, font: SoundFont, voices: Voices, dry: BlockMixer, sent: BlockMixer) -> None:
+    """Add every zone that a note plays, and what each sends to the room."""
     controllers = _CONTROLLERS | {10: round(64 + 50 * note.pan)}
-    start = max(0, start)
     for zone in font.zones(note.program, note.drums):
         if not zone.sounds(note.pitch, note.velocity):
             continue
@@ -53,15 +45,9 @@ def _mixed(
         wave = voices.play(zone, settings, note.length_s, _wheel(note))
         if note.expression:
             wave = wave * _expression(note, len(wave))
-        end = start + len(wave)
-        if end > len(dry):
-            dry = np.concatenate([dry, np.zeros((end - len(dry), 2), np.float32)])
-            sent = np.concatenate([sent, np.zeros(end - len(sent), np.float32)])
         side = min(1.0, max(0.0, 0.5 + settings[gen.PAN] / 1000)) * np.pi / 2
-        dry[start:end, 0] += wave * np.float32(np.cos(side))
-        dry[start:end, 1] += wave * np.float32(np.sin(side))
-        sent[start:end] += wave * np.float32(min(1.0, max(0.0, settings[gen.REVERB] / 1000)))
-    return dry, sent
+        dry.add(start, wave[:, None] * np.array([np.cos(side), np.sin(side)], np.float32))
+        sent.add(start, wave * np.float32(min(1.0, max(0.0, settings[gen.REVERB] / 1000))))
 
 
 def _wheel(note: SoundingNote) -> Mono | None:
@@ -79,9 +65,3 @@ def _expression(note: SoundingNote, count: int) -> Mono:
     points = points_for(count)
     moments, values = zip(*note.expression, strict=True)
     return smoothed(np.interp(note.start_s + np.arange(points) * (CONTROL / SAMPLE_RATE), moments, values) ** 2, count)
-
-
-def _moved_on(buffer: Audio) -> Audio:
-    rest = buffer[_BLOCK:]
-    missing = max(0, _BLOCK - len(rest))
-    return np.concatenate([rest, np.zeros((missing, *buffer.shape[1:]), np.float32)])

@@ -5,13 +5,18 @@ local Map = {}
 
 local EXACT_S = 1e-6
 
+-- The point of the job's own tempo map in force at a value of one of its fields, and the BPM that it gains a second.
+local function in_force(points, field, value)
+  local at = 1
+  while points[at + 1] and points[at + 1][field] <= value do at = at + 1 end
+  local point, after = points[at], points[at + 1]
+  if not (point.linear and after) then return point, 0 end
+  return point, (after.bpm - point.bpm) / (after.seconds - point.seconds)
+end
+
 -- Seconds of the cue at a beat of the job's own tempo map.
 local function job_seconds(points, beat)
-  local at = 1
-  while points[at + 1] and points[at + 1].beat <= beat do at = at + 1 end
-  local point, after = points[at], points[at + 1]
-  local slope = 0
-  if point.linear and after then slope = (after.bpm - point.bpm) / (after.seconds - point.seconds) end
+  local point, slope = in_force(points, "beat", beat)
   local beats = beat - point.beat
   local root = math.sqrt(math.max(0, point.bpm * point.bpm + 120 * slope * math.max(0, beats)))
   return point.seconds + 120 * beats / (point.bpm + root)
@@ -19,11 +24,7 @@ end
 
 -- Beat of the job's own tempo map at a second of the cue.
 local function job_beat(points, seconds)
-  local at = 1
-  while points[at + 1] and points[at + 1].seconds <= seconds do at = at + 1 end
-  local point, after = points[at], points[at + 1]
-  local slope = 0
-  if point.linear and after then slope = (after.bpm - point.bpm) / (after.seconds - point.seconds) end
+  local point, slope = in_force(points, "seconds", seconds)
   local elapsed = seconds - point.seconds
   return point.beat + (point.bpm + slope * math.max(0, elapsed) / 2) * elapsed / 60
 end
