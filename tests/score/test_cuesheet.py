@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from cue_scores import film, make_score, thumbnails
 
+import v2m_bridge.score
 from v2m_bridge.errors import InputError
 from v2m_bridge.music.chords import N_CHORDS, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTIONS
+from v2m_bridge.music.instruments import Role
 from v2m_bridge.music.keys import parse_key
 from v2m_bridge.music.symbols import parse_symbol
 from v2m_bridge.options import ScoreOptions
@@ -250,3 +252,10 @@ def test_number_composer_and_version_stand_on_the_sheet_when_they_are_given(tmp_
 def test_a_name_of_two_lines_is_refused() -> None:
     with pytest.raises(InputError, match="one line"):
         ScoreOptions(cue="1m1\nx").check()
+
+
+def test_every_role_has_a_colour_in_light_and_dark() -> None:
+    style = (Path(v2m_bridge.score.__file__).parent / "cuesheet" / "page.css").read_text(encoding="utf-8")
+    for role in Role:
+        assert style.count(f"--{role.value}: #") == 2, role
+        assert f".r-{role.value} {{ --c: var(--{role.value}); }}" in style
