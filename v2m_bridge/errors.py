@@ -39,6 +39,12 @@ class DiskFull(InputError):
     code = "disk_full"
 
 
+class FileHeld(InputError):
+    """Another program has the file open and does not let go of it."""
+
+    code = "file_held"
+
+
 class MediaError(V2MError):
     """A media file cannot be opened or decoded."""
 
@@ -95,6 +101,15 @@ class Cancelled(V2MError):
     code = "cancelled"
 
 
+_HELD_WINDOWS = frozenset({5, 32, 33})
+"""ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of the Windows API."""
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether Windows refused because another program has the file open (or it lies where nobody may write)."""
+    return getattr(error, "winerror", None) in _HELD_WINDOWS
+
+
 _NO_ROOM = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_ROOM_WINDOWS = frozenset({39, 112})
 """ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL of the Windows API."""
@@ -111,4 +126,7 @@ def cannot_write(what: object, error: OSError, hint: str | None = None) -> Input
     """The error to raise when ``what`` (a path or a name) cannot be written."""
     if is_disk_full(error):
         return DiskFull(f"the disk is full: {what} cannot be written", "make room, then try again")
+    if is_held(error):
+        held = error.filename or what
+        return FileHeld(f"another program has {held} open", "close it there (a player?), then try again")
     return InputError(f"cannot write {what}: {error.strerror or error}", hint)

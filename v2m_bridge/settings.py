@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from v2m_bridge.errors import InputError, SetupError
+
+LOGS = "logs"
+"""Folder in the state folder for what a daemon without a console has to say."""
 
 STATE_FOLDERS = ("inbox", "outbox", "scores", "cache", "models")
 
@@ -76,9 +79,24 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Port = 8765
     osc_port: Port = 8766
-    media_roots: tuple[Path, ...] = ()
+    media_roots: Annotated[tuple[Path, ...], NoDecode] = ()
     clip_weights: Path | None = None
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+    @field_validator("media_roots", mode="before")
+    @classmethod
+    def _folders(cls, given: object) -> object:
+        """Folders as people write them: divided as in ``PATH``, or as a JSON list; ``~`` is the user's folder."""
+        if not isinstance(given, str):
+            return given
+        text = given.strip()
+        try:
+            found = json.loads(text) if text.startswith("[") else text.split(os.pathsep)
+        except ValueError:
+            raise ValueError("begins like a JSON list and is none") from None
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            raise ValueError("is no list of folders")
+        return [Path(name.strip().strip('"')).expanduser() for name in found if name.strip()]
 
     def __init__(self, **values: Any) -> None:
         """Read the environment.
@@ -91,12 +109,9 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = "V2M_" + str(first["loc"][0]).upper()
-            reason = first["msg"][:1].lower() + first["msg"][1:]
+            reason = first["msg"].removeprefix("Value error, ")
+            reason = reason[:1].lower() + reason[1:]
             raise InputError(f"{name} is {os.environ.get(name, '')[:80]!r}: {reason}", "correct or unset it") from None
-        except SettingsError as error:
-            found = re.search(r'field "(\w+)"', str(error))
-            name = "V2M_" + (found[1].upper() if found else "*")
-            raise InputError(f"{name} is no JSON list", f'for instance {name}=["/Volumes/Media"]') from None
 
     @property
     def home(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -63,6 +64,94 @@ def test_json_is_utf_8_everywhere(edit: Path, environment: dict[str, str]) -> No
     result = run("timeline", edit, "--rate", "24", "--json", **environment)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.decode("utf-8"))["name"] == "Été ▁▂▃ 長い名"
+
+
+EVERY_COMMAND = """
+import sys
+from v2m_bridge.cli.main import main
+
+call = []
+for word in sys.argv[1:]:
+    if word != "NEXT":
+        call.append(word)
+        continue
+    try:
+        main(call)
+    except SystemExit as ended:
+        print("ended", call[0], ended.code, file=sys.stderr)
+    call = []
+"""
+
+
+def commands_over(edit: Path, out: Path) -> list[tuple[list[str], int]]:
+    """A call of every command that reads or shows an edit, and how it has to end on a machine without the hosts."""
+    score = str(out / "score")
+    calls: list[tuple[list[str], int]] = [
+        (["score", str(edit), "--out", score], 0),
+        (["rewrite", score, "--bars", "2-3"], 0),
+        (["export", score, "--video", str(out / "film.mp4")], 0),
+        (["batch", str(edit), "--out", str(out / "batch"), "--jobs", "1"], 0),
+        (["timeline", str(edit)], 0),
+        (["changes", str(edit), str(edit)], 0),
+        (["fit", str(edit)], 0),
+        (["features", str(edit)], 0),
+        (["push", score, "--timeout", "1"], 3),
+        (["cache", "info"], 0),
+        (["doctor"], 0),
+        (["models", "list"], 0),
+        (["timeline", str(edit.with_name("никогда 🎬.edl"))], 2),
+    ]
+    return calls
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ENCODINGS.values(), ids=ENCODINGS)
+def test_every_command_ends_as_it_should_over_names_of_all_scripts(tmp_path: Path, environment: dict[str, str]) -> None:
+    edit = tmp_path / "猫 кошка 🎬.edl"
+    edit.write_text(EDL.replace("長い名", "長い名 Кошка 🎬").replace("c.mov", "кот 🎥.mov"), encoding="utf-8")
+    calls = commands_over(edit, tmp_path / "出力")
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "V2M_HOME": str(tmp_path / "дом"), **environment}
+    words = [word for call, _ in calls for word in (*call, "NEXT")]
+    result = subprocess.run([sys.executable, "-c", EVERY_COMMAND, *words], capture_output=True, env=env)
+    ends = re.findall(rb"^ended (\S+) (\S+)", result.stderr, re.MULTILINE)
+    assert [(name.decode(), code.decode()) for name, code in ends] == [(call[0], str(code)) for call, code in calls], (
+        result.stderr.decode("utf-8", "replace")
+    )
+    assert b"internal error" not in result.stderr and b"Traceback" not in result.stderr
+
+
+WITH_OTHER_LINE_ENDS = """
+import io, os, sys
+
+os.linesep = "\\r\\n"
+real = io.open
+
+
+def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *more, **named):
+    if newline is None and "b" not in mode and set(mode) & set("wax"):
+        newline = "\\r\\n"  # what Windows makes of a line end that nobody chose
+    return real(file, mode, buffering, encoding, errors, newline, *more, **named)
+
+
+io.open = opened
+import builtins, pathlib
+
+builtins.open = opened
+from v2m_bridge.cli.main import main
+
+main(sys.argv[1:])
+"""
+
+
+def test_a_score_has_the_same_bytes_where_lines_end_in_another_way(edit: Path, tmp_path: Path) -> None:
+    def hashes(program: list[str], out: Path) -> dict[str, str]:
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run([sys.executable, *program, "score", edit, "--out", out, "--seed", "3"], check=True, env=env)
+        return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in out.iterdir() if p.name[0] != "."}
+
+    plain = hashes(["-m", "v2m_bridge"], tmp_path / "plain")
+    other = hashes(["-c", WITH_OTHER_LINE_ENDS], tmp_path / "other")
+    assert len(plain) >= 8 and plain == other
 
 
 def end(arguments: list[str]) -> int:

@@ -209,6 +209,7 @@ def test_the_command(
     assert exit_info.value.code == 2
     assert (report["schema"], report["ok"]) == ("v2m.doctor/1", False)
     names = [
+        "python",
         "state folder",
         "menu entry",
         "stamp",

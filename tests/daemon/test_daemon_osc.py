@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pythonosc.osc_packet import OscPacket
 
 from v2m_bridge.daemon.config import RequestLimits
 from v2m_bridge.daemon.jobs.job import Job
-from v2m_bridge.daemon.osc import UNREADABLE, osc_key, parse
+from v2m_bridge.daemon.osc import UNREADABLE, UdpPort, osc_key, parse
 from v2m_bridge.daemon.paths import JobFolder
 from v2m_bridge.errors import InputError
 from v2m_bridge.reaper.osc_packets import write_message as message
@@ -216,6 +217,44 @@ def test_a_taken_port_costs_osc_but_not_the_daemon(tmp_path: Path) -> None:
         with running_daemon(config(tmp_path, osc_port=other.getsockname()[1])) as world:
             health = world.http.get("/v1/health").json()
             assert health["osc"] is False and health["status"] == "ok"
+
+
+class Resetting:
+    """A socket of Windows: after an answer to a program that is gone, the next read is an error."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.resets = 0
+
+    def recvfrom(self, size: int) -> tuple[bytes, object]:
+        packet = self._real.recvfrom(size)
+        if packet[0] == b"reset":
+            self.resets += 1
+            raise ConnectionResetError(10054, "An existing connection was forcibly closed by the remote host")
+        return packet
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
+def test_the_receiver_survives_a_reset_by_a_program_that_is_gone() -> None:
+    heard: list[bytes] = []
+    arrived = threading.Event()
+
+    def take(packet: bytes, address: tuple[str, int]) -> None:
+        heard.append(packet)
+        arrived.set()
+
+    port = UdpPort(0, take)
+    here = port._socket.getsockname()
+    port._socket = resetting = Resetting(port._socket)  # type: ignore[assignment]
+    port.start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for packet in (b"reset", b"reset", b"/v2m/status"):
+            peer.sendto(packet, here)
+        assert arrived.wait(60)
+    port.close()
+    assert (resetting.resets, heard) == (2, [b"/v2m/status"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8 without setting it up")

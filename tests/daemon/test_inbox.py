@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from held_files import Holders, holders, sharing_violation
 
 from v2m_bridge.daemon.inbox.folder import ANSWER_LIFE_S, SETTLE_S, UNFINISHED_S, Inbox, display_name
 from v2m_bridge.daemon.jobs.job import Job, JobError, QueueFull, State, StoreError, Summary
 from v2m_bridge.edits.menu_request import request_of
-from v2m_bridge.errors import DiskFull, InputError, V2MError
+from v2m_bridge.errors import DiskFull, FileHeld, InputError, V2MError
 from v2m_bridge.options import ScoreOptions
+
+__all__ = ["holders"]
 
 NAME = "v2m1_6b49d200dee8dc7a_r23-2E976_d0_s86400_t5c1b_nMein-20Film_pF"
 TEXT = '{"OTIO_SCHEMA": "Timeline.1"}'
@@ -403,3 +406,56 @@ def test_a_cancellation_stops_the_job_of_its_request(desk: Desk) -> None:
     desk.later()
     assert stopped == ["job0"]
     assert desk.names() == [f"{NAME}.otio"]
+
+
+def test_one_file_that_a_program_holds_open_does_not_stop_the_others(desk: Desk, holders: Holders) -> None:
+    for name in ("a.otio", "b.otio", "c.otio"):
+        desk.drop(name)
+    desk.later()
+    assert desk.later() == 3
+    for job in ("job0", "job1", "job2"):
+        desk.states[job] = job_in("done", summary())
+    holders.hold(desk.inbox / "a.otio")
+    desk.later()
+    assert desk.names() == ["a.otio"]
+    assert desk.names("done") == ["b.otio", "c.otio"]
+    assert desk.later(100) == 0  # it is not scored again while it waits to be moved
+    holders.let_go()
+    desk.later()
+    assert desk.names("done") == ["a.otio", "b.otio", "c.otio"]
+
+
+def test_who_waits_is_answered_though_his_file_is_held_open(desk: Desk, holders: Holders) -> None:
+    path = desk.drop(f"{NAME}.otio")
+    desk.later()
+    desk.later()
+    holders.hold(path)
+    desk.states["job0"] = job_in("done", summary())
+    desk.later()
+    answer = json.loads((desk.outbox / "6b49d200dee8dc7a.json").read_text(encoding="utf-8"))
+    assert answer["state"] == "done"
+
+
+def test_an_edit_or_a_sidecar_that_is_held_open_is_tried_again(
+    desk: Desk, holders: Holders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.drop()
+    (desk.inbox / "edit.json").write_text('{"options": {"mood": "sad"}}', encoding="utf-8")
+    read = Path.read_bytes
+    held = True
+
+    def guarded(path: Path) -> bytes:
+        if held and path.name == "edit.json":
+            raise sharing_violation(path)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)
+    desk.refuse = FileHeld("another program has edit.otio open")
+    desk.later()
+    assert desk.later() == 0
+    held = False
+    assert desk.later() == 0
+    assert desk.names("failed") == []
+    desk.refuse = None
+    assert desk.later() == 1
+    assert desk.jobs["job0"][1].direction.mood == "sad"

@@ -15,10 +15,10 @@ from reaper_runs import SCRIPTS, reaper_at
 from v2m_bridge import __version__
 from v2m_bridge.errors import SetupError
 from v2m_bridge.reaper.ini import foreign_device, with_device, without_device
-from v2m_bridge.reaper.install import ReaperMachine, default_resource, install, reaper_runs, uninstall
+from v2m_bridge.reaper.install import ReaperMachine, default_resource, install, presence, reaper_runs, uninstall
 from v2m_bridge.reaper.osc import ADDRESSES
 from v2m_bridge.reaper.read_answer import read_handshake
-from v2m_bridge.testing.reaper.project import Project
+from v2m_bridge.testing.reaper.project import Project, Source
 
 INTEGRATION = SCRIPTS.parent
 INI = (
@@ -119,6 +119,34 @@ def test_the_start_up_block_makes_actions_and_shakes_hands(resource: Path, tmp_p
     handshake = read_handshake(home / "outbox")
     assert handshake is not None
     assert handshake.command.startswith("_RS")
+
+
+def test_cuts_go_into_the_inbox_that_the_daemon_watches(resource: Path, tmp_path: Path) -> None:
+    home, inbox = tmp_path / "Jürgen", tmp_path / "ProgramData" / "inbox"
+    install(home, ReaperMachine(resource, lambda: False), inbox=inbox)
+    assert inbox.is_dir() and not (home / "inbox").exists()
+    project = Project(frame_rate=24.0)
+    project.add_item(project.add_track("picture"), 0.0, 10.0, Source("VIDEO", "/films/a.mov", 20.0)).take.name = "a"
+    reaper = reaper_at(tmp_path, project, resource_path=resource)
+    reaper.host.ext_state.clear()
+    reaper.run(resource / "Scripts" / "v2m" / "v2m_Send this project's cuts.lua")
+    assert [path.suffix for path in inbox.iterdir()] == [".otio"], reaper.host.console
+    assert presence(home, resource, inbox).current
+    assert not presence(home, resource).current
+
+
+def test_the_list_of_processes_is_read_in_any_code_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tasklist writes what the console's code page makes of names, which need not be text for Python at all."""
+    listed = "Name                 PID\r\nREAPER.exe   4711 Büro\r\n".encode("cp850") + b"\x81\x8d\xff"
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+        assert command[0] == "tasklist" and "text" not in options and options["creationflags"]
+        return subprocess.CompletedProcess(command, 0, listed)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr("v2m_bridge.reaper.install.no_window", lambda: 1)
+    monkeypatch.setattr(subprocess, "run", run)
+    assert reaper_runs() is True
 
 
 def test_a_missing_resource_folder_is_said(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import threading
 import time
 from pathlib import Path
@@ -74,6 +75,15 @@ def test_the_peer_drops_what_reaper_drops() -> None:
         send(bundle)
         assert peer.wait_for(lambda: peer.transport.playing)
         assert peer.transport.position() == pytest.approx(3.0, abs=0.5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127/8 without setting it up")
+def test_the_port_of_a_local_reaper_is_not_open_to_others() -> None:
+    with OscLink() as link:
+        assert link._socket.getsockname()[0] == "127.0.0.1"
+        assert link._socket.family == socket.AF_INET
+    with OscLink(host="192.0.2.1") as away:  # a REAPER on another machine answers from there
+        assert away._socket.getsockname()[0] == "0.0.0.0"
 
 
 def test_feedback_comes_back_to_the_sending_socket() -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from v2m_bridge.resolve.install import (
     exchange,
     install,
     last_notice,
+    protect,
     stamped_port,
     uninstall,
 )
@@ -146,6 +148,42 @@ def test_the_app_store_s_container_gets_entries_and_a_warning(tmp_path: Path) ->
     done = install(tmp_path / "state", 8765, here)
     assert len(done.written) == 3 * len(NAMES)
     assert any("App Store" in warning for warning in done.warnings)
+
+
+def test_containers_of_the_maker_s_other_programs_get_nothing(tmp_path: Path) -> None:
+    here = machine(tmp_path, "darwin")
+    for name in ("DiskSpeedTest", "BlackmagicRAWPlayer", "DaVinciResolveLite"):
+        (here.user / f"Library/Containers/com.blackmagic-design.{name}").mkdir(parents=True)
+    install(tmp_path / "state", 8765, here)
+    containers = here.user / "Library/Containers"
+    assert {p.parts[len(containers.parts)] for p in containers.rglob("*.lua")} == {
+        "com.blackmagic-design.DaVinciResolveLite"
+    }
+
+
+def test_a_container_that_macos_guards_is_a_warning(tmp_path: Path) -> None:
+    here = machine(tmp_path, "darwin")
+    guarded = here.user / "Library/Containers/com.blackmagic-design.DaVinciResolveLite"
+    guarded.mkdir(parents=True)
+    (guarded / "Data").write_bytes(b"nobody may make a folder here")
+    done = install(tmp_path / "state", 8765, here)
+    assert len(done.written) == len(NAMES)
+    assert any("not in the App Store's Resolve" in warning for warning in done.warnings)
+
+
+def test_folders_outside_of_the_users_own_are_protected(tmp_path: Path) -> None:
+    commands: list[str] = []
+
+    def run(command: Sequence[str]) -> bytes:
+        commands.append(" ".join(command))
+        return b'"a","S-1-5-21-7-7-7-7"'
+
+    shared = exchange(Path("C:/Users/Jürgen/v2m"), machine(tmp_path, "win32"))
+    assert protect(Path("C:/Users/Jürgen/v2m"), shared, "win32", run) == ()
+    assert commands[1].startswith(f"icacls {shared.inbox.parent} /inheritance:r")
+    own = exchange(tmp_path / "state", machine(tmp_path, "win32"))
+    assert protect(tmp_path / "state", own, "win32", run) == ()
+    assert len(commands) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="rights work differently")

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from v2m_bridge import __version__
 from v2m_bridge.edits.read_edit import EDIT_SUFFIXES
 from v2m_bridge.errors import InputError
+from v2m_bridge.files.names import as_bytes
 from v2m_bridge.files.within import DEVICE_NAME
 from v2m_bridge.footage.cache import media_identity
 from v2m_bridge.option_table import OPTIONS
@@ -194,7 +195,7 @@ def _fingerprint(edit: Path, options: ScoreOptions, engine: str) -> str:
     files = sorted(p for p in edit.rglob("*") if p.is_file()) if edit.is_dir() else [edit]
     for file in files:
         try:
-            digest.update(media_identity(file).encode())
+            digest.update(as_bytes(media_identity(file)))
         except OSError:
             digest.update(b"missing")
     return digest.hexdigest()

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from v2m_bridge.errors import V2MError
+from v2m_bridge.files.names import readable
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.score.model import Score
 
@@ -39,8 +40,8 @@ def done_record(name: str, edit: Path, fingerprint: str, score: Score, seconds: 
     """Of a finished score; ``seconds`` is the time that it took."""
     summary = score.fit.summary
     return BatchRecord(
-        name=name,
-        edit=str(edit),
+        name=readable(name),
+        edit=readable(edit),
         fingerprint=fingerprint,
         state="done",
         title=score.timeline.title,
@@ -57,12 +58,12 @@ def done_record(name: str, edit: Path, fingerprint: str, score: Score, seconds: 
 def failed_record(name: str, edit: Path, fingerprint: str, error: V2MError) -> BatchRecord:
     """Of an edit that could not be scored."""
     return BatchRecord(
-        name=name,
-        edit=str(edit),
+        name=readable(name),
+        edit=readable(edit),
         fingerprint=fingerprint,
         state="failed",
-        error=error.message,
-        hint=error.hint or "",
+        error=readable(error.message),
+        hint=readable(error.hint or ""),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -25,12 +26,16 @@ def write_json_text(text: str) -> None:
     no UTF-8) is written as JSON escapes it."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout.write(text + "\n")
+    if sys.stdout is not None:
+        sys.stdout.write(text + "\n")
 
 
 def fail(error: V2MError, arguments: Sequence[str], exit_code: int | None = None) -> NoReturn:
     """End with one line on stderr, and with ``--json`` one object on stdout too."""
-    print(f"v2m-bridge: {error}", file=sys.stderr)
+    if sys.stderr is None:  # started without a console: its log is what a person can read
+        logging.getLogger("v2m_bridge").error("%s", error)
+    else:
+        print(f"v2m-bridge: {error}", file=sys.stderr)
     if "--json" in arguments:
         told = {"code": error.code, "message": error.message, "hint": error.hint}
         write_json_text(json.dumps({"schema": ERROR_SCHEMA, "error": told}, ensure_ascii=False))

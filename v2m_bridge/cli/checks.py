@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import sys
 import time
@@ -26,6 +27,7 @@ from v2m_bridge.resolve.install import (
     stamped_port,
 )
 from v2m_bridge.settings import Settings
+from v2m_bridge.windows import STORE_REFUSAL, STORE_REMEDY, python_of_the_store
 
 State = Literal["ok", "unused", "warning", "failed"]
 """``unused``: not there, and nothing on this machine needs it; the remedy then says how to begin."""
@@ -65,7 +67,7 @@ class Site:
     @property
     def linked(self) -> bool:
         """Whether Resolve or REAPER was given anything of ours: only then folders and daemon have to be there."""
-        return self.resolve_linked or presence(self.home, self.reaper.resource).scripts
+        return self.resolve_linked or presence(self.home, self.reaper.resource, self.exchange.inbox).scripts
 
     @property
     def exchange(self) -> Exchange:
@@ -89,6 +91,13 @@ def _guarded(check: Callable[[Site], Check], site: Site) -> Check:
     except Exception as error:  # a doctor who faints helps nobody
         name = check.__name__.removeprefix("check_").replace("_", " ")
         return Check(name, "failed", f"{type(error).__name__}: {error}", "please report this")
+
+
+def check_python(site: Site) -> Check:
+    """Whether what this Python writes is seen by other programs."""
+    if site.machine.windows and python_of_the_store():
+        return Check("python", "failed", STORE_REFUSAL, STORE_REMEDY)
+    return Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
 
 
 def check_state_folder(site: Site) -> Check:
@@ -154,7 +163,7 @@ def check_reaper(site: Site) -> Check:
         text = "REAPER was never started by this user"
         remedy = "if you compose in REAPER, run: v2m-bridge install reaper (--resource FOLDER for a portable one)"
         return Check("REAPER", "unused", text, remedy)
-    found = presence(site.home, resource)
+    found = presence(site.home, resource, site.exchange.inbox)
     if not found.scripts:
         text = f"the scripts are not in {resource}"
         return Check("REAPER", "unused", text, "to bring scores into your session, run: v2m-bridge install reaper")
@@ -289,7 +298,7 @@ def check_models(site: Site) -> Check:
     return Check("models", "ok", f"{', '.join(found)}; {eyes}")
 
 
-SHARED_OUT = "it trains and, but for MPS, runs CLIP; one score's chords are faster on the CPU (--device changes that)"
+SHARED_OUT = "it runs CLIP and trains; one score's chords are faster on the CPU (--device changes that)"
 
 
 def check_gpu(site: Site) -> Check:
@@ -300,12 +309,13 @@ def check_gpu(site: Site) -> Check:
         return Check("gpu", "failed", f"PyTorch cannot be loaded: {error}", "install v2m-bridge again")
     if torch.cuda.is_available():
         return Check("gpu", "ok", f"CUDA: {torch.cuda.get_device_name(0)}; {SHARED_OUT}")
-    if sys.platform == "darwin" and torch.backends.mps.is_available():
+    if torch.backends.mps.is_available():
         return Check("gpu", "ok", f"Apple GPU; {SHARED_OUT}")
     return Check("gpu", "ok", f"none; the CPU does the work ({torch.get_num_threads()} threads)")
 
 
 CHECKS: tuple[Callable[[Site], Check], ...] = (
+    check_python,
     check_state_folder,
     check_menu_entry,
     check_stamp,

@@ -7,7 +7,7 @@ import importlib.util
 
 import typer
 
-HOSTS = ("install_resolve", "install_reaper")
+HOSTS = ("install_resolve", "install_reaper", "install_service")
 """Modules of this package with ``register(install_app)``; those that are not there are left out."""
 
 install_app = typer.Typer(

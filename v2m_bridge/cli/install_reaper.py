@@ -25,10 +25,14 @@ def reaper(
     """Put "v2m: Import score" and its companions into REAPER. reaper.ini is only changed while REAPER is closed."""
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.reaper.install import ReaperMachine, install, uninstall
+    from v2m_bridge.resolve.install import exchange
     from v2m_bridge.settings import home
+    from v2m_bridge.windows import refuse_python_of_the_store
 
+    if not remove:
+        refuse_python_of_the_store()
     machine = ReaperMachine.this(resource)
-    done = uninstall(machine) if remove else install(home(), machine, port)
+    done = uninstall(machine) if remove else install(home(), machine, port, exchange(home()).inbox)
     if as_json:
         print_json(
             {

@@ -27,7 +27,10 @@ def resolve(
     from v2m_bridge.cli.terminal import print_json, print_warnings
     from v2m_bridge.resolve.install import BringBack, System, exchange, install, uninstall
     from v2m_bridge.settings import Settings, home
+    from v2m_bridge.windows import refuse_python_of_the_store
 
+    if not remove:
+        refuse_python_of_the_store()
     machine = System.this()
     folders = exchange(home(), machine)
     wanted = Settings().port if port is None else port

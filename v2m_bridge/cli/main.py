@@ -26,6 +26,7 @@ COMMAND_MODULES: tuple[str, ...] = (
     "serve",
     "push",
     "follow",
+    "setup",
     "install",
     "doctor",
     "train",

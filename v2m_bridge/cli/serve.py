@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from v2m_bridge.cli.open_console import open_console
 from v2m_bridge.cli.read_input import DEVICE
+from v2m_bridge.settings import LOGS
 
 if TYPE_CHECKING:
     from v2m_bridge.daemon.config import DaemonConfig
     from v2m_bridge.daemon.http.app import Daemon
 
-
-OPENING = (
-    '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
-    '<meta http-equiv="refresh" content="0; url={url}"><title>v2m-bridge</title><p><a href="{url}">Open the console</a>'
-)
-"""Page that leads a browser to the console: others can read its command line, which names the file and not the link."""
+log = logging.getLogger("v2m_bridge")
 
 
 def register(app: typer.Typer) -> None:
@@ -59,18 +57,13 @@ def serve(
     log_level: str = typer.Option("info", "--log-level", help="debug, info, warning or error."),
 ) -> None:
     """Keep the networks warm and serve every host: HTTP, OSC, the inbox and a console in the browser."""
-    from v2m_bridge.daemon import logs
-    from v2m_bridge.errors import InputError
-
     if link:
         _print_link()
         return
     if osc_key:
         _print_osc_key()
         return
-    if log_level.lower() not in logs.LEVELS:
-        raise InputError(f"--log-level {log_level!r} is unknown", "choose " + ", ".join(logs.LEVELS))
-    logs.set_up(log_level)
+    _begin_log(log_level)
     config = _config(
         host=host,
         port=port,
@@ -87,6 +80,18 @@ def serve(
     from v2m_bridge.daemon.server import run
 
     run(config, lambda daemon: _greet(daemon, open_browser))
+
+
+def _begin_log(level: str) -> None:
+    from v2m_bridge.daemon import logs
+    from v2m_bridge.errors import InputError
+    from v2m_bridge.settings import home
+    from v2m_bridge.windows import refuse_python_of_the_store
+
+    if level.lower() not in logs.LEVELS:
+        raise InputError(f"--log-level {level!r} is unknown", "choose " + ", ".join(logs.LEVELS))
+    refuse_python_of_the_store()
+    logs.set_up(level, home().expanduser() / LOGS)
 
 
 def _config(
@@ -171,24 +176,24 @@ def _folders(option: str, paths: list[Path]) -> tuple[Path, ...]:
     found = []
     for path in paths:
         folder = path.expanduser().absolute()
-        if not folder.is_dir():
+        if folder.is_file():
             raise InputError(f"{option} {path} is not a folder")
+        if not folder.is_dir():  # a drive or a share may be mounted later
+            log.warning("%s %s is not there now; it counts as soon as it is", option, path)
         found.append(folder)
     return tuple(found)
 
 
 def _greet(daemon: Daemon, open_browser: bool) -> None:
     import sys
-    import webbrowser
 
-    from v2m_bridge.daemon.tokens import write_private
     from v2m_bridge.daemon.whereabouts import running
 
     about = running(daemon.config.home)
     assert about is not None
     url = f"{about.url}/login/{daemon.links.issue()}"
     print(f"v2m-bridge listens on {about.url}", file=sys.stderr)
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"console: {url}", file=sys.stderr)
         print(
             "         (this link opens one browser, once, within ten minutes; a new one: v2m-bridge serve --link)",
@@ -197,9 +202,7 @@ def _greet(daemon: Daemon, open_browser: bool) -> None:
     else:  # what goes into a log is read by others, and later
         print("console: v2m-bridge serve --link prints a link that opens it", file=sys.stderr)
     if open_browser:
-        page = daemon.config.home / "open.html"
-        write_private(page, OPENING.format(url=url))
-        webbrowser.open(page.as_uri())
+        open_console(daemon.config.home, url)
 
 
 def _print_link() -> None:

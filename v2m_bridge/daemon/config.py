@@ -54,14 +54,15 @@ class EngineSetup:
 
     Attributes:
         media_roots: folders in which media that an edit names is looked for.
-        confine_to: folders in which media may be opened at all.
+        confine_to: folders in which media may be opened at all; None: the user's folder and the drives that are there
+            when a score is made.
         cache: folder of the measured pictures; None: none.
         clip_weights, checkpoint: files of weights; None: what is installed.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     """
 
     media_roots: tuple[str, ...] = ()
-    confine_to: tuple[str, ...] = ()
+    confine_to: tuple[str, ...] | None = ()
     cache: str | None = None
     clip_weights: str | None = None
     checkpoint: str | None = None

@@ -7,8 +7,11 @@ import logging
 import sys
 import time
 from collections import Counter
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from v2m_bridge.daemon.rate_limit import Buckets
+from v2m_bridge.settings import make_folder
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -52,10 +55,35 @@ class FloodGate(logging.Filter):
         return True
 
 
-def set_up(level: str = "info") -> None:
-    """Send every log to stderr, in the form that fits."""
+LOG_FILE = "daemon.log"
+WORKER_LOG = "worker.log"
+LARGEST_LOG_BYTES = 4 * 1024 * 1024
+OLDER_LOGS = 3
+
+
+def log_to(folder: Path) -> logging.Handler:
+    """A handler that writes :data:`LOG_FILE` in ``folder`` and begins a new one when it has grown large.
+
+    Raises:
+        SetupError: the folder cannot be made or written to.
+    """
+    make_folder(folder)
+    return RotatingFileHandler(
+        folder / LOG_FILE, maxBytes=LARGEST_LOG_BYTES, backupCount=OLDER_LOGS, encoding="utf-8", errors="replace"
+    )
+
+
+def set_up(level: str = "info", folder: Path | None = None) -> None:
+    """Send every log to stderr, in the form that fits; without one (``pythonw``) to a file in ``folder``.
+
+    Raises:
+        SetupError: the folder cannot be made or written to.
+    """
     handler: logging.Handler
-    if sys.stderr.isatty():
+    if sys.stderr is None and folder is not None:
+        handler = log_to(folder)
+        handler.setFormatter(JsonLines())
+    elif sys.stderr is not None and sys.stderr.isatty():
         from rich.console import Console
         from rich.logging import RichHandler
 

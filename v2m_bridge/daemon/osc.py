@@ -6,15 +6,17 @@ Whoever sends is told how the score goes on with ``/v2m/state id state progress`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 import secrets
+import socket
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from v2m_bridge.daemon.jobs.job import ACTIVE, FINISHED, Advance, Job, State
 from v2m_bridge.daemon.paths import PathNotAllowed
@@ -51,6 +53,8 @@ MOST_MESSAGES = 16
 PER_S, BURST = 50.0, 200
 MOST_FOLLOWED = 512
 REPORT_EVERY_S = 0.25
+READ_S = 0.25
+"""The reading thread looks so often whether it is to end."""
 
 Address = tuple[str, int]
 
@@ -98,33 +102,32 @@ def osc_key(home: Path) -> str:
     return key
 
 
-class OscPeer(asyncio.DatagramProtocol):
-    """Answers OSC and follows the scores that were asked for through it."""
+class OscPeer:
+    """Answers OSC and follows the scores that were asked for through it.
 
-    def __init__(self, service: Service) -> None:
+    Args:
+        send: sends a packet to an address and never raises.
+    """
+
+    def __init__(self, service: Service, send: Callable[[bytes, Address], None]) -> None:
         self._service = service
+        self._send = send
         self._loop = asyncio.get_running_loop()
         self._buckets = Buckets(PER_S, BURST)
         self._key = osc_key(service.config.home)
         self._followers: OrderedDict[str, Address] = OrderedDict()
         self._told: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._transport: asyncio.DatagramTransport | None = None
 
-    def connection_made(self, transport: Any) -> None:
-        """The port is open."""
-        self._transport = transport
-
-    def error_received(self, exc: Exception) -> None:
-        """An answer did not arrive: whoever asked is gone."""
-        log.debug("a peer is gone: %s", exc)
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        """Take a packet up or drop it; never raises, because anybody may have sent it."""
-        address: Address = (str(addr[0]), int(addr[1]))
+    def admits(self, address: Address) -> bool:
+        """Whether a packet of this sender is looked at: asked by the reading thread, so that a flood stays there."""
         if not ipaddress.ip_address(address[0]).is_loopback or not self._buckets.take(address[0]):
             self._service.metrics.count("v2m_osc_messages_total", outcome="dropped")
-            return
+            return False
+        return True
+
+    def datagram_received(self, data: bytes, address: Address) -> None:
+        """Take a packet up or drop it; never raises, because anybody may have sent it."""
         try:
             messages = parse(data)
         except InputError as error:
@@ -142,7 +145,7 @@ class OscPeer(asyncio.DatagramProtocol):
             try:
                 found = await asyncio.to_thread(actions[address], *arguments)
                 if not found:
-                    self._send(sender, write_message(STATE, "", IDLE, 0.0))
+                    self._send(write_message(STATE, "", IDLE, 0.0), sender)
                 for job in found:
                     if job.state in ACTIVE:
                         self._follow(job.id, sender)
@@ -150,7 +153,7 @@ class OscPeer(asyncio.DatagramProtocol):
                     self._tell(sender, job.id, job.state, advance.progress if advance else job.progress)
             except V2MError as error:
                 outcome = "refused"
-                self._send(sender, write_message(ERROR, error.code, str(error)))
+                self._send(write_message(ERROR, error.code, str(error)), sender)
             except Exception:
                 outcome = "failed"
                 log.exception("%s failed", address)
@@ -217,25 +220,82 @@ class OscPeer(asyncio.DatagramProtocol):
             self._told.pop(job_id, None)
 
     def _tell(self, sender: Address, job_id: str, state: State, progress: float) -> None:
-        self._send(sender, write_message(STATE, job_id, state.value, float(progress)))
+        self._send(write_message(STATE, job_id, state.value, float(progress)), sender)
 
-    def _send(self, sender: Address, packet: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(packet, sender)
+
+class UdpPort:
+    """A UDP port of loopback, read by a thread of its own.
+
+    On Windows an answer to a program that is gone comes back as an error of the next read, and asyncio then stops
+    reading for good. Here it costs nothing.
+
+    Args:
+        take: called in the thread with each packet and its sender.
+
+    Raises:
+        OSError: the port is not free.
+    """
+
+    def __init__(self, port: int, take: Callable[[bytes, Address], None]) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._take = take
+        self._open = True
+        try:
+            self._socket.bind(("127.0.0.1", port))
+            self._socket.settimeout(READ_S)
+        except OSError:
+            self._socket.close()
+            raise
+        self._reader = threading.Thread(target=self._read, name="osc", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._reader.start()
+
+    def send(self, packet: bytes, address: Address) -> None:
+        """Send a packet; whoever asked may be gone."""
+        try:
+            self._socket.sendto(packet, address)
+        except OSError as error:
+            log.debug("a peer is gone: %s", error)
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._open = False
+        self._reader.join(4 * READ_S)
+        self._socket.close()
+
+    def _read(self) -> None:
+        while self._open:
+            try:
+                packet, (host, port) = self._socket.recvfrom(65536)
+            except TimeoutError:
+                continue
+            except OSError as error:  # of an earlier answer; the port is still ours
+                log.debug("a peer is gone: %s", error)
+                continue
+            self._take(packet, (str(host), int(port)))
 
 
 @asynccontextmanager
 async def osc_endpoint(service: Service) -> AsyncIterator[OscPeer | None]:
     """Listen on the configured UDP port of loopback; without it when another program has the port."""
     loop = asyncio.get_running_loop()
+
+    def take(packet: bytes, address: Address) -> None:
+        if not peer.admits(address):
+            return
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(peer.datagram_received, packet, address)
+
     try:
-        transport, peer = await loop.create_datagram_endpoint(
-            lambda: OscPeer(service), local_addr=("127.0.0.1", service.config.osc_port)
-        )
+        port = UdpPort(service.config.osc_port, take)
     except OSError as error:
         log.warning("no OSC: port %d is not free (%s)", service.config.osc_port, error.strerror)
         yield None
         return
+    peer = OscPeer(service, port.send)
+    port.start()
     service.listeners.append(peer.changed)
     service.watchers.append(peer.advanced)
     service.osc_open = True
@@ -245,4 +305,4 @@ async def osc_endpoint(service: Service) -> AsyncIterator[OscPeer | None]:
         service.osc_open = False
         service.listeners.remove(peer.changed)
         service.watchers.remove(peer.advanced)
-        transport.close()
+        await asyncio.to_thread(port.close)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from v2m_bridge.errors import InputError, cannot_write, is_disk_full
+from v2m_bridge.errors import FileHeld, InputError, cannot_write, is_disk_full, is_held
 from v2m_bridge.files.within import DEVICE_NAME, AllowedFolders
 from v2m_bridge.timeline.model import Timeline
 
@@ -114,6 +114,8 @@ def adopt(source: Path, folder: Path, name: str | None = None) -> Path:
     except (OSError, shutil.Error) as error:
         if is_disk_full(error) or os.strerror(errno.ENOSPC) in str(error):  # copytree gathers texts of errors
             raise cannot_write(f"a copy of {source.name}", OSError(errno.ENOSPC, "")) from error
+        if is_held(error):
+            raise FileHeld(f"another program has {source.name} open", "close it there, then try again") from error
         raise InputError(f"cannot read {source.name}: {getattr(error, 'strerror', None) or 'copy failed'}") from error
     return target
 
@@ -154,11 +156,11 @@ def _file_name(media: str) -> str:
     return re.split(r"[\\/]", media)[-1]
 
 
-def default_media_roots() -> tuple[Path, ...]:
-    """Where a person's footage usually lies: the home folder and mounted drives."""
+def default_media_roots(windows: bool = os.name == "nt") -> tuple[Path, ...]:
+    """Where a person's footage usually lies: the home folder and the drives that are there now (no network shares)."""
     candidates = [Path.home()]
-    if os.name == "nt":
-        candidates += [Path(f"{letter}:\\") for letter in "DEFGHIJKLMNOPQRSTUVWXYZ"]
+    if windows:
+        candidates += [Path(f"{letter}:\\") for letter in "CDEFGHIJKLMNOPQRSTUVWXYZ"]
     else:
         candidates += [Path(p) for p in ("/Volumes", "/media", "/run/media", "/mnt")]
     return tuple(path for path in candidates if path.is_dir())

@@ -25,7 +25,7 @@ from v2m_bridge.files.whole import write_whole
 
 STOP_WITHIN_S = 5
 STOP_AT_LATEST_S = 12
-"""Below the 15 s that the service files of ``examples/services`` wait before they kill."""
+"""Below the 15 s that systemd and launchd wait (``autostart``) before they kill."""
 
 LOCK_TRIES = 20
 KEEP_ALIVE_S = 15

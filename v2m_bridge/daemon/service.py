@@ -39,8 +39,9 @@ from v2m_bridge.daemon.worker.dispatch import Dispatcher, clear_leftovers
 from v2m_bridge.edits.menu_request import display_name
 from v2m_bridge.edits.names import NAMELESS_FILE
 from v2m_bridge.errors import InputError, V2MError
+from v2m_bridge.files.rename import rename
 from v2m_bridge.options import ScoreOptions
-from v2m_bridge.resolve.install import exchange
+from v2m_bridge.resolve.install import exchange, protect
 from v2m_bridge.settings import make_folder
 
 Pusher = Callable[[Job, JobFolder], str]
@@ -148,7 +149,8 @@ class Service:
             raise InputError("the upload does not exist any more", "send the file again")
         job_id = new_id()
         with self._fresh_source(job_id) as folder:
-            path = files[0].rename(folder.source / files[0].name)
+            path = folder.source / files[0].name
+            rename(files[0], path)
             job = self._queue(job_id, path, path.stem, submission)
         self.drop_upload(upload)
         return job
@@ -413,6 +415,8 @@ def _make_folders(config: DaemonConfig) -> None:
     for folder in (config.home, config.scores, exchanged.inbox, exchanged.outbox, config.home / "cache"):
         make_folder(folder)
     tighten(config.home)
+    for warning in protect(config.home, exchanged):
+        log.warning("%s", warning)
 
 
 def _where_it_would_be(job: Job, name: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from v2m_bridge.errors import SetupError
+from v2m_bridge.files.rename import rename
 
 TOKEN_BYTES = 32
 SHORTEST_TOKEN = 16
@@ -86,7 +87,7 @@ def write_private(path: Path, text: str) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        draft.replace(path)
+        rename(draft, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)

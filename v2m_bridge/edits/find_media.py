@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,10 +13,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from v2m_bridge.errors import InputError
-from v2m_bridge.files.within import AllowedFolders
+from v2m_bridge.files.within import AllowedFolders, share_of
 
 MAX_INDEXED_FILES = 200_000
 MAX_CANDIDATES = 200
+SHARES = os.name == "nt"
+"""Whether a path that begins with two separators asks another machine (and tells it who the user is)."""
+
 _DRIVE = re.compile(r"/?([A-Za-z]):[\\/]")
 
 
@@ -86,6 +90,7 @@ class MediaFinder:
         self._allowed = _allowed.get()
         self._confined = confined
         self._roots = tuple(roots)
+        self._shares = {share_of(str(place)) for place in (self._folder, *self._roots)} - {None}
         self._index: dict[str, list[str]] | None = None
         self._stems: dict[str, list[str]] | None = None
         self._known: dict[str, FoundMedia] = {}
@@ -119,8 +124,8 @@ class MediaFinder:
         if self._stems is None:
             self._stems = {}
             for path in (p for paths in self._by_file_name().values() for p in paths if self._is_file(p)):
-                self._stems.setdefault(Path(path).stem.casefold(), []).append(path)
-        found = self._stems.get(stem.casefold(), [])
+                self._stems.setdefault(_key(Path(path).stem), []).append(path)
+        found = self._stems.get(_key(stem), [])
         return FoundMedia(found[0], online=True) if len(found) == 1 else FoundMedia()
 
     def _by_file_name(self) -> dict[str, list[str]]:
@@ -137,8 +142,9 @@ class MediaFinder:
                 path = os.path.normpath(path)
             if relative and self._confined and not Path(path).is_relative_to(self._folder):
                 continue
-            if self._is_file(path):
-                return FoundMedia(path, online=True)
+            for spelled in _spellings(path):
+                if self._is_file(spelled):
+                    return FoundMedia(spelled, online=True)
         for text in readings:
             found = self._by_name(text)
             if found:
@@ -149,14 +155,18 @@ class MediaFinder:
         parts = [p for p in re.split(r"[\\/]", text) if p]
         if not parts or not self._roots:
             return None
-        candidates = self._by_file_name().get(parts[-1].casefold(), [])[:MAX_CANDIDATES]
+        candidates = self._by_file_name().get(_key(parts[-1]), [])[:MAX_CANDIDATES]
         # of several files of that name the one whose folders agree best with the written path
         best_first = sorted(candidates, key=lambda c: -_agreement(c, parts))
         return next((candidate for candidate in best_first if self._is_file(candidate)), None)
 
     def _is_file(self, path: str) -> bool:
         """Whether a plain file lies there; outside of the allowed folders nobody looks."""
-        return self._allowed.file(path) if self._allowed is not None else _is_file(path)
+        if self._allowed is not None:
+            return self._allowed.file(path)
+        if SHARES and (share := share_of(path)) is not None and share not in self._shares:
+            return False  # an edit from elsewhere must not make this machine sign in at a stranger's
+        return _is_file(path)
 
 
 def _readings(url: str) -> Iterator[str]:
@@ -181,6 +191,26 @@ def _readings(url: str) -> Iterator[str]:
             yield decoded.removeprefix("/") if drive else decoded
 
 
+def _key(name: str) -> str:
+    """What two names have in common that a person takes for the same: capitals, and accents as one sign or as two."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _spellings(path: str) -> Iterator[str]:
+    """``path``, and the same with accents as one sign (Windows, Linux) and as two (names that a Mac wrote).
+
+    Folders may be spelled in one way and the file in another.
+    """
+    yield path
+    if path.isascii():
+        return
+    split = max(path.rfind("/"), path.rfind("\\")) + 1
+    for form in ("NFC", "NFD"):
+        for other in (path[:split] + unicodedata.normalize(form, path[split:]), unicodedata.normalize(form, path)):
+            if other != path:
+                yield other
+
+
 def _is_absolute(text: str) -> bool:
     return text.startswith(("/", "\\")) or bool(_DRIVE.match(text))
 
@@ -200,7 +230,7 @@ def _index(roots: Sequence[Path]) -> dict[str, list[str]]:
         for folder, folders, files in os.walk(root):
             folders.sort()
             for name in sorted(files):
-                found.setdefault(name.casefold(), []).append(str(Path(folder) / name))
+                found.setdefault(_key(name), []).append(str(Path(folder) / name))
                 count += 1
             if count > MAX_INDEXED_FILES:
                 return found
@@ -209,10 +239,10 @@ def _index(roots: Sequence[Path]) -> dict[str, list[str]]:
 
 def _agreement(path: str, parts: Sequence[str]) -> int:
     """How many components two paths share, counted from their ends."""
-    own = [p.casefold() for p in re.split(r"[\\/]", path)]
+    own = [_key(p) for p in re.split(r"[\\/]", path)]
     count = 0
     for a, b in zip(reversed(own), reversed(parts), strict=False):
-        if a != b.casefold():
+        if a != _key(b):
             break
         count += 1
     return count

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from v2m_bridge.files.names import as_bytes
+
 PREFIX = "v2m1_"
 _FIELD = re.compile(r"([a-z])((?:[A-Za-z0-9]|-[0-9A-F]{2})*)(?:-[0-9A-F]?)?")
 _REQUEST = re.compile(r"[a-z0-9]{6,40}")
@@ -113,7 +115,7 @@ def _frame(text: str | None) -> int | None:
 def lua_string(text: str) -> str:
     """A Lua string literal in pure ASCII; other bytes become decimal escapes, which every version of Lua reads."""
     escaped = "".join(
-        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in text.encode("utf-8")
+        chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\{byte:03d}" for byte in as_bytes(text)
     )
     return f'"{escaped}"'
 

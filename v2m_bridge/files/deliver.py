@@ -13,6 +13,7 @@ from pathlib import Path
 from v2m_bridge.errors import InputError, cannot_write
 from v2m_bridge.files.lock import hold
 from v2m_bridge.files.manifest import digest, read_manifest, write_manifest
+from v2m_bridge.files.rename import rename
 
 LOCK = ".v2m.lock"
 REPLACED = "replaced"
@@ -71,11 +72,11 @@ def _move(folder: Path, out: Path, new: Collection[str], older: Collection[str],
     done: list[tuple[Path, Path]] = []
     try:
         for source, target in moves:
-            source.replace(target)
+            rename(source, target)
             done.append((source, target))
     except OSError:
         for source, target in reversed(done):
-            target.replace(source)
+            rename(target, source)
         raise
 
 

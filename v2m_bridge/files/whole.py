@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from v2m_bridge.errors import cannot_write
+from v2m_bridge.files.rename import rename
 
 PART_SUFFIX = ".part"
 """A killed process may leave a file whose name ends so; it is never read."""
@@ -41,7 +42,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            draft.replace(path)
+            rename(draft, path)
         finally:
             draft.unlink(missing_ok=True)
     except OSError as error:

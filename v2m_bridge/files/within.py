@@ -92,6 +92,21 @@ class AllowedFolders:
         return None
 
 
+def share_of(path: str) -> str | None:
+    """The share of a Windows network path, ``//server/share`` in small letters, from its text alone; None for others.
+
+    >>> share_of(r"\\\\NAS\\Media\\a.mov"), share_of(r"\\\\?\\UNC\\nas\\media\\b.mov"), share_of(r"C:\\a.mov")
+    ('//nas/media', '//nas/media', None)
+    """
+    text = path.replace("\\", "/").lower()
+    for prefix in ("//?/unc/", "//./unc/", "//"):
+        if text.startswith(prefix):
+            server, _, rest = text.removeprefix(prefix).partition("/")
+            own_machine = prefix == "//" and server in ("?", ".")
+            return None if own_machine or not server else f"//{server}/{rest.partition('/')[0]}"
+    return None
+
+
 _SEPARATORS = r"[\\/]" if os.name == "nt" else r"/"
 
 

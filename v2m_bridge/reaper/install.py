@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from v2m_bridge.errors import InputError, SetupError
+from v2m_bridge.files.names import as_bytes
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.reaper.ini import SEND_PORT, OscDevice, foreign_device, has_device, with_device, without_device
+from v2m_bridge.windows import no_window
 
 SCRIPT_FOLDER = "v2m"
 MAIN_SCRIPT = "v2m_Import score.lua"
@@ -76,12 +78,13 @@ def reaper_runs() -> bool | None:
     """Whether REAPER runs; None where the system does not say."""
     if sys.platform.startswith("linux"):
         return any(_comm(p) == "reaper" for p in Path("/proc").iterdir() if p.name.isdecimal())
-    command = ["tasklist", "/FI", "IMAGENAME eq reaper.exe"] if sys.platform == "win32" else ["pgrep", "-xi", "reaper"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    windows = sys.platform == "win32"
+    command = ["tasklist", "/FI", "IMAGENAME eq reaper.exe"] if windows else ["pgrep", "-xi", "reaper"]
+    try:  # tasklist writes in the console's code page, whatever Python takes it for
+        found = subprocess.run(command, capture_output=True, timeout=10, check=False, creationflags=no_window())
     except (OSError, subprocess.SubprocessError):
         return None
-    return "reaper.exe" in found.stdout.lower() if sys.platform == "win32" else found.returncode == 0
+    return b"reaper.exe" in found.stdout.lower() if windows else found.returncode == 0
 
 
 def _comm(process: Path) -> str:
@@ -104,12 +107,13 @@ def sources() -> Path:
     raise SetupError("the scripts for REAPER are missing from this installation", "install v2m-bridge again")
 
 
-def install(home: Path, machine: ReaperMachine, port: int = 8000) -> ReaperInstallation:
+def install(home: Path, machine: ReaperMachine, port: int = 8000, inbox: Path | None = None) -> ReaperInstallation:
     """Write scripts, OSC file, start-up block and (only if REAPER is closed) the OSC device.
 
     Args:
         home: v2m-bridge's state folder, which the scripts are told.
         port: UDP port on which REAPER is to listen.
+        inbox: the folder that the daemon watches, where it is not ``inbox`` in the state folder.
 
     Raises:
         SetupError: there is no resource folder, or it cannot be written.
@@ -121,12 +125,12 @@ def install(home: Path, machine: ReaperMachine, port: int = 8000) -> ReaperInsta
         )
     done = ReaperInstallation()
     try:
-        for path, data in _files(home, machine.resource).items():
+        for path, data in _files(home, machine.resource, inbox).items():
             _write(path, data, done)
         _write_startup(machine.resource, done)
         _add_device(machine, port, done)
-        for folder in ("inbox", "outbox"):
-            (home / folder).mkdir(parents=True, exist_ok=True)
+        for folder in (inbox or home / "inbox", home / "outbox"):
+            folder.mkdir(parents=True, exist_ok=True)
     except (OSError, InputError) as error:
         raise SetupError(f"cannot write into {machine.resource}: {error}", "check its rights") from error
     done.steps.append(
@@ -185,9 +189,9 @@ class Presence:
     device: bool
 
 
-def presence(home: Path, resource: Path) -> Presence:
+def presence(home: Path, resource: Path, inbox: Path | None = None) -> Presence:
     """What of ours lies in ``resource``, compared with what ``install`` would put there for the state folder."""
-    files = _files(home, resource)
+    files = _files(home, resource, inbox)
     startup, ini = resource / "Scripts" / STARTUP, resource / "reaper.ini"
     return Presence(
         scripts=(resource / "Scripts" / SCRIPT_FOLDER / MAIN_SCRIPT).is_file(),
@@ -197,12 +201,13 @@ def presence(home: Path, resource: Path) -> Presence:
     )
 
 
-def _files(home: Path, resource: Path) -> dict[Path, bytes]:
+def _files(home: Path, resource: Path, inbox: Path | None = None) -> dict[Path, bytes]:
     source = sources()
     target = resource / "Scripts" / SCRIPT_FOLDER
     scripts = sorted((source / "Score").rglob("*.lua"))
     files = {target / p.relative_to(source / "Score"): p.read_bytes() for p in scripts}
-    files[target / HOME_NOTE] = f"{home}\n".encode()
+    elsewhere = f"{inbox}\n" if inbox not in (None, home / "inbox") else ""
+    files[target / HOME_NOTE] = as_bytes(f"{home}\n{elsewhere}")
     files[resource / "OSC" / OSC_FILE] = (source / OSC_FILE).read_bytes()
     return files
 

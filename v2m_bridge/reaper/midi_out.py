@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from v2m_bridge.errors import HostError, SetupError
@@ -73,8 +74,7 @@ def open_port(existing: str | None = None) -> RtMidiOutput:
         SetupError: this system has no virtual ports or no MIDI at all.
         HostError: no such port.
     """
-    import rtmidi
-
+    rtmidi = _driver()
     if existing is None and sys.platform == "win32":
         raise SetupError(
             "Windows has no virtual MIDI ports of its own",
@@ -89,12 +89,12 @@ def open_port(existing: str | None = None) -> RtMidiOutput:
             problems.append(_plain(str(error)))
             continue
         if existing is None:
-            output.open_virtual_port("score")
+            _open(rtmidi, PORT_NAME, partial(output.open_virtual_port, "score"))
             return RtMidiOutput(output)
         names = output.get_ports()
         for index, name in enumerate(names):
             if existing.lower() in name.lower():
-                output.open_port(index)
+                _open(rtmidi, name, partial(output.open_port, index))
                 return RtMidiOutput(output)
         output.delete()
         raise HostError(f"no MIDI output is called {existing!r}", f"there are: {', '.join(names) or 'none'}")
@@ -102,6 +102,33 @@ def open_port(existing: str | None = None) -> RtMidiOutput:
         f"this system has no MIDI ({'; '.join(problems) or 'no driver'})",
         "on Linux load the snd-seq module or start JACK; or use --vkb",
     )
+
+
+def _driver() -> Any:
+    try:
+        import rtmidi
+    except ImportError as error:
+        raise SetupError(
+            f"live MIDI needs python-rtmidi, which is not installed ({error})",
+            "pip install 'v2m-bridge[midi]'; it has no wheel for every Python: 3.11 and 3.12 have one. Or use --vkb",
+        ) from error
+    return rtmidi
+
+
+def _open(rtmidi: Any, name: str, opening: Callable[[], object]) -> None:
+    """Open a port in silence.
+
+    Raises:
+        HostError: another program has it, as only one may on Windows.
+    """
+    try:
+        with drivers_silenced():
+            opening()
+    except (rtmidi.SystemError, rtmidi.RtMidiError) as error:
+        raise HostError(
+            f"the MIDI port {name} cannot be opened ({_plain(str(error))})",
+            "on Windows one program at a time has a port: close the other, or name another port",
+        ) from error
 
 
 def _plain(problem: str) -> str:

@@ -7,6 +7,7 @@ the last packet came from.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import select
@@ -125,7 +126,7 @@ class OscLink:
             self._target = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
         except OSError as error:
             raise HostError(f"cannot resolve REAPER's address {host}:{port}: {error}") from error
-        self._socket = _bound_socket(listen_port)
+        self._socket = _bound_socket(listen_port, only_here=ipaddress.ip_address(self._target[0]).is_loopback)
         self._waiting: list[OscMessage] = []
 
     def __enter__(self) -> OscLink:
@@ -172,12 +173,13 @@ class OscLink:
                 return self._waiting.pop(0)
 
 
-def _bound_socket(listen_port: int | None) -> socket.socket:
+def _bound_socket(listen_port: int | None, only_here: bool) -> socket.socket:
+    """A UDP socket; ``only_here``: what other machines send does not reach it."""
     wanted = [listen_port] if listen_port is not None else [DEFAULT_FEEDBACK_PORT, 0]
     for port in wanted:
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            made.bind(("127.0.0.1" if port == 0 else "", port))
+            made.bind(("127.0.0.1" if only_here else "", port))
         except OSError as error:
             made.close()
             if port == wanted[-1]:

@@ -17,7 +17,9 @@ from pathlib import Path
 from v2m_bridge import __version__
 from v2m_bridge.edits.menu_request import folder_text, lua_string
 from v2m_bridge.errors import InputError, SetupError
+from v2m_bridge.files.names import as_bytes
 from v2m_bridge.files.whole import write_whole
+from v2m_bridge.windows import Run, keep_private, run_command
 
 LUA_NAME = "Score this timeline.lua"
 PYTHON_NAME = "Score this timeline (Studio).py"
@@ -34,6 +36,9 @@ PREVIEWS = "previews"
 
 SIGNATURE = "v2m-bridge menu entry"
 """Stands in the first lines of every entry of ours, so that old entries are recognised whatever their name."""
+
+CONTAINERS = "com.blackmagic-design.DaVinciResolve*"
+"""Containers of Resolve from the Mac App Store, free and Studio; other programs of the maker have some too."""
 
 MENU_FOLDERS = ("Utility", "Comp", "Tool", "Edit", "Color", "Deliver")
 LUA_STAMP = re.compile(r"^local STAMP = \{.*?\}.*$", re.MULTILINE)
@@ -80,7 +85,7 @@ class System:
         """Script folders of installations from the Mac App Store, each in a container of its own."""
         if self.platform != "darwin":
             return ()
-        containers = sorted((self.user / "Library/Containers").glob("com.blackmagic-design.*"))
+        containers = sorted((self.user / "Library/Containers").glob(CONTAINERS))
         inside = ("Data/" + _MAC + "/Scripts", "Data/Library/Application Support/Fusion/Scripts")
         return tuple(container / path for container in containers for path in inside)
 
@@ -119,7 +124,7 @@ def exchange(home: Path, machine: System | None = None) -> Exchange:
     previews = home / PREVIEWS  # Resolve itself opens them, and may by any name
     if machine.windows and not str(home).isascii():
         shared = machine.environ.get("PROGRAMDATA") or "C:/ProgramData"
-        name = hashlib.sha256(str(home).encode("utf-8")).hexdigest()[:12]
+        name = hashlib.sha256(as_bytes(home)).hexdigest()[:12]
         home = Path(shared) / "v2m-bridge" / name
     return Exchange(home / "inbox", home / "outbox", previews)
 
@@ -215,17 +220,34 @@ def install(
     folders = exchange(home, machine)
     for folder in (home, folders.inbox, folders.outbox):
         _writable(folder)
+    unprotected = protect(home, folders)
     texts = entries(home, port, machine, bring_back)
     written: list[Path] = []
     unchanged: list[Path] = []
+    refused: list[str] = []
     for scripts in machine.script_folders:
-        _writable(scripts / "Utility")
-        for name, text in texts.items():
-            path = scripts / "Utility" / name
-            (unchanged if _write(path, text) else written).append(path)
+        try:
+            _writable(scripts / "Utility")
+            for name, text in texts.items():
+                path = scripts / "Utility" / name
+                (unchanged if _write(path, text) else written).append(path)
+        except SetupError as error:
+            if scripts not in machine.app_store:
+                raise
+            refused.append(f"the entry is not in the App Store's Resolve: {error}")  # macOS guards its containers
     keep = set(written) | set(unchanged)
     removed, stuck = _remove_old(machine, keep)
-    return ResolveInstallation(tuple(written), tuple(unchanged), removed, (*stuck, *_warnings(machine)))
+    warnings = (*unprotected, *refused, *stuck, *_warnings(machine))
+    return ResolveInstallation(tuple(written), tuple(unchanged), removed, warnings)
+
+
+def protect(home: Path, folders: Exchange, platform: str = sys.platform, run: Run = run_command) -> tuple[str, ...]:
+    """Let only this user into the exchanged folders where they do not lie in his own state folder; warnings."""
+    shared = folders.inbox.parent
+    if shared == home:
+        return ()
+    warning = keep_private(shared, platform, run)
+    return (warning,) if warning else ()
 
 
 def entries(home: Path, port: int, machine: System, bring_back: BringBack = BringBack()) -> dict[str, str]:
@@ -268,7 +290,7 @@ def _writable(folder: Path) -> None:
 
 def _write(path: Path, text: str) -> bool:
     """Write ``text``; True when it was there already."""
-    data = text.encode("utf-8")
+    data = as_bytes(text)
     if path.is_file() and path.read_bytes() == data:
         return True
     try:

@@ -15,7 +15,7 @@ if not text then
   reaper.ShowConsoleMsg("v2m: nothing to send: " .. name .. "\n")
   return
 end
-local inbox = Files.join(Files.home(folder), "inbox")
+local inbox = Files.inbox(folder)
 reaper.RecursiveCreateDirectory(inbox, 0)
 local path = Files.join(inbox, name .. ".otio")
 local good, problem = Files.write(path, text)

@@ -17,7 +17,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -29,6 +30,7 @@ from v2m_bridge.edits.menu_request import PREFIX, display_name, request_of
 from v2m_bridge.edits.other_programs import EXPORTS, refuse_other_program
 from v2m_bridge.edits.read_edit import BUNDLE_SUFFIXES, EDIT_SUFFIXES
 from v2m_bridge.errors import V2MError
+from v2m_bridge.files.rename import remove, rename
 from v2m_bridge.files.whole import write_whole
 from v2m_bridge.options import ScoreOptions
 
@@ -46,8 +48,11 @@ SETTLE_S = 0.7
 UNFINISHED_S = 15.0
 """JSON without its last brace is waited for so long; then it is taken up, and the reader says what is wrong with it."""
 
+LOOKS = 3
+"""A file that another program holds is tried so often at one look; the next look comes soon enough."""
+
 ANSWER_LIFE_S = 24 * 3600.0
-RETRY_CODES = frozenset({"queue_full", "disk_full", "store_unavailable"})
+RETRY_CODES = frozenset({"queue_full", "disk_full", "store_unavailable", "file_held"})
 """Refusals that pass by themselves: the edit stays where it is and is tried again."""
 
 Submit = Callable[[Path, ScoreOptions], str]
@@ -111,6 +116,7 @@ class Inbox:
         self._answered: dict[str, InboxAnswer] = {}
         self._taken = self._load()
         self._last_sweep_s = float("-inf")
+        self._troubles: dict[str, str] = {}
         self._answers_since: dict[str, float] = {}
 
     def watch(self, stop: threading.Event, every_s: float = 0.5) -> None:
@@ -131,11 +137,31 @@ class Inbox:
         self._inbox.mkdir(parents=True, exist_ok=True)
         self._outbox.mkdir(parents=True, exist_ok=True)
         self._heed_cancellations()
-        started = sum(self._look_at(path) for path in self._newest(self._candidates()))
+        started = 0
+        for path in self._newest(self._candidates()):
+            with self._alone(path.name):
+                started += self._look_at(path)
         for taken in list(self._taken.values()):
-            self._follow(taken)
+            with self._alone(taken.name):
+                self._follow(taken)
         self._sweep_answers()
         return started
+
+    @contextmanager
+    def _alone(self, name: str) -> Iterator[None]:
+        """What goes wrong with one file is tried again at the next look, and holds up no other file.
+
+        It is logged when it is new: a file that a program holds open for an hour is one line.
+        """
+        try:
+            yield
+        except (OSError, V2MError) as error:
+            told = str(error)
+            if self._troubles.get(name) != told:
+                log.warning("inbox: %s waits: %s", name, told)
+            self._troubles[name] = told
+        else:
+            self._troubles.pop(name, None)
 
     def _candidates(self) -> list[Path]:
         found = [path for path in self._inbox.iterdir() if _is_edit(path)]
@@ -149,16 +175,20 @@ class Inbox:
             request = request_of(path.name)
             if request is None or not request.cancels:
                 continue
-            for taken in self._taken.values():
-                if taken.request_id == request.request_id:
-                    self._cancel(taken.job_id)
-            for waiting in self._candidates():
-                sent = request_of(waiting.name)
-                wanted = sent.request_id if sent else read_sidecar(waiting).request
-                if wanted == request.request_id and waiting.name not in self._taken:
-                    self._answer(wanted, CANCELLED)
-                    self._move(waiting, "failed", CANCELLED.text)
-            path.unlink()
+            with self._alone(path.name):
+                self._cancel_request(request.request_id)
+                remove(path, LOOKS)
+
+    def _cancel_request(self, request_id: str) -> None:
+        for taken in self._taken.values():
+            if taken.request_id == request_id:
+                self._cancel(taken.job_id)
+        for waiting in self._candidates():
+            sent = request_of(waiting.name)
+            wanted = sent.request_id if sent else read_sidecar(waiting).request
+            if wanted == request_id and waiting.name not in self._taken:
+                self._answer(wanted, CANCELLED)
+                self._move(waiting, "failed", CANCELLED.text)
 
     def _newest(self, paths: list[Path]) -> list[Path]:
         """Of several presses on one timeline that wait (the daemon was down), only the last is scored."""
@@ -173,8 +203,9 @@ class Inbox:
             last[request.timeline_id] = path
             if older is not None:
                 replaced = request_of(older.name)
-                self._answer(replaced.request_id if replaced else None, REPLACED)
-                self._move(older, "failed", REPLACED.text)
+                with self._alone(older.name):
+                    self._answer(replaced.request_id if replaced else None, REPLACED)
+                    self._move(older, "failed", REPLACED.text)
         return [*kept, *last.values()]
 
     def _look_at(self, path: Path) -> bool:
@@ -256,7 +287,7 @@ class Inbox:
             while target.exists():
                 target = target_folder / f"{source.stem} {number}{source.suffix}"
                 number += 1
-            source.replace(target)
+            rename(source, target, LOOKS)
             if folder == "failed" and source is path:
                 target.with_suffix(".txt").write_text(outcome + "\n", encoding="utf-8", newline="\n")
 
@@ -270,7 +301,8 @@ class Inbox:
         self._answers_since = {name: self._answers_since.get(name, now) for name in answers}
         for name, since in self._answers_since.items():
             if now - since > ANSWER_LIFE_S and answers[name].is_file():
-                answers[name].unlink(missing_ok=True)
+                with self._alone(name):
+                    remove(answers[name], LOOKS)
 
     @property
     def _record(self) -> Path:

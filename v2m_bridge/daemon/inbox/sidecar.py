@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
 
 from v2m_bridge.edits.menu_request import Request
-from v2m_bridge.errors import InputError
+from v2m_bridge.errors import InputError, is_held
 from v2m_bridge.options import ScoreOptions
 
 SIDECAR_BYTES = 64 * 1024
@@ -35,13 +35,19 @@ class Sidecar(BaseModel):
 
 
 def read_sidecar(edit: Path) -> Sidecar:
-    """The sidecar of an edit; one that is missing, too large or damaged counts as empty (the log says so)."""
+    """The sidecar of an edit; one that is missing, too large or damaged counts as empty (the log says so).
+
+    Raises:
+        OSError: another program holds it at this moment.
+    """
     path = edit.with_suffix(".json")
     try:
         if not path.is_file() or path.stat().st_size > SIDECAR_BYTES:
             return Sidecar()
         return Sidecar.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
+        if is_held(error):
+            raise
         log.warning("inbox: %s cannot be read and is ignored: %s", path.name, error)
         return Sidecar()
 

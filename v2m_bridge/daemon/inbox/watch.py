@@ -17,7 +17,8 @@ from v2m_bridge.daemon.inbox.results import results_of
 from v2m_bridge.daemon.jobs.job import Job, NoSuchJob
 from v2m_bridge.daemon.service import Service, Submission
 from v2m_bridge.daemon.whereabouts import running
-from v2m_bridge.errors import InputError, V2MError, cannot_write, is_disk_full
+from v2m_bridge.errors import InputError, V2MError, cannot_write, is_disk_full, is_held
+from v2m_bridge.files.names import as_bytes
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.resolve.install import exchange
 
@@ -27,7 +28,7 @@ log = logging.getLogger("v2m_bridge.inbox")
 def _key(path: Path) -> str:
     """The same for the same file, so that a kill between queueing it and noting so does not score it twice."""
     stat = path.stat()
-    return hashlib.sha256(f"inbox\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}".encode()).hexdigest()
+    return hashlib.sha256(as_bytes(f"inbox\0{path}\0{stat.st_size}\0{stat.st_mtime_ns}")).hexdigest()
 
 
 def _submit(service: Service, path: Path, options: ScoreOptions) -> str:
@@ -37,7 +38,7 @@ def _submit(service: Service, path: Path, options: ScoreOptions) -> str:
     except V2MError:
         raise
     except OSError as error:
-        if is_disk_full(error):
+        if is_disk_full(error) or is_held(error):
             raise cannot_write(f"a copy of {path.name}", error) from error
         raise InputError(f"{path.name} cannot be read: {error.strerror}") from error
     except Exception as error:  # one strange file must not hold up the others

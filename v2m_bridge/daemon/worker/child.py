@@ -7,12 +7,32 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from pydantic import BaseModel
 
 from v2m_bridge.daemon.config import DaemonConfig
+from v2m_bridge.daemon.logs import LARGEST_LOG_BYTES, WORKER_LOG
 from v2m_bridge.daemon.worker.protocol import SetUp, line
+from v2m_bridge.files.rename import rename
+from v2m_bridge.settings import LOGS, make_folder
+from v2m_bridge.windows import console_python, no_window
+
+
+@contextmanager
+def _complaints(folder: Path) -> Iterator[IO[bytes] | None]:
+    """Where the process writes what is no answer: our stderr, or a file where we have none (``pythonw``)."""
+    if sys.stderr is not None:
+        yield None
+        return
+    path = make_folder(folder) / WORKER_LOG
+    if path.is_file() and path.stat().st_size > LARGEST_LOG_BYTES:
+        rename(path, path.with_suffix(".old.log"))
+    with path.open("ab") as file:
+        yield file
 
 
 class WorkerChild:
@@ -23,12 +43,15 @@ class WorkerChild:
         extra = [*config.runner_path, *([environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else [])]
         if extra:
             environment["PYTHONPATH"] = os.pathsep.join(extra)
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "v2m_bridge.daemon.worker.process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
+        with _complaints(config.home / LOGS) as complaints:
+            self.popen = subprocess.Popen(
+                [console_python(), "-m", "v2m_bridge.daemon.worker.process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=complaints,
+                env=environment,
+                creationflags=no_window(),
+            )
         self.ready = False
         self.ended_by_us = False
         self._write_lock = threading.Lock()

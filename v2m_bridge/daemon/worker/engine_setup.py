@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from v2m_bridge.daemon.config import LOOPBACK, EngineSetup
-from v2m_bridge.daemon.paths import default_media_roots
 
 
 def engine_setup(home: Path, media_roots: tuple[Path, ...], clip_weights: Path | None, host: str) -> EngineSetup:
     """What the worker loads and may open.
 
     Media is opened below ``media_roots``. Without any, a daemon on loopback opens media below the user's home folder
-    and on mounted drives (whoever can talk to it is that user), and a daemon on the network opens none.
+    and on the drives that are mounted when it makes a score (whoever can talk to it is that user), and a daemon on the
+    network opens none.
     """
-    allowed = media_roots or (default_media_roots() if host in LOOPBACK else ())
+    whatever_is_there = not media_roots and host in LOOPBACK
     return EngineSetup(
         media_roots=tuple(str(root) for root in media_roots),
-        confine_to=tuple(str(root) for root in allowed),
+        confine_to=None if whatever_is_there else tuple(str(root) for root in media_roots),
         cache=str(home / "cache"),
         clip_weights=str(clip_weights) if clip_weights else None,
     )

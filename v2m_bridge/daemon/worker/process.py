@@ -36,8 +36,9 @@ from v2m_bridge.daemon.worker.protocol import (
     ToWorker,
     line,
 )
-from v2m_bridge.errors import Cancelled, V2MError, cannot_write, is_disk_full
+from v2m_bridge.errors import Cancelled, V2MError, cannot_write, is_disk_full, is_held
 from v2m_bridge.files.lock import hold
+from v2m_bridge.files.rename import rename
 from v2m_bridge.options import ScoreOptions
 from v2m_bridge.progress import Progress
 
@@ -89,20 +90,8 @@ def commit(work: Path, out: Path, summary: Summary) -> Outcome:
     for file in (*files, work / OUTCOME_FILE):
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
-    _rename(work, out)
+    rename(work, out)
     return outcome
-
-
-def _rename(work: Path, out: Path, tries: int = 20) -> None:
-    """Rename at once; on Windows a virus scanner may hold a fresh file for a moment."""
-    for left in reversed(range(tries)):
-        try:
-            work.rename(out)
-            return
-        except PermissionError:
-            if not left:
-                raise
-            time.sleep(0.05)
 
 
 class Worker:
@@ -132,9 +121,9 @@ class Worker:
         except V2MError as error:
             self._send(Stopped(id=order.id, error=JobError.of(error), resident_bytes=resident_bytes()))
         except OSError as error:
-            if is_disk_full(error):
-                full = JobError.of(cannot_write("the score", error))
-                self._send(Stopped(id=order.id, error=full, resident_bytes=resident_bytes()))
+            if is_disk_full(error) or is_held(error):
+                refused = JobError.of(cannot_write("the score", error))
+                self._send(Stopped(id=order.id, error=refused, resident_bytes=resident_bytes()))
             else:
                 self._bug(order, error)
         except Exception as error:  # the border of the process: the trace goes to the log, a sentence to the user

@@ -11,7 +11,7 @@ from v2m_bridge.compose.pipeline import compose
 from v2m_bridge.compose.write_files import write_files
 from v2m_bridge.daemon.config import EngineSetup
 from v2m_bridge.daemon.jobs.job import Summary
-from v2m_bridge.daemon.paths import confine_media
+from v2m_bridge.daemon.paths import confine_media, default_media_roots
 from v2m_bridge.edits.find_media import media_within
 from v2m_bridge.edits.unpacked_media import unpacked_folder
 from v2m_bridge.files.within import AllowedFolders
@@ -34,12 +34,17 @@ class PipelineRunner:
             checkpoint=Path(setup.checkpoint) if setup.checkpoint else None,
             device=setup.device,
         )
-        unpacked = (unpacked_folder(),)  # media of zipped bundles, brought by the edit itself
-        self._allowed = (*(Path(root) for root in setup.confine_to), *unpacked)
+        self._confine_to = setup.confine_to
 
     @staticmethod
     def _screen(folders: AllowedFolders) -> Callable[[Timeline], Timeline]:
         return lambda timeline: confine_media(timeline, folders)
+
+    def _allowed(self, source: Path) -> AllowedFolders:
+        """Where media of this edit may be opened now; a drive may have come or gone since the start."""
+        roots = default_media_roots() if self._confine_to is None else tuple(map(Path, self._confine_to))
+        own = source if source.is_dir() else source.parent
+        return AllowedFolders((*roots, unpacked_folder(), own))  # a zipped bundle brings media of its own
 
     def warm(self) -> None:
         """Load the networks, before the first job needs them."""
@@ -47,8 +52,7 @@ class PipelineRunner:
 
     def run(self, source: Path, options: ScoreOptions, work: Path, progress: Progress) -> Summary:
         """Score ``source`` and write the files into ``work``."""
-        own = source if source.is_dir() else source.parent
-        folders = AllowedFolders((*self._allowed, own))
+        folders = self._allowed(source)
         engine = replace(self._engine, screen=self._screen(folders))
         with media_within(folders):
             write_files(compose(source, options, engine, progress), work, progress)

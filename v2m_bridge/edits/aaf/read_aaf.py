@@ -19,6 +19,7 @@ from v2m_bridge.edits.names import clean
 from v2m_bridge.edits.otio.read_otio import read_otio_text
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.model import Timeline
+from v2m_bridge.windows import console_python, no_window
 
 MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 """First bytes of the compound file that every AAF is (MS-CFB 2.2)."""
@@ -46,11 +47,13 @@ def read_aaf(path: Path, *, rate: Fraction | None = None, media_roots: Sequence[
 
 def _converted(path: Path, limit_s: float) -> bytes:
     """OTIO JSON of the file, made by :mod:`v2m_bridge.edits.aaf.aaf_to_otio`."""
-    command = [sys.executable, "-m", "v2m_bridge.edits.aaf.aaf_to_otio", str(path.absolute())]
+    command = [console_python(), "-m", "v2m_bridge.edits.aaf.aaf_to_otio", str(path.absolute())]
     places = [str(Path(__file__).parents[3]), *(p for p in sys.path if p)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "PYTHONUTF8": "1"}
     try:
-        run = subprocess.run(command, capture_output=True, timeout=limit_s, env=environment, check=False)
+        run = subprocess.run(
+            command, capture_output=True, timeout=limit_s, env=environment, check=False, creationflags=no_window()
+        )
     except subprocess.TimeoutExpired as error:
         raise InputError(f"{path.name} cannot be read as AAF: still not done after {limit_s:.0f} s") from error
     if run.returncode != 0:

@@ -23,6 +23,8 @@ from v2m_bridge.edits.unpacked_media import (
     unpacked_folder,
 )
 from v2m_bridge.errors import InputError
+from v2m_bridge.files.names import as_bytes
+from v2m_bridge.files.rename import rename
 from v2m_bridge.timeline.model import Timeline
 
 CONTENT = "content.otio"
@@ -112,7 +114,7 @@ def _unpack_media(bundle: zipfile.ZipFile, names: dict[str, zipfile.ZipInfo], pa
     """The folder for the unpacked media, which need not exist, and a warning if they could not be unpacked."""
     info = path.stat()
     identity = f"{path.resolve()}\0{info.st_size}\0{info.st_mtime_ns}"
-    folder = unpacked_folder() / hashlib.sha256(identity.encode()).hexdigest()[:24]
+    folder = unpacked_folder() / hashlib.sha256(as_bytes(identity)).hexdigest()[:24]
     media = [entry for name, entry in names.items() if name.startswith("media/")]
     if not media:
         return folder, ""
@@ -145,4 +147,4 @@ def _unpack(bundle: zipfile.ZipFile, media: Sequence[zipfile.ZipInfo], folder: P
                     left -= len(block)
         (staging / SOURCE_NOTE).write_text(f"{path.resolve()}\n", encoding="utf-8", errors="replace", newline="\n")
         if not folder.exists():
-            staging.replace(folder)
+            rename(staging, folder)

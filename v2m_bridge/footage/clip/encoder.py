@@ -168,8 +168,8 @@ class ClipEncoder:
 
     Args:
         model: an open_clip model in float32 on the CPU; it is taken over, and its text half dropped.
-        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
-        precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"`` (bfloat16 on the CPU, float16 on CUDA).
+        device: ``"cpu"``, ``"cuda"``, ``"mps"`` or ``"auto"``.
+        precision: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"`` (bfloat16 on the CPU, float16 on a GPU).
         identity: names the weights in caches and in the score.
     """
 
@@ -263,11 +263,12 @@ def import_open_clip() -> Any:
 def _chosen_device(device: str) -> str:
     import torch
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SetupError("this machine has no CUDA device", "choose --device auto or cpu")
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next((name for name in ("cuda", "mps") if there[name]), "cpu")
+    if not there.get(device, True):
+        raise SetupError(f"this machine has no {device.upper()} device", "choose --device auto or cpu")
+    return device
 
 
 def _chosen_precision(precision: str, device: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from v2m_bridge.errors import InputError, MediaError
 from v2m_bridge.files.open_media import open_media
+from v2m_bridge.files.rename import rename
 from v2m_bridge.settings import cache_folder, make_folder
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def film_of_sequence(path: Path, rate: Fraction) -> tuple[Path, tuple[str, ...]]
     if not film.is_file():
         with tempfile.TemporaryDirectory(dir=folder) as fresh:
             _encode(sequence, rate, Path(fresh) / film.name)
-            (Path(fresh) / film.name).replace(film)
+            rename(Path(fresh) / film.name, film)
     gaps = f"{sequence.name}: {sequence.missing} numbers of the sequence have no picture; the others follow one another"
     return film, (gaps,) if sequence.missing else ()
 

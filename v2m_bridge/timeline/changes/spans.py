@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -62,7 +63,7 @@ def key_of(text: str) -> str:
     >>> key_of("plates/MER_0010_v003.mov") == key_of("D:\\\\vfx\\\\MER_0010_V12.exr")
     True
     """
-    stem = PurePosixPath(text.replace("\\", "/")).name
+    stem = PurePosixPath(unicodedata.normalize("NFC", text).replace("\\", "/")).name
     stem = _SUFFIX.sub("", stem)
     bare = _VERSION.sub("", stem)
     bare = re.sub(r"[\W_]+", "_", bare).strip("_").lower()

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from v2m_bridge.amt.player.network import PlayerNetwork, Scores, Steps, silent_roles
 from v2m_bridge.amt.player.steps import BEAT_OVER, COLUMN, NO_PLACE
 from v2m_bridge.errors import CheckpointError
+from v2m_bridge.files.rename import rename
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.training.player.batches import PlayerBatch, make_batch, random_window
 from v2m_bridge.training.player.pieces import NotePiece
@@ -177,7 +178,7 @@ class PlayerFit:
             "step": self.step,
         }
         torch.save(content, partial)
-        partial.replace(path)
+        rename(partial, path)
 
     def load(self, path: Path) -> None:
         try:

@@ -7,16 +7,18 @@ Files.SCRIPTS_VERSION = "0.1.0"
 
 local SEPARATOR = package.config:sub(1, 1)
 
-local function first_line(path)
+-- Line `number` (the first, if none is given) of a text without trailing blanks, or nil.
+local function line_of(path, number)
   local file = io.open(path, "rb")
   if not file then return nil end
-  local line = file:read("l")
+  local line
+  for _ = 1, number or 1 do line = file:read("l") end
   file:close()
   line = line and line:gsub("%s+$", "")
   return line ~= "" and line or nil
 end
 
-Files.first_line = first_line
+function Files.first_line(path) return line_of(path) end
 
 function Files.join(folder, name) return folder:gsub("[/\\]+$", "") .. SEPARATOR .. name end
 
@@ -32,7 +34,13 @@ end
 function Files.home(script_folder)
   local set = reaper.GetExtState("v2m", "home")
   if set ~= "" then return set end
-  return first_line(Files.join(script_folder, "v2m_home.txt")) or os.getenv("V2M_HOME") or platform_home()
+  return line_of(Files.join(script_folder, "v2m_home.txt")) or os.getenv("V2M_HOME") or platform_home()
+end
+
+-- The folder that the daemon watches. The installer's note names it: it need not lie in the state folder.
+function Files.inbox(script_folder)
+  local noted = reaper.GetExtState("v2m", "home") == "" and line_of(Files.join(script_folder, "v2m_home.txt"), 2)
+  return noted or Files.join(Files.home(script_folder), "inbox")
 end
 
 -- Writes text at path, whole or not at all; returns true, or nil and the reason.
@@ -81,7 +89,7 @@ end
 
 -- The job that was posted last ("counter<TAB>name" in the file "newest"); without that note the only job there is.
 function Files.newest(outbox)
-  local note = first_line(Files.join(outbox, "newest"))
+  local note = line_of(Files.join(outbox, "newest"))
   local name = note and note:match("^%d+\t([^/\\]+%.v2m)$")
   if name and reaper.file_exists(Files.join(outbox, name)) then return Files.join(outbox, name), note end
   local found = jobs_in(outbox)
