@@ -216,6 +216,7 @@ def test_ray_is_refused_in_words(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- kills
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     items = plan_batch([str(edit(tmp_path, f"film{n}", 4 + n)) for n in range(6)], QUICK)
     distributor = LocalDistributor(2, Engine())
@@ -244,6 +245,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
         assert (tmp_path / "out" / name).read_bytes() == (alone / name).read_bytes()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_an_edit_that_kills_its_process_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     items = plan_batch([str(edit(tmp_path, f"film{n}", n)) for n in range(4)], QUICK)
     monkeypatch.setattr("v2m_bridge.batch.local.work_in_process", deadly_work)
@@ -252,6 +254,7 @@ def test_an_edit_that_kills_its_process_fails_alone(tmp_path: Path, monkeypatch:
     assert "again and again" in report.records[2].error
 
 
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_a_killed_driver_goes_on_where_it_was(tmp_path: Path) -> None:
     films = [str(edit(tmp_path, f"film{n}", 4 + n)) for n in range(5)]
     (tmp_path / "o.json").write_text(json.dumps(QUICK), encoding="utf-8")

@@ -321,3 +321,22 @@ def test_a_tower_of_another_kind_is_left_as_it_is(pictures: list[np.ndarray]) ->
     assert not make_lean(other.visual)
     after = encoder_of(other).encode([still_of(picture) for picture in pictures[:2]])
     assert np.abs(after[0] - before[0]).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("there", "device", "precision"),
+    [((True, True), "cuda", "float16"), ((False, True), "mps", "float16"), ((False, False), "cpu", "bfloat16")],
+)
+def test_clip_takes_the_gpu_that_is_there(
+    there: tuple[bool, bool], device: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from v2m_bridge.footage.clip.encoder import _chosen_device, _chosen_precision
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there[0])
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: there[1])
+    assert _chosen_device("auto") == device
+    assert _chosen_precision("auto", device) == precision
+    for name, is_there in zip(("cuda", "mps"), there, strict=True):
+        if not is_there:
+            with pytest.raises(SetupError, match=f"no {name.upper()} device"):
+                _chosen_device(name)
