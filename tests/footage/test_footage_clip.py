@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import torch
 from footage_makers import numbered_film
 
 from v2m_bridge.demo.synthesis import DEFAULT_SHOTS, draw_film
-from v2m_bridge.errors import CheckpointError, SetupError
+from v2m_bridge.errors import CheckpointError, DownloadError, SetupError
 from v2m_bridge.footage.clip import encoder as clip_module
+from v2m_bridge.footage.clip import pull_clip as pulling
 from v2m_bridge.footage.clip.batcher import ClipBatcher, LazyClip
 from v2m_bridge.footage.clip.encoder import (
     HUB_FILES,
@@ -23,7 +26,6 @@ from v2m_bridge.footage.clip.encoder import (
     find_weights,
     import_open_clip,
     load_encoder,
-    pull_clip,
 )
 from v2m_bridge.footage.measure import MeasureOptions, measure
 from v2m_bridge.footage.passes.stills import STILL_SIZE, group_alike, still_of
@@ -215,29 +217,68 @@ def test_weights_load_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert features.emotion.sum(axis=1) == pytest.approx([1, 1, 1], abs=1e-3)
 
 
-def test_pulling_reports_progress_and_names_the_place(
-    own_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    import huggingface_hub
+class Published(torch.nn.Module):
+    """Stands for OpenAI's archive: weights in half precision, and numbers among them."""
 
-    def download(repository: str, name: str, *, local_dir: Path, tqdm_class: Any) -> str:
-        with tqdm_class(total=200, initial=0, unit="B", desc=name, disable=False) as bar:
-            for _ in range(4):
-                bar.update(50)
-        return str(local_dir / name)
+    def __init__(self) -> None:
+        super().__init__()
+        for name, tensor in small_clip(seed=5).state_dict().items():
+            if "." not in name:
+                self.register_buffer(name, tensor.half())
+        self.register_buffer("vocab_size", torch.tensor(49408))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The archive behind the address that is asked, with its hash expected."""
+    path = tmp_path / "published.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(Published()).save(str(path))
+    monkeypatch.setattr(pulling, "URL", path.as_uri())
+    monkeypatch.setattr(pulling, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    return path
+
+
+def test_pulling_keeps_the_tensors_of_the_published_archive(archive: Path, own_home: Path) -> None:
+    from safetensors.torch import load_file
 
     heard: list[float] = []
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    assert pull_clip(lambda stage, share: heard.append(share)) == own_home / "models" / "clip" / HUB_FILES[0]
-    assert heard == sorted(heard) and heard[-1] == 1.0 and 0.25 in heard
+    path = pulling.pull_clip(lambda stage, share: heard.append(share))
+    assert path == own_home / "models" / "clip" / pulling.NAME and find_weights() == path
+    expected = {n: t.half() for n, t in small_clip(seed=5).state_dict().items() if "." not in n}
+    found = load_file(path)
+    assert found.keys() == expected.keys() and len(found) >= 3
+    assert all(torch.equal(found[name], expected[name]) for name in found)
+    assert heard == sorted(heard) and heard[-1] == 1.0
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    archive.unlink()
+    assert pulling.pull_clip() == path  # what is there is kept
 
-    def refuse(*_: Any, **__: Any) -> str:
-        raise OSError("no route to host\nand a long story")
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
-    with pytest.raises(SetupError, match="no route to host") as caught:
-        pull_clip()
-    assert "\n" not in str(caught.value) and HUB_FILES[0] in str(caught.value)
+@pytest.mark.parametrize(
+    ("harm", "words"), [("hash", "not the expected file"), ("gone", "No such file"), ("large", "far too large")]
+)
+def test_what_is_not_the_published_file_is_not_opened(
+    harm: str, words: str, archive: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: Any, **__: Any) -> None:
+        raise AssertionError("an archive of unknown content was opened")
+
+    monkeypatch.setattr(torch.jit, "load", opened)
+    if harm == "hash":
+        archive.write_bytes(archive.read_bytes() + b"x")
+    elif harm == "gone":
+        archive.unlink()
+    else:
+        monkeypatch.setattr(pulling, "LARGEST", 1000)
+    with pytest.raises(DownloadError, match=words) as caught:
+        pulling.pull_clip()
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 4
+    assert list((own_home / "models" / "clip").iterdir()) == []
 
 
 def test_a_film_is_decoded_once_for_its_cuts_and_for_clip(

@@ -76,7 +76,7 @@ def _clip_row() -> dict[str, Any]:
     from v2m_bridge.footage.clip.encoder import clip_folder, find_weights
 
     does = "sees what the footage shows and how it feels; without it cuts, motion and mood markers count"
-    get = "v2m-bridge models pull clip (1.7 GB), or name a file in V2M_CLIP_WEIGHTS"
+    get = "v2m-bridge models pull clip (0.9 GB), or name a file in V2M_CLIP_WEIGHTS"
     try:
         path = find_weights()
     except CheckpointError as error:
@@ -120,12 +120,12 @@ def import_model(
 
 def pull(
     what: Pullable = typer.Argument(
-        ..., help="clip: looks at the footage (1.7 GB). sounds: instruments of the preview (38 MB)."
+        ..., help="clip: looks at the footage (0.9 GB). sounds: instruments of the preview (38 MB)."
     ),
 ) -> None:
     """Download weights or sounds into the state folder; what is there already is kept."""
     from v2m_bridge.cli.terminal import shown_progress
-    from v2m_bridge.footage.clip.encoder import pull_clip
+    from v2m_bridge.footage.clip.pull_clip import pull_clip
     from v2m_bridge.sound.samples.pull_sounds import pull_sounds
 
     with shown_progress({"download": 1.0}) as progress:

@@ -8,19 +8,17 @@ weights; the image feature is not normalised; the emotion is the softmax over th
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from v2m_bridge.errors import CheckpointError, DownloadError, SetupError
+from v2m_bridge.errors import CheckpointError, SetupError
 from v2m_bridge.footage.cache import media_identity
 from v2m_bridge.footage.model import SEMANTIC_SIZE, FloatArray
 from v2m_bridge.footage.video.trace import UInt8Array
 from v2m_bridge.music.emotions import EMOTIONS
-from v2m_bridge.progress import Progress, silent
 from v2m_bridge.settings import models_folder
 
 if TYPE_CHECKING:
@@ -80,84 +78,6 @@ def _in_hub_cache() -> Path | None:
             if path.is_file():
                 return path
     return None
-
-
-def pull_clip(progress: Progress = silent) -> Path:
-    """Download the CLIP weights (about 1.7 GB) into :func:`clip_folder`, unless they are there.
-
-    Raises:
-        DownloadError: the hub cannot be reached or does not have them.
-    """
-    import logging
-
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
-
-    folder = clip_folder()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it logs every retry
-    progress("download", 0.0)
-    problem: Exception | None = None
-    for name in HUB_FILES:
-        try:
-            path = hf_hub_download(HUB_REPOSITORY, name, local_dir=folder, tqdm_class=_reporting_bar(progress))
-        except EntryNotFoundError as error:
-            problem = error
-            continue
-        except Exception as error:  # the hub raises errors of several network packages
-            raise _unreachable(error) from error
-        progress("download", 1.0)
-        return Path(path)
-    raise _unreachable(problem)
-
-
-def _unreachable(problem: Exception | None) -> DownloadError:
-    reason = str(problem).strip().splitlines()[0] if problem and str(problem).strip() else type(problem).__name__
-    return DownloadError(
-        f"the CLIP weights could not be downloaded: {reason}",
-        f"check the network, or put {HUB_FILES[0]} of {HUB_REPOSITORY} into {clip_folder()}",
-    )
-
-
-def _reporting_bar(progress: Progress) -> type[Any]:
-    """A class with the interface of the hub's progress bar that reports to ``progress`` and draws nothing."""
-
-    class ReportingBar:
-        _lock = threading.RLock()
-
-        def __init__(self, iterable: Any = None, *_: Any, total: float | None = None, initial: float = 0, **__: Any):
-            self.iterable, self.total, self.n = iterable, total, initial
-
-        @classmethod
-        def get_lock(cls) -> threading.RLock:
-            return cls._lock
-
-        @classmethod
-        def set_lock(cls, lock: Any) -> None:
-            cls._lock = lock
-
-        def update(self, n: float | None = 1) -> None:
-            self.n += n or 0
-            if self.total:
-                progress("download", min(0.99, self.n / self.total))
-
-        def __iter__(self) -> Iterator[Any]:
-            return iter(self.iterable or ())
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.close()
-
-        def close(self) -> None:
-            """Nothing to put away."""
-
-        def refresh(self, *_: Any, **__: Any) -> None:
-            """Nothing to draw."""
-
-        set_description = set_postfix = set_postfix_str = reset = clear = refresh
-
-    return ReportingBar
 
 
 # ---------------------------------------------------------------------------------------------------------- encoder
