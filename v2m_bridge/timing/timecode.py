@@ -20,6 +20,19 @@ def can_drop_frames(rate: Fraction) -> bool:
     return rate.denominator == 1001 and nominal_fps(rate) % 30 == 0
 
 
+def hours_of_timecode(rate: Fraction) -> tuple[Fraction, ...]:
+    """Seconds that an hour of timecode lasts at a rate: with every number, and with drop frame where that exists.
+
+    >>> [float(s) for s in hours_of_timecode(Fraction(24000, 1001))]
+    [3603.6]
+    """
+    whole = Fraction(3600 * nominal_fps(rate)) / rate
+    if not can_drop_frames(rate):
+        return (whole,)
+    dropped = 54 * round(Fraction(nominal_fps(rate), 15))  # 2 numbers a minute at 30, but for every tenth
+    return whole, (3600 * nominal_fps(rate) - dropped) / rate
+
+
 def format_timecode(frame: int, rate: Fraction, drop_frame: bool = False) -> str:
     """``HH:MM:SS:FF`` (``;`` before the frames when drop frame) of an absolute frame count."""
     fps = nominal_fps(rate)

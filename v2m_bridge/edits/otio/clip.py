@@ -97,12 +97,21 @@ class ClipSource:
         The used range counts in media timecode, the available one at the media's own rate: both are made seconds first.
         A reversed clip starts at the end of its used range.
         """
-        start_s = self.used.start_s if self.used else Fraction(0)
-        if self.used is None and self.available:
-            start_s = self.available.start_s
-        origin_s = self.available.start_s if self.available else Fraction(0)
-        into_s = start_s - origin_s + retime.shift_s
+        into_s = self._start_in_media_s() + retime.shift_s
         return into_s + length_s * -retime.speed if retime.speed < 0 else into_s
+
+    def _start_in_media_s(self) -> Fraction:
+        """Seconds from the start of the media to the start of the used range.
+
+        Where the two ranges write one rate in two ways (23.976 and 23.976023...), their writer made one number of the
+        other with the rates as they are written: two frames of difference late in the day.
+        """
+        used, available = self.used, self.available
+        if used is None or available is None:
+            return used.start_s if used else Fraction(0)
+        if used.rate == available.rate and used.written_rate != available.written_rate:
+            return used.start_as_written_s - available.start_as_written_s
+        return used.start_s - available.start_s
 
     def locate(self, media: MediaFinder) -> FoundMedia:
         """The clip's media on this machine."""

@@ -24,11 +24,20 @@ MAX_SAMPLE_RATE = 1_000_000
 
 @dataclass(frozen=True)
 class TimeRange:
-    """``[start_s, start_s + duration_s)`` in exact seconds; ``rate`` is that of the start."""
+    """``[start_s, start_s + duration_s)`` in exact seconds; ``rate`` is that of the start.
+
+    ``written_rate`` is the rate as the file has it, which may be rounded (23.976 for 24000/1001).
+    """
 
     start_s: Fraction
     duration_s: Fraction
     rate: Fraction
+    written_rate: Fraction | None = None
+
+    @property
+    def start_as_written_s(self) -> Fraction:
+        """Seconds of the start by the rate as it is written."""
+        return self.start_s * self.rate / self.written_rate if self.written_rate else self.start_s
 
 
 def schema(value: object) -> str:
@@ -120,7 +129,12 @@ def time_range(value: object, place: str) -> TimeRange | None:
         raise InputError(f"{place}: duration is {short(duration_s * rate)} frames, less than nothing")
     if duration_s.numerator > MAX_DURATION_S * duration_s.denominator:
         raise InputError(f"{place}: duration of {short(duration_s * rate)} frames is more than 100 hours")
-    return TimeRange(start_s, duration_s, rate)
+    return TimeRange(start_s, duration_s, rate, _written(raw["start_time"]["rate"]))
+
+
+@lru_cache(maxsize=256)
+def _written(rate: float) -> Fraction:
+    return number(rate, "rate")
 
 
 def short(value: Fraction) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from v2m_bridge.edits.otio.values import Json, TimeRange, dict_of, list_of, sche
 from v2m_bridge.edits.window import Window, whole_timeline
 from v2m_bridge.errors import InputError
 from v2m_bridge.timeline.sweep import Piece
+from v2m_bridge.timing.timecode import hours_of_timecode
 
 MAX_DEPTH = 48
 MAX_VISITS = 2_000_000
@@ -74,7 +76,7 @@ class OtioWalk:
         for index, track in enumerate(list_of(stack.get("children"))):
             name = f"{self._file_name}: {_title('track', index, track)}"
             if schema(track) == "Track" and not is_video(track):
-                self._sound(track, name, end_s)
+                self._sound(track, name, end_s, lengthens=text_of(track.get("kind")).lower() == "audio")
                 continue
             if not isinstance(track, dict):
                 self._draft.warn_damage(InputError(f"{name}: not an OTIO object"))
@@ -88,8 +90,8 @@ class OtioWalk:
         self._layer += 1
         return self._layer
 
-    def _sound(self, track: Json, name: str, end_s: Fraction | None) -> None:
-        """Sound tracks give length and markers only."""
+    def _sound(self, track: Json, name: str, end_s: Fraction | None, lengthens: bool = True) -> None:
+        """Sound tracks give length and markers only, subtitles (no ``lengthens``) markers alone."""
         try:
             self._timeline_markers.collect(track)
             at_s = Fraction(0)
@@ -100,7 +102,8 @@ class OtioWalk:
                 length_s = self._length(dict_of(child), place.name, 1)
                 self._item_markers(dict_of(child), place, length_s)
                 at_s += length_s
-            self._draft.reach_s(at_s if end_s is None else min(at_s, end_s))
+            if lengthens:
+                self._draft.reach_s(at_s if end_s is None else min(at_s, end_s))
         except InputError as error:
             self._draft.warn(f"sound is not read any further: {error.message}")
 
@@ -169,6 +172,8 @@ class OtioWalk:
         source = own or TimeRange(Fraction(0), length_s, rate)
         if schema(body) == "Track" and source.start_s < 0:  # a converted EDL: its content starts at 0 all the same
             source = replace(source, start_s=Fraction(0))
+        if not place.is_track:
+            source = self._from_its_own_start(item, place, source)
         if retime.speed > 0 and retime.speed != 1:
             retime = self._without_black_at_end(item, place, source, retime)
         inner = place.window.inside(place.at_s, length_s, source.start_s, retime.speed)
@@ -185,6 +190,36 @@ class OtioWalk:
             if schema(child) != "Track" or is_video(child):
                 name = f"{place.name}, {_title('layer', index, child)}"
                 self._safely(dict_of(child), OtioPlace(name, Fraction(0), inner, self._next_layer(), place.depth + 1))
+
+    def _from_its_own_start(self, item: Json, place: OtioPlace, source: TimeRange) -> TimeRange:
+        """The used range of a nested edit on the clock of its content, which begins at 0.
+
+        Some hosts count it in the nested timeline's own timecode, which begins at a full hour as a rule. Then all of
+        the range lies behind the end of the content.
+        """
+        whole = {key: value for key, value in item.items() if key != "source_range"}
+        content_s = self._length(whole, place.name, place.depth)
+        if content_s <= 0 or source.start_s < content_s:
+            return source
+        for base_s in self._starts_before(item, source):
+            if source.start_s - base_s < content_s:
+                return replace(source, start_s=source.start_s - base_s)
+        self._draft.warn(
+            f"{place.name}: the part that is used begins behind the end of the nested edit; nothing of it shows"
+        )
+        return source
+
+    def _starts_before(self, item: Json, source: TimeRange) -> list[Fraction]:
+        """Start times that the nested timeline may have: the one it names, then the last full hour of timecode."""
+        found = []
+        if schema(item) == "Timeline" and isinstance(item.get("global_start_time"), dict):
+            with contextlib.suppress(InputError):
+                found.append(time_s(item["global_start_time"], "start")[0])
+        for hour_s in hours_of_timecode(source.rate):
+            hours = int((source.start_s + 1 / source.rate / 2) / hour_s)
+            if hours:
+                found.append(min(source.start_s, hours * hour_s))
+        return [base_s for base_s in found if base_s <= source.start_s]
 
     def _without_black_at_end(self, item: Json, place: OtioPlace, source: TimeRange, retime: Retime) -> Retime:
         """Hosts round speeds, so that a nested edit ends up to a frame early: then it is stretched over that frame."""

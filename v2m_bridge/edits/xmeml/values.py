@@ -23,6 +23,8 @@ _RAMP_SLOPE = Fraction(1, 50)
 """A speed graph whose slopes differ by more than this is a ramp; smaller differences are rounding."""
 
 MAX_GRAPH_POINTS = 1000
+TICKS_PER_S = 254_016_000_000
+"""Premiere's clock."""
 
 _MARKER_COLORS = {(1, 0, 0): "Red", (0, 1, 0): "Green", (0, 0, 1): "Blue", (1, 1, 0): "Yellow", (0, 1, 1): "Cyan"}
 
@@ -160,19 +162,49 @@ def _counts_warped(item: Element, source: Element | None, speed: Fraction) -> bo
     return abs(length - expected) < abs(length - Fraction(media))
 
 
-def counts_in_sequence_frames(item: Element, clip_rate: Fraction, sequence_rate: Fraction) -> bool:
-    """Whether the in and out points of a clip of another rate lie on the sequence's frames.
+def writes_on_sequence_grid(root: Element) -> bool:
+    """Whether Premiere or Resolve wrote the file: both count in and out points on the sequence's frames, whatever the
+    rates of clip and media say (seen in both programs, barefootford/buttercut#133).
 
-    Writers disagree: some count the clip's own frames, some the sequence's. The second kind has as many frames
-    between in and out as between start and end.
+    Premiere puts its own attributes on sequences. Resolve names no master clips, as Final Cut does, and gives every
+    clip a composite mode.
+    """
+    sequences = list(root.iter("sequence"))
+    if any(name.startswith(("MZ.", "TL.")) for sequence in sequences for name in sequence.keys()):  # noqa: SIM118
+        return True
+    items = [item for sequence in sequences for item in sequence.iterfind("media/video/track/clipitem")]
+    full = [item for item in items if len(item)]
+    named = any(item.find("masterclipid") is not None or item.find("ismasterclip") is not None for item in full)
+    return bool(full) and not named and all(item.find("compositemode") is not None for item in full)
+
+
+def rate_of_points(
+    item: Element, clip_rate: Fraction, sequence_rate: Fraction, on_sequence_grid: bool
+) -> tuple[Fraction, bool]:
+    """The rate at which the in and out points of a clip count, and whether that is known.
+
+    Writers disagree: some count the clip's own frames, some the sequence's. Premiere adds the in point in ticks, which
+    decides. Else a writer of the second kind has as many frames between in and out as between start and end, one of
+    the first as many as the rates say. What nothing decides is taken as Apple describes it, in the clip's own frames.
     """
     if nominal_fps(clip_rate) == nominal_fps(sequence_rate):
-        return False
+        return clip_rate, True
+    first_text, ticks = text_at(item, "in"), text_at(item, "pproTicksIn")
+    if _NUMBER.fullmatch(first_text) and _NUMBER.fullmatch(ticks) and Fraction(ticks) > 0:
+        in_s = Fraction(ticks) / TICKS_PER_S
+        return min((clip_rate, sequence_rate), key=lambda rate: abs(Fraction(first_text) / rate - in_s)), True
+    if on_sequence_grid:
+        return sequence_rate, True
     ends = [text_at(item, name) for name in ("start", "end", "in", "out")]
     if not all(_NUMBER.fullmatch(text) for text in ends):
-        return False
+        return clip_rate, False
     start, end, first, last = map(Fraction, ends)
-    return start >= 0 and end > start and last - first == end - start
+    if start < 0 or end <= start:
+        return clip_rate, not first
+    if last - first == end - start:
+        return sequence_rate, True
+    as_rates_say = abs((last - first) - (end - start) * clip_rate / sequence_rate) < 2
+    return clip_rate, as_rates_say or not first
 
 
 def active_angle(multiclip: Element) -> Element | None:

@@ -15,7 +15,6 @@ from v2m_bridge.edits.xmeml.values import (
     NORMAL,
     Remap,
     active_angle,
-    counts_in_sequence_frames,
     edit_point,
     frames,
     is_off,
@@ -23,7 +22,9 @@ from v2m_bridge.edits.xmeml.values import (
     label,
     marker_color,
     rate_of,
+    rate_of_points,
     remap_of,
+    writes_on_sequence_grid,
 )
 from v2m_bridge.edits.xml_text import text_at
 from v2m_bridge.errors import InputError
@@ -100,6 +101,7 @@ class XmemlWalk:
         self._media = media
         self._layer = 0
         self._visits = 0
+        self._on_sequence_grid = writes_on_sequence_grid(root)
         self._seen_before = False  # a ramp shows the same content again: its notes are made already
         self._by_id: dict[tuple[str, str], Element] = {}
         for element in root.iter():
@@ -248,8 +250,12 @@ class XmemlWalk:
         remap = self._remap(item, source)
         start, end = frames(item, "start"), frames(item, "end")
         clip_rate = self._rate(item, rate)
-        if counts_in_sequence_frames(item, clip_rate, rate):
-            clip_rate = rate
+        clip_rate, known = rate_of_points(item, clip_rate, rate, self._on_sequence_grid)
+        if not known and not self._seen_before:
+            self._draft.warn(
+                f"{label(item)}: the file does not tell whether its in point counts frames of the clip or of the "
+                f"sequence; {float(clip_rate):g} a second are taken, so its place in the media may be another"
+            )
         first_s = self._frames(item, "in", item) / clip_rate
         lead_s = Fraction(0)
         if start == -1:
