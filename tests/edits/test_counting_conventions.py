@@ -76,17 +76,18 @@ def test_a_nest_that_counts_from_its_first_frame_stays_as_it_is(tmp_path: Path) 
 # ---------------------------------------------------------------- rounded rates late in the day
 
 
+@pytest.mark.parametrize("media_rate", [NTSC_24, 24.0, 25.0, NTSC_30])
 @pytest.mark.parametrize("hours", [1, 10, 23])
-def test_camera_timecode_late_in_the_day_with_a_rounded_rate(hours: int, tmp_path: Path) -> None:
-    """The media begins at a full hour; the clip eight frames later, as a host counts that wrote 23.976."""
+def test_camera_timecode_late_in_the_day_with_a_rounded_rate(hours: int, media_rate: float, tmp_path: Path) -> None:
+    """The media begins at a full hour; the clip eight of its frames later, as a host counts that wrote 23.976."""
     exact = NTSC_24
-    begins = hours * 86400
-    used = (begins + 8) / exact * 23.976
-    reference = make.media("/nowhere/A.mov", begins, 20_000, exact)
+    begins = hours * 3600 * round(media_rate)
+    used = (begins + 8) / media_rate * 23.976
+    reference = make.media("/nowhere/A.mov", begins, 20_000, media_rate)
     clip = make.clip("A", 0, 48, 23.976, reference=reference)
     clip["source_range"] = make.span(used, 48, 23.976)
     timeline = read(tmp_path, make.track(clip), rate=exact)
-    assert float(timeline.shots[0].source_start_s * timeline.rate) == pytest.approx(8, abs=0.01)
+    assert float(timeline.shots[0].source_start_s) * media_rate == pytest.approx(8, abs=0.01)
 
 
 def test_both_rounded_or_both_exact_count_as_ever(tmp_path: Path) -> None:

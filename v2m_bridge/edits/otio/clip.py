@@ -103,13 +103,13 @@ class ClipSource:
     def _start_in_media_s(self) -> Fraction:
         """Seconds from the start of the media to the start of the used range.
 
-        Where the two ranges write one rate in two ways (23.976 and 23.976023...), their writer made one number of the
-        other with the rates as they are written: two frames of difference late in the day.
+        Where one range has a rounded rate (23.976) and the other has not, the writer made one number of the other with
+        the rates as they are written: two frames of difference late in the day.
         """
         used, available = self.used, self.available
         if used is None or available is None:
             return used.start_s if used else Fraction(0)
-        if used.rate == available.rate and used.written_rate != available.written_rate:
+        if used.written_rate != available.written_rate and (used.is_rounded or available.is_rounded):
             return used.start_as_written_s - available.start_as_written_s
         return used.start_s - available.start_s
 

@@ -20,6 +20,8 @@ Json = dict[str, Any]
 
 _OLD_NAMES = {"Sequence": "Track", "Filler": "Gap", "SerializeableCollection": "SerializableCollection"}
 MAX_SAMPLE_RATE = 1_000_000
+ROUNDED = Fraction(1, 10**6)
+"""A rate that is written so far from its exact value was rounded; a float is nearer."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class TimeRange:
     duration_s: Fraction
     rate: Fraction
     written_rate: Fraction | None = None
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the written rate is not the exact one."""
+        return self.written_rate is not None and abs(self.written_rate - self.rate) > ROUNDED
 
     @property
     def start_as_written_s(self) -> Fraction:
