@@ -8,6 +8,7 @@ A row for each edit, mood and seed, and the medians. Without ``--moods`` the pic
 * agree N: share of beats whose chord is that of N bars later
 * down, cuts: share of chord changes that fall on downbeats, and of landed cuts that change the chord
 * seesaw: chords that are the one before the last again
+* VI, tonic: share of chords on the sixth degree, and the tonic's rank among the roots
 * V-I, last: whether the dominant comes before the last tonic, and seconds of the last chord
 * inv: changes of chord at which the bass has another tone than the root
 * par, swell, lead: parallels a change in chords over the bass, in the swell over it, and doubled leading tones
@@ -17,7 +18,9 @@ A row for each edit, mood and seed, and the medians. Without ``--moods`` the pic
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +42,8 @@ COLUMNS = (
     "down",
     "cuts",
     "seesaw",
+    "VI",
+    "tonic",
     "V-I",
     "last",
     "inv",
@@ -56,7 +61,7 @@ def measure(score: Score) -> dict[str, float]:
     key = parse_key(score.key)
     chords = [(chord.start_beat, parse_label(chord.label)) for chord in score.chords]
     notes = {part.role: part.notes for part in score.parts}
-    found = {**agreement(score, bars), **places(score, bars), **ending(score, chords, key)}
+    found = {**agreement(score, bars), **places(score, bars), **ending(score, chords, key), **degrees(chords, key)}
     end = score.fit.end_beat
     if "bass" in notes:
         found["inv"] = inversions(notes["bass"], chords)
@@ -111,6 +116,19 @@ def ending(score: Score, chords: Sequence[tuple[float, Chord]], key: Key) -> dic
     return {"last": last.end_s - last.start_s, "V-I": float(authentic)}
 
 
+def degrees(chords: Sequence[tuple[float, Chord]], key: Key) -> dict[str, float]:
+    """Share of chords on the sixth degree, and the rank of the tonic among the commonest roots (1 is first)."""
+    roots = [(chord.root - key.tonic) % 12 for _, chord in chords if chord.root is not None]
+    counts = Counter(roots)
+    rank = 1 + sum(count > counts[0] for count in counts.values())
+    return {"VI": counts[8 if key.minor else 9] / max(1, len(roots)), "tonic": float(rank)}
+
+
+def overlap(one: Counter[int], other: Counter[int]) -> float:
+    """Histogram overlap of chords, in the network's keys."""
+    return sum(min(one[c] / one.total(), other[c] / other.total()) for c in one | other)
+
+
 def inversions(bass: Sequence[Note], chords: Sequence[tuple[float, Chord]]) -> float:
     """Share of changes at which the bass sounds another tone than the root."""
     found = []
@@ -140,16 +158,22 @@ def main() -> None:
     parser.add_argument("--figures", action="store_true", help="the table of figures instead of the player")
     chosen = parser.parse_args()
     engine, rows = Engine(), []
+    chords: defaultdict[str, Counter[int]] = defaultdict(Counter)
     print(f"{'edit':18} {'mood':9} {'seed':>4} " + " ".join(f"{column:>7}" for column in COLUMNS))
     for edit in chosen.edits:
         for mood in chosen.moods.split(","):
             for seed in chosen.seeds.split(","):
                 wishes = {"mood": mood or None, "seed": int(seed)}
                 quick = {"texture": "figures", "themes": False} if chosen.figures else {}
-                rows.append(measure(compose(edit, ScoreOptions(**wishes, **quick), engine)))
+                score = compose(edit, ScoreOptions(**wishes, **quick), engine)
+                rows.append(measure(score))
+                down = -parse_key(score.key).semitones_from_network
+                chords[mood].update(parse_label(chord.label).transposed(down).id for chord in score.chords)
                 print(f"{edit.stem[:18]:18} {mood or '-':9} {seed:>4} " + line(rows[-1]), flush=True)
     medians = {c: statistics.median(values) for c in COLUMNS if (values := [row[c] for row in rows if c in row])}
     print(f"{'median':33} " + line(medians))
+    for one, other in itertools.combinations(sorted(chords), 2):
+        print(f"chords in common, {one or 'none'} and {other or 'none'}: {overlap(chords[one], chords[other]):.2f}")
 
 
 def line(row: dict[str, float]) -> str:

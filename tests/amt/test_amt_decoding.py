@@ -17,13 +17,16 @@ from v2m_bridge.amt.decoding import ChordSequence, decode_batch, sample
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,
+    ChangeOnBars,
     DecodeStep,
     Ending,
+    FewSeesaws,
     InKey,
     Locked,
     LongestAlternation,
     LongestRun,
     OnlyChords,
+    affect_tilt,
     emotion_weights,
 )
 from v2m_bridge.amt.network import BridgeNetwork
@@ -31,6 +34,7 @@ from v2m_bridge.amt.vocabulary import END_ID, N_TOKENS, PAD_ID
 from v2m_bridge.errors import InputError
 from v2m_bridge.music.chords import QUALITIES, Chord, parse_label
 from v2m_bridge.music.emotions import EMOTION_QUALITIES, EMOTIONS
+from v2m_bridge.music.mood_degrees import degree_weights
 
 FREE = DecodeOptions(
     top_p=1.0,
@@ -122,20 +126,55 @@ def test_changes_are_drawn_to_cuts() -> None:
     assert not after.any()
 
 
-def test_affect_raises_exactly_the_qualities_of_the_mood() -> None:
+def test_affect_raises_qualities_and_degrees_of_the_mood() -> None:
     scores = Affect([with_moods(film(3), "sad")], 1.0)(zeros(), step([[C]], [1]))
-    raised = {Chord.from_id(index).quality for index in range(1, 157) if scores[0, index] > 0}
-    assert {QUALITIES[index].harte for index in raised if index is not None} == set(EMOTION_QUALITIES["sad"])
+    suiting = {n for n, quality in enumerate(QUALITIES) if quality.harte in EMOTION_QUALITIES["sad"]}
+    degrees = degree_weights("sad", minor=False)
+    for index in range(1, 157):
+        expected = Chord.from_id(index).quality in suiting or degrees.get(index, 0.0) > 0
+        assert (float(scores[0, index]) > 0) == expected, Chord.from_id(index)
     assert scores[0, 0] == scores[0, END_ID] == 0
     double = Affect([with_moods(film(3), "sad")], 2.0)(zeros(), step([[C]], [1]))
     assert torch.allclose(double, 2 * scores)
 
 
-def test_within_a_mood_the_rarer_qualities_gain_most() -> None:
+@pytest.mark.parametrize("minor", [False, True])
+@pytest.mark.parametrize("mood", EMOTIONS)
+def test_a_mood_colours_the_key_and_keeps_its_tonic(mood: str, minor: bool) -> None:
+    weights = degree_weights(mood, minor)
+    tonic = (parse_label("A:min") if minor else parse_label("C:maj")).id
+    assert not weights or weights[tonic] > 0
+    assert all(abs(weight) < 2.5 for weight in weights.values())
+
+
+def test_the_published_rule_keeps_its_sets() -> None:
+    tilt = affect_tilt([with_moods(film(3), "sad")], 1.0)[0, 0]
+    raised = {Chord.from_id(index).quality for index in range(1, 157) if tilt[index] > 0}
+    assert {QUALITIES[index].harte for index in raised if index is not None} == set(EMOTION_QUALITIES["sad"])
+
+
+def test_within_a_mood_the_rarer_chords_gain_most() -> None:
     """Else exciting and relaxing would both be plain major triads."""
     scores = Affect([with_moods(film(3), "relaxing")], 1.0)(zeros(), step([[C]], [1]))[0]
-    c_maj7, c_maj6 = parse_label("C:maj7").id, parse_label("C:maj6").id
-    assert scores[c_maj7] == scores[c_maj6] > scores[C] > 0
+    assert scores[parse_label("C:maj7").id] > scores[parse_label("C:maj6").id] > scores[C] > 0
+
+
+def test_chords_change_on_bars_and_cuts_rather_than_inside_of_bars() -> None:
+    bars = np.array([True, False, True, False])
+    cuts = np.array([False, False, False, True])
+    rule = ChangeOnBars([dataclasses.replace(empty_conditioning(4), bars=bars, on_cut=cuts)])
+
+    def kept(index: int) -> float:
+        return float(rule(zeros(), step([[C] * index], [index]))[0, C])
+
+    assert kept(1) > 0 > kept(2) and kept(3) == 0
+
+
+def test_going_back_to_the_chord_before_the_last_costs() -> None:
+    a, b = parse_label("A:min").id, parse_label("F:maj").id
+    scores = FewSeesaws()(zeros(), step([[C, a, a, b, b]], [2]))[0]
+    assert [index for index in range(159) if scores[index] != 0] == [a] and scores[a] < 0
+    assert not FewSeesaws()(zeros(), step([[C, C]], [2])).any()
 
 
 def test_measured_emotions_lean_where_no_mood_is_asked_for() -> None:

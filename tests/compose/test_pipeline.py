@@ -163,13 +163,15 @@ def test_the_network_knows_its_harmony(demo: Demo, engine: Engine) -> None:
     assert share_in_key(compose_seeds(demo.edit, engine)) > 0.85
 
 
-def test_without_its_weights_the_network_has_nothing_to_say(demo: Demo) -> None:
+def test_without_its_weights_the_network_has_nothing_to_say(demo: Demo, engine: Engine) -> None:
+    """Cadences and the ending are planned and in the key whatever the network says; they are half of this film."""
     network = load_chord_network()
     assert isinstance(network, torch.nn.Module)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-    assert share_in_key(compose_seeds(demo.edit, Engine(_network=network))) < 0.7
+    flat = share_in_key(compose_seeds(demo.edit, Engine(_network=network)))
+    assert flat < share_in_key(compose_seeds(demo.edit, engine)) - 0.15
 
 
 def test_motion_is_measured_online_and_absent_offline(demo: Demo, engine: Engine, tmp_path: Path) -> None:

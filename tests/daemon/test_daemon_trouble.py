@@ -236,7 +236,7 @@ def test_the_command_line_calls_a_full_disk_by_its_name(
     assert ended.value.code == 2 and "the disk is full" in said and "internal error" not in said
 
 
-@pytest.mark.parametrize(("name", "value"), [("V2M_PORT", "abc"), ("V2M_OSC_PORT", "70000"), ("V2M_MEDIA_ROOTS", "a")])
+@pytest.mark.parametrize(("name", "value"), [("V2M_PORT", "abc"), ("V2M_OSC_PORT", "70000"), ("V2M_MEDIA_ROOTS", "[a")])
 def test_a_variable_that_cannot_be_used_is_named(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ class Conditioning:
         moods: [N] the mood the user asked for, or None; it overrules the measured emotion.
         minor: the mode; chords are in C major or A minor.
         warnings: what could not be used.
+        bars: [N] whether the slot begins a bar, or None where that is not known (songs).
     """
 
     semantic: FloatArray
@@ -51,6 +52,12 @@ class Conditioning:
     moods: tuple[str | None, ...]
     minor: bool = False
     warnings: tuple[str, ...] = field(default=())
+    bars: BoolArray | None = None
+
+    @property
+    def on_bar(self) -> BoolArray:
+        """[N] whether the slot begins a bar; nowhere where bars are not known."""
+        return np.zeros(self.length, dtype=np.bool_) if self.bars is None else self.bars
 
     @property
     def length(self) -> int:
@@ -72,6 +79,7 @@ class Conditioning:
             self.on_cut[part],
             self.moods[part],
             self.minor,
+            bars=None if self.bars is None else self.bars[part],
         )
 
     def surrounded(self, margin: int) -> Conditioning:
@@ -147,6 +155,7 @@ def condition(
         on_cut=np.array([slot.on_hit for slot in slots], dtype=np.bool_),
         moods=_moods_of(starts_s, moods),
         minor=minor,
+        bars=np.array([slot.on_bar for slot in slots], dtype=np.bool_),
     )
 
 

@@ -53,6 +53,7 @@ class DecodeOptions:
         locked: slot -> chord id (in C major / A minor) that must stand there.
         primer: chord ids of the first slots.
         end: whether the last slot favours the tonic.
+        few_seesaws: whether going back to the chord before the last one costs.
 
     ``temperature`` may be 0 here: the likeliest chord is taken.
     """
@@ -84,3 +85,4 @@ class DecodeOptions:
     locked: Mapping[int, int] = field(default_factory=dict)
     primer: tuple[int, ...] = ()
     end: bool = True
+    few_seesaws: bool = True

@@ -15,8 +15,10 @@ from v2m_bridge.amt.decode_options import DecodeOptions
 from v2m_bridge.amt.filters import (
     Affect,
     ChangeAtCut,
+    ChangeOnBars,
     DecodeStep,
     Ending,
+    FewSeesaws,
     Filter,
     InKey,
     Locked,
@@ -172,6 +174,10 @@ def _filters(films: Sequence[Conditioning], options: DecodeOptions, locked: Mapp
         filters.append(Affect(films, options.affect))
     if options.change_at_cut:
         filters.append(ChangeAtCut([film.on_cut for film in films], options.change_at_cut))
+    if any(film.on_bar.any() for film in films):
+        filters.append(ChangeOnBars(films))
+    if options.few_seesaws:
+        filters.append(FewSeesaws())
     if options.end:
         filters.append(Ending(modes, films[0].length - 1))
     if options.longest_run is not None:

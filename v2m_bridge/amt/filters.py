@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -17,13 +18,28 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.footage.model import FloatArray
 from v2m_bridge.music.chords import N_CHORDS, QUALITIES, Chord
 from v2m_bridge.music.emotions import EMOTION_QUALITIES, EMOTIONS
+from v2m_bridge.music.mood_degrees import degree_weights
 
 _C_MAJOR = frozenset({0, 2, 4, 5, 7, 9, 11})
 _LEADING_TONE_OF_A = 8
 _MAJOR_TONIC, _MINOR_TONIC = 0, 9
 
 AFFECT_TILT = 3.0
-"""Log odds that a quality of the wanted emotion gains at affect 1, times its lean."""
+"""Log odds that a quality of the wanted emotion gains at affect 1 in the published rule, times its lean."""
+
+QUALITY_TILT = 0.9
+DEGREE_TILT = 2.2
+"""Log odds that a chord gains at affect 1 by its quality, and by its degree in the key, times its lean.
+
+The published rule knows qualities alone: at its strength every chord outside of a mood's set is gone, and three chords
+are left.
+"""
+
+BAR_CHANGE = 2.0
+"""Log odds that keeping the chord gains where no bar and no cut begins, and half of which it loses where a bar does."""
+
+SEESAW_COST = 2.4
+"""Log odds that going back to the chord before the last one costs."""
 
 QUALITY_LEANS: dict[str, float] = {"maj": 0.6, "min": 0.8, "min7": 0.7}
 """Share of ``AFFECT_TILT`` that a quality gains; 1 if not listed.
@@ -142,13 +158,41 @@ class ChangeAtCut:
 
 
 class Affect:
-    """Favours chord qualities in the set of the wanted emotion (Kang et al. 2023); ``strength`` 0 changes nothing."""
+    """Favours the degrees and chord qualities of the wanted emotion; ``strength`` 0 changes nothing."""
 
     def __init__(self, conditionings: Sequence[Conditioning], strength: float) -> None:
-        self._tilt = affect_tilt(conditionings, strength)
+        self._tilt = mood_tilt(conditionings, strength)
 
     def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         return scores + self._tilt[:, step.index].to(scores.device)
+
+
+class ChangeOnBars:
+    """Chords change where a bar or a cut begins rather than inside of bars."""
+
+    def __init__(self, films: Sequence[Conditioning]) -> None:
+        self._keep = torch.from_numpy(
+            BAR_CHANGE * np.stack([np.where(film.on_cut, 0.0, np.where(film.on_bar, -0.5, 1.0)) for film in films])
+        ).float()
+
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
+        if step.index == 0:
+            return scores
+        keep = self._keep[:, step.index, None].to(scores)
+        return scores.scatter_add(1, step.chords[:, -1:], keep)
+
+
+class FewSeesaws:
+    """Going back to the chord before the last one costs: A-B-A is the smallest of all progressions."""
+
+    def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
+        before = step.index - 1 - step.run
+        rows = torch.nonzero(before >= 0)[:, 0]
+        if not len(rows):
+            return scores
+        scores = scores.clone()
+        scores[rows, step.chords[rows, before[rows]]] -= SEESAW_COST
+        return scores
 
 
 class Ending:
@@ -202,8 +246,25 @@ def emotion_weights(conditioning: Conditioning) -> FloatArray:
     return weights
 
 
+def mood_tilt(conditionings: Sequence[Conditioning], strength: float) -> Tensor:
+    """[B, N, 159] log odds that each chord gains from the emotions wanted in each slot, by quality and by degree."""
+    weights = torch.from_numpy(np.stack([emotion_weights(item) for item in conditionings]))
+    degrees = torch.stack([degree_leans(item.minor) for item in conditionings])
+    return strength * (QUALITY_TILT * (weights @ emotion_leans()) + DEGREE_TILT * torch.bmm(weights, degrees))
+
+
+@lru_cache(maxsize=2)
+def degree_leans(minor: bool) -> Tensor:
+    """[6, 159] weight of each chord for each mood in the order of ``EMOTIONS``; 0 for what the tables lack."""
+    leans = torch.zeros(len(EMOTIONS), N_TOKENS)
+    for row, mood in enumerate(EMOTIONS):
+        for chord_id, weight in degree_weights(mood, minor).items():
+            leans[row, chord_id] = weight
+    return leans
+
+
 def affect_tilt(conditionings: Sequence[Conditioning], strength: float) -> Tensor:
-    """[B, N, 159] log odds that each chord gains from the emotions wanted in each slot."""
+    """[B, N, 159] log odds that each chord gains by the published rule, of qualities alone (training and figures)."""
     weights = np.stack([emotion_weights(item) for item in conditionings])
     return AFFECT_TILT * strength * (torch.from_numpy(weights) @ emotion_leans())
 

@@ -235,14 +235,15 @@ def _decode_options(film: HarmonyInput, options: ScoreOptions) -> DecodeOptions:
 def _merged(
     slots: Sequence[Slot], sequence: ChordSequence, asked: Collection[int], direction: Direction
 ) -> tuple[ChordEvent, ...]:
-    """One event for each run of equal chords, with the probability of its first slot; None where it was ``asked``."""
+    """One event for each run of equal chords, with the probability of its first slot; None where one was ``asked``."""
     up = direction.key.semitones_from_network
     events: list[ChordEvent] = []
     for index, slot in enumerate(slots):
         chord = Chord.from_id(int(sequence.ids[index])).transposed(up)
         if events and events[-1].chord == chord:
             last = events[-1]
-            events[-1] = ChordEvent(chord, last.start_beat, slot.end_beat, last.probability)
+            own = None if index in asked else last.probability
+            events[-1] = ChordEvent(chord, last.start_beat, slot.end_beat, own)
             continue
         probability = None if index in asked else float(sequence.probabilities[index])
         events.append(ChordEvent(chord, slot.start_beat, slot.end_beat, probability))

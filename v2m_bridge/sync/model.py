@@ -145,7 +145,7 @@ class Fit:
 class Slot:
     """A harmonic slot: the whole beats ``[start_beat, end_beat)`` that share one chord.
 
-    ``on_hit`` says whether it starts on a landed hit.
+    ``on_hit`` says whether it starts on a landed hit, ``on_bar`` whether it begins a bar.
     """
 
     start_beat: float
@@ -153,3 +153,4 @@ class Slot:
     start_s: float
     end_s: float
     on_hit: bool
+    on_bar: bool = False

@@ -11,7 +11,7 @@ from v2m_bridge.timeline.hits import HitKind
 LONGEST = 2.5
 """A slot is at most this many times as long as asked for, or one beat."""
 HIT_REWARD = 1.6
-DOWNBEAT_REWARD = 0.12
+DOWNBEAT_REWARD = 0.6
 """Reward of a slot that starts on a hit or on a downbeat; a slot half or twice as long as asked for costs 1."""
 
 
@@ -41,16 +41,17 @@ def harmonic_slots(fit: Fit, seconds: float = 1.0) -> tuple[Slot, ...]:
         for x in fit.landings
         if x.lands in (Lands.DOWNBEAT, Lands.BEAT) and x.hit.kind is not HitKind.MOTION
     }
-    starts = _best_starts(beat_s, _rewards(fit, on_hit), seconds)
+    on_bar = {round(bar.start_beat) for bar in fit.tempo_map.bars(fit.end_beat)}
+    starts = _best_starts(beat_s, _rewards(on_bar, on_hit), seconds)
     ends = [*starts[1:], last]
     return tuple(
-        Slot(float(a), fit.end_beat if b == last else float(b), beat_s[a], beat_s[b], a in on_hit)
+        Slot(float(a), fit.end_beat if b == last else float(b), beat_s[a], beat_s[b], a in on_hit, a in on_bar)
         for a, b in zip(starts, ends, strict=True)
     )
 
 
-def _rewards(fit: Fit, on_hit: set[int]) -> dict[int, float]:
-    rewards = {round(bar.start_beat): DOWNBEAT_REWARD for bar in fit.tempo_map.bars(fit.end_beat)}
+def _rewards(on_bar: set[int], on_hit: set[int]) -> dict[int, float]:
+    rewards = dict.fromkeys(on_bar, DOWNBEAT_REWARD)
     for beat in on_hit:
         rewards[beat] = rewards.get(beat, 0.0) + HIT_REWARD
     return rewards
