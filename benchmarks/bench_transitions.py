@@ -1,11 +1,12 @@
 """How many gradual transitions are found on moving footage, by kind and length, beside the hard cuts.
 
-    python benchmarks/bench_transitions.py CLIP... [--hard FILM=CUTS.txt]
+    python benchmarks/bench_transitions.py CLIP[@PICTURE]... [--hard FILM=CUTS.txt]
 
 Takes ten shots from the clips (divided at their hard cuts; short ones run to and fro), joins them with FFmpeg's xfade
 into nine films, in which each of nine kinds has each of nine lengths once, encodes them as H.264 and reads them as
 ``v2m-bridge`` does. A transition is found when a cut of any kind touches its span, two pictures more on either side.
-Nothing here may have been trained on. ``--hard`` compares the cuts of a film with a list of frames, one picture apart.
+A clip may begin at a later picture, past a transition of its own. Nothing here may have been trained on. ``--hard``
+compares the hard cuts of a film with a list of frames, one picture apart.
 """
 
 from __future__ import annotations
@@ -44,13 +45,14 @@ class Join:
     end: int
 
 
-def shots_of(path: Path) -> Iterator[Shot]:
+def shots_of(clip: str) -> Iterator[Shot]:
     """The shots of a clip that are long enough, each as ``[SHOT_LENGTH, h, w, 3]`` RGB."""
+    name, _, first = clip.partition("@")
+    path = Path(name)
     cuts = [cut.frame for cut in scan_film(path).cuts if cut.kind is CutKind.CUT]
     with VideoSource(path) as source:
-        size = {"width": SIZE[0], "height": SIZE[1], "format": "rgb24"}
-        pictures = [picture.frame.reformat(**size).to_ndarray() for picture in source.pictures()]
-    for start, end in itertools.pairwise([0, *cuts, len(pictures)]):
+        pictures = [picture.frame.reformat(*SIZE, "rgb24").to_ndarray() for picture in source.pictures()]
+    for start, end in itertools.pairwise([int(first or 0), *cuts, len(pictures)]):
         if end - start >= SHORTEST_SHOT:
             there = list(range(start, end))
             index = list(itertools.islice(itertools.cycle(there + there[-2:0:-1]), SHOT_LENGTH))
@@ -84,7 +86,9 @@ def xfade(a: Shot, b: Shot, kind: str) -> Shot:
         source.push(None)
     mixed: list[Shot] = []
     while len(mixed) < length:
-        mixed.append(sink.pull().reformat(format="rgb24").to_ndarray())
+        frame = sink.pull()
+        assert isinstance(frame, av.VideoFrame)
+        mixed.append(np.asarray(frame.reformat(format="rgb24").to_ndarray(), np.uint8))
     return np.asarray(mixed, np.uint8)
 
 
@@ -150,6 +154,10 @@ def print_table(tally: Tally) -> None:
     print(f"{'recall':<12}" + "".join(f"{value:>4.1f}" for value in columns))
     every, dissolves = list(tally.found.values()), [v for (kind, _), v in tally.found.items() if kind in DISSOLVES]
     print(f"recall {np.mean(every):.3f} of {len(every)}, dissolves {np.mean(dissolves):.3f} of {len(dissolves)}")
+    short = [value for (_, length), value in tally.found.items() if length <= 6]
+    print(
+        f"of 2 to 6 pictures {np.mean(short):.3f}, longer {(sum(every) - sum(short)) / (len(every) - len(short)):.3f}"
+    )
     print(f"precision {tally.right / max(1, tally.reported):.3f} of {tally.reported}")
 
 
@@ -172,11 +180,11 @@ def bench_hard(film: Path, truth: Sequence[int]) -> None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("clips", nargs="*", type=Path)
+    parser.add_argument("clips", nargs="*", metavar="CLIP[@PICTURE]")
     parser.add_argument("--hard", action="append", default=[], metavar="FILM=CUTS.txt", help="one frame a line")
     options = parser.parse_args()
     if options.clips:
-        shots = list(itertools.chain.from_iterable(shots_of(path) for path in options.clips))
+        shots = list(itertools.chain.from_iterable(shots_of(clip) for clip in options.clips))
         step = max(1, len(shots) // SHOTS)
         bench_joins(shots[::step][:SHOTS] if len(shots) >= SHOTS else shots)
     for pair in options.hard:

@@ -10,16 +10,21 @@ from fractions import Fraction
 
 import numpy as np
 
-from v2m_bridge.footage.cuts.hard import hard_cuts
+from v2m_bridge.footage.cuts.hard import RETURN_SHARE, changed_share, hard_cuts, same_but_brightness
 from v2m_bridge.footage.cuts.transition_network import KINDS, Inside, TransitionNetwork, shipped_network
-from v2m_bridge.footage.cuts.transitions import overlap, runs, soft_cuts
+from v2m_bridge.footage.cuts.transitions import DARK, overlap, runs, soft_cuts
 from v2m_bridge.footage.video.trace import Float32Array, PictureTrace
 from v2m_bridge.timeline.model import Cut, CutKind
 
-SURE, POSSIBLE = 0.7, 0.35
+SURE, POSSIBLE = 0.97, 0.35
 """A transition is where the probability of being inside one stays above POSSIBLE and reaches SURE."""
 SHORTEST = 3
 """Least number of pictures of a transition that the network alone finds; below that it is a hard cut."""
+LEAST_CHANGE, CHANGED_SHARE = 12.0, 0.5
+"""Least mean thumbnail difference (0..255) of the pictures before and after, and least share of the picture that
+changes; less is a title, or something that passes."""
+BESIDE = 24
+"""So many pictures on either side of a transition are compared, or a second of them where that is more."""
 OVER_HARD = 6
 """From this many pictures on a transition takes the hard cuts inside it; a shorter one gives way to them."""
 
@@ -40,15 +45,34 @@ def find_all_cuts(
     soft = soft_cuts(trace, hard, rate)
     seen = (network or shipped_network()).look(trace.thumbs)
     for cut in seen_transitions(seen):
-        if any(overlap(cut, other) for other in soft):
-            continue
         start, end = cut.span_start_frame or 0, cut.span_end_frame or 0
+        if any(overlap(cut, other) for other in soft) or not _leads_elsewhere(trace, cut, rate):
+            continue
         inside = [index for index in hard if start - 1 <= index <= end + 1]
         if inside and end - start < OVER_HARD:
             continue
         hard = [index for index in hard if index not in inside]
         soft.append(cut)
     return sorted([Cut(index) for index in hard] + soft, key=lambda cut: cut.frame)
+
+
+def _leads_elsewhere(trace: PictureTrace, cut: Cut, rate: Fraction) -> bool:
+    """Whether there are two shots beside a transition: different pictures, of which the first does not come back.
+
+    A film that begins in black, or ends in it, has only one; where something passes, the old picture comes back.
+    """
+    start, end, beside = cut.span_start_frame or 0, cut.span_end_frame or 0, max(BESIDE, round(rate))
+    before = trace.thumbs[max(0, start - beside) : start].astype(np.float32)
+    after = trace.thumbs[end : end + beside].astype(np.float32)
+    last, first = before[-1], after[0]
+    if cut.kind is not CutKind.FADE and same_but_brightness(last, first):
+        return False
+    change = float(np.abs(first - last).mean())
+    if change < LEAST_CHANGE or changed_share(last, first) < CHANGED_SHARE:
+        return False
+    if trace.brightness[:start].max() < DARK or trace.brightness[end:].max() < DARK:
+        return False
+    return all(float(np.abs(after - picture).mean(axis=(1, 2, 3)).min()) >= RETURN_SHARE * change for picture in before)
 
 
 def seen_transitions(seen: Inside) -> list[Cut]:

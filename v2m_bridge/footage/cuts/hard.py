@@ -40,9 +40,8 @@ SAME_PICTURE = 0.95
 
 RETURN_SHARE = 0.4
 """A picture is the same shot again when its difference is below this share of the jump."""
-MIXED_JUMP, MIXED_RATIO = 9.0, 3.2
-"""Least difference of the pictures on either side of a single mixed picture (two fields, two blended frames), and its
-least multiple of the same difference around it."""
+MIXED_JUMP = 9.0
+"""Least difference of the pictures on either side of a single mixed picture (two fields, two blended frames)."""
 MIXED_DETOUR = 1.3
 """The way by the mixed picture is at most so much longer than the way past it."""
 MIXED_SHARE = 0.12
@@ -137,7 +136,7 @@ def _mixed_cuts(trace: PictureTrace, jumps: Float32Array, least: Float32Array, c
     padded = np.pad(past, NEIGHBOURS + 1)
     sides = [padded[NEIGHBOURS + 1 + k : NEIGHBOURS + 1 + k + len(past)] for k in (-3, -2, 2, 3)]
     around, before, after = np.maximum.reduce(sides), jumps[1:-1], jumps[2:]
-    mixed = (past >= MIXED_JUMP * least[1:-1]) & (past >= MIXED_RATIO * around)
+    mixed = (past >= MIXED_JUMP * least[1:-1]) & (past >= OWN_RATIO * around)
     mixed &= (before + after <= MIXED_DETOUR * past) & (np.minimum(before, after) >= MIXED_SHARE * past)
     found = []
     for index in np.flatnonzero(mixed):

@@ -66,12 +66,12 @@ def _mixed(name: str, a: Pictures, b: Pictures, rng: np.random.Generator) -> Pic
     if name == "fade":
         colour = np.float32(rng.choice([0, 0, 0, 255, rng.uniform(0, 255)]))
         out, back = np.clip(1 - 2 * share, 0, 1), np.clip(2 * share - 1, 0, 1)
-        return a * out + b * back + colour * (1 - out - back)
+        return np.asarray(a * out + b * back + colour * (1 - out - back), np.float32)
     if name == "slide":
         return _slide(a, b, share, rng)
     soft = float(rng.choice([0.01, 0.1, 0.5]))
     mask = np.clip((share * (1 + soft) - _wipe_field(rng)[None, :, :, None]) / soft, 0, 1)
-    return a + (b - a) * mask
+    return np.asarray(a + (b - a) * mask, np.float32)
 
 
 def _dissolve(a: Pictures, b: Pictures, share: Pictures, rng: np.random.Generator) -> Pictures:
@@ -161,13 +161,13 @@ def _disturbed(pictures: Pictures, rng: np.random.Generator) -> Pictures:
     if rng.random() < 0.3:
         steps = np.convolve(rng.normal(size=length + 24), np.ones(25) / 25, "valid")
         pictures *= np.exp(np.cumsum(steps) * 0.05).clip(0.6, 1.5)[:, None, None, None].astype(np.float32)
-    for _ in range(rng.poisson(0.5)):
+    for _ in range(rng.poisson(0.8)):
         _title(pictures, rng)
     if rng.random() < 0.15:
         every = rng.integers(2, 4)
         pictures = pictures[np.arange(length) // every * every]
     if rng.random() < 0.25:
-        high, wide = rng.integers(0, 7), rng.choice([0, rng.integers(0, 12)])
+        high, wide = rng.integers(0, 7), int(rng.integers(0, 12)) * int(rng.integers(0, 2))
         pictures[:, :high] = pictures[:, HEIGHT - high :] = 0
         pictures[:, :, :wide] = pictures[:, :, WIDTH - wide :] = 0
     grain = rng.uniform(0, 8)
@@ -175,13 +175,16 @@ def _disturbed(pictures: Pictures, rng: np.random.Generator) -> Pictures:
 
 
 def _title(pictures: Pictures, rng: np.random.Generator) -> None:
-    """A caption that fades in and out over a part of the picture, in place."""
+    """A caption, small or large, that fades in and out over a part of the picture, in place."""
     start, hold, fade = int(rng.integers(len(pictures))), int(rng.integers(5, 80)), int(rng.integers(1, 20))
     ramp = np.concatenate([np.linspace(0, 1, fade), np.ones(hold), np.linspace(1, 0, fade)])
     count = min(len(ramp), len(pictures) - start)
     top, left = rng.integers(0, HEIGHT - 8), rng.integers(0, WIDTH // 2)
     box = np.zeros((HEIGHT, WIDTH), np.float32)
-    box[top : top + rng.integers(3, 9), left : left + rng.integers(8, WIDTH // 2)] = 1
-    mask = (box * (rng.random((HEIGHT, WIDTH)) < 0.6))[None, :, :, None] * ramp[:count, None, None, None]
+    high = rng.integers(3, 9) if rng.random() < 0.5 else rng.integers(8, 26)
+    box[top : top + high, left : left + rng.integers(8, WIDTH - 4)] = 1
+    mask = (box * (rng.random((HEIGHT, WIDTH)) < rng.uniform(0.3, 0.9)))[None, :, :, None] * ramp[
+        :count, None, None, None
+    ]
     part = pictures[start : start + count]
     part += (np.float32(rng.choice([255, 255, 0])) - part) * mask.astype(np.float32)

@@ -22,7 +22,7 @@ STORED = (54, 96)
 PHOTO = (135, 240)
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
-_STILL_SHARE, _PHOTO_SHARE, _GRADED_SHARE = 0.06, 0.5, 0.7
+_STILL_SHARE, _PHOTO_SHARE, _GRADED_SHARE, _CROSSED_SHARE, _WHIP_SHARE = 0.06, 0.5, 0.7, 0.35, 0.3
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def read_material(paths: Sequence[Path]) -> Material:
             photos.append(np.ascontiguousarray(small[..., ::-1], np.uint8))
             continue
         with VideoSource(path) as source:
-            size = {"width": STORED[1], "height": STORED[0], "format": "rgb24"}
-            frames = [picture.frame.reformat(**size).to_ndarray() for picture in source.pictures()]
+            high, wide = STORED
+            frames = [picture.frame.reformat(wide, high, "rgb24").to_ndarray() for picture in source.pictures()]
         clips.append(np.asarray(frames, np.uint8))
     if not clips or not photos:
         raise InputError("training needs at least one clip and one photograph")
@@ -66,6 +66,9 @@ def draw_shot(material: Material, length: int, rng: np.random.Generator) -> Pict
         pictures = _photo_shot(material, length, rng)
     else:
         pictures = _clip_shot(material.clips[rng.integers(len(material.clips))], length, rng)
+    if rng.random() < _CROSSED_SHARE:
+        for _ in range(rng.integers(1, 3)):
+            _cross(pictures, material.photos[rng.integers(len(material.photos))], rng)
     if rng.random() < _STILL_SHARE:
         pictures = np.repeat(pictures[:1], length, axis=0)
     return _graded(pictures, rng) if rng.random() < _GRADED_SHARE else pictures
@@ -104,7 +107,11 @@ def _camera(length: int, size: tuple[int, int], amount: float, rng: np.random.Ge
     rows, columns = size
     width = np.clip(rng.uniform(0.55, 0.95) * np.exp(0.15 * _smooth(length, amount, rng)), 0.4, 1.0) * columns
     width = np.minimum(width, rows * WIDTH / HEIGHT)
-    x = np.clip(rng.random() + 0.35 * _smooth(length, amount, rng), 0, 1) * (columns - width)
+    across = rng.random() + 0.35 * _smooth(length, amount, rng)
+    if rng.random() < _WHIP_SHARE:  # the camera is thrown to the other side
+        when, span = rng.integers(length), rng.uniform(3, 25)
+        across += rng.uniform(-1.2, 1.2) / (1 + np.exp(-(np.arange(length) - when) * 6 / span))
+    x = np.clip(across, 0, 1) * (columns - width)
     y = np.clip(rng.random() + 0.35 * _smooth(length, amount, rng), 0, 1) * (rows - width * HEIGHT / WIDTH)
     return np.stack([x, y, width], axis=1)
 
@@ -134,6 +141,27 @@ def _pass_by(pictures: Pictures, photo: npt.NDArray[np.uint8], rng: np.random.Ge
         if mask.any():
             moved = np.roll(skin, (int(py), int(px)), axis=(0, 1))
             picture += mask * (moved - picture)
+
+
+def _cross(pictures: Pictures, photo: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """Let something large cross the picture, or come and stay, in place; half of the time the exposure follows it."""
+    length = len(pictures)
+    skin = _window(photo, np.array([rng.uniform(0, 100), rng.uniform(0, 60), rng.uniform(20, 130)]))
+    if rng.random() < 0.4:
+        skin = skin * 0.3 + np.float32(rng.uniform(0, 255)) * 0.7
+    when, span = rng.integers(length), rng.uniform(4, 50)
+    way = (np.arange(length) - when) / span
+    way = np.minimum(way, rng.uniform(0, 0.6)) if rng.random() < 0.3 else way
+    angle, reach = rng.uniform(0, 2 * np.pi), rng.uniform(0.8, 1.6)
+    x, y = WIDTH * (0.5 + reach * way * np.cos(angle)), HEIGHT * (0.5 + reach * way * np.sin(angle))
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    size, stretch, power = rng.uniform(5, 26), rng.uniform(0.3, 2), rng.choice([2, 6, 12])
+    exposure = rng.uniform(0.5, 1.4) if rng.random() < 0.5 else 1.0
+    for picture, px, py in zip(pictures, x, y, strict=True):
+        distance = np.abs((columns - px) / size) ** power + np.abs((rows - py) * stretch / size) ** power
+        mask = np.clip(2 * (1.2 - distance), 0, 1)[..., None].astype(np.float32)
+        picture += mask * (skin - picture)
+        picture *= np.float32(1 + (exposure - 1) * float(mask.mean()) * 2)
 
 
 def _graded(pictures: Pictures, rng: np.random.Generator) -> Pictures:

@@ -1,6 +1,7 @@
 """Trains the network that finds gradual transitions and writes ``transitions.safetensors``.
 
     python -m v2m_bridge.training.transitions.train CLIP... PHOTO... --out FOLDER [--check CLIP... PHOTO...]
+        [--start transitions.safetensors]
 
 The films are made once (their features take 0.8 kB a picture), then read in random order. The clips and photographs
 after ``--check`` are not trained on; the films made from them give the figures that are printed.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ _CHECK_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TransitionTraining:
     """How to train.
 
     Attributes:
@@ -37,6 +38,7 @@ class TrainOptions:
         batch: films a step.
         rate: learning rate at its highest; it rises over the first tenth and falls to nothing.
         seed: of the films, the first weights and the order.
+        start: weights to begin with; None: random ones.
     """
 
     films: int = 1600
@@ -44,6 +46,7 @@ class TrainOptions:
     batch: int = 12
     rate: float = 2e-3
     seed: int = 0
+    start: Path | None = None
 
 
 class TrainedNetwork(nn.Module):
@@ -100,12 +103,17 @@ def loss_of(rows: Tensor, kind: Tensor) -> Tensor:
     return loss
 
 
-def train(films: FilmSet, options: TrainOptions) -> TrainedNetwork:
+def train(films: FilmSet, options: TransitionTraining) -> TrainedNetwork:
     """Train on the films; the exponential mean of the weights over about a hundred steps is returned."""
+    from safetensors.torch import load_file
+
     torch.manual_seed(options.seed)
     sample = torch.from_numpy(films.features[:100].reshape(-1, FEATURES).astype(np.float32))
     network = TrainedNetwork(sample.mean(0), sample.std(0) + 0.02)
-    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+    if options.start is not None:
+        network.load_state_dict({name: value.float() for name, value in load_file(options.start).items()})
+    average = torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)  # type: ignore[no-untyped-call]
+    mean = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=average)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.02)
     steps = options.epochs * (len(films.kind) // options.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.rate, total_steps=steps, pct_start=0.1)
@@ -124,7 +132,7 @@ def train(films: FilmSet, options: TrainOptions) -> TrainedNetwork:
     return network.eval()
 
 
-def _batches(count: int, options: TrainOptions) -> Iterator[npt.NDArray[np.int64]]:
+def _batches(count: int, options: TransitionTraining) -> Iterator[npt.NDArray[np.int64]]:
     rng = np.random.default_rng(options.seed)
     for _ in range(options.epochs):
         order = rng.permutation(count)
@@ -146,13 +154,14 @@ def print_figures(network: TrainedNetwork, films: FilmSet) -> None:
     print(f"kind right in {right_kind:.3f} of the pictures of transitions")
 
 
-def save(network: TrainedNetwork, path: Path, options: TrainOptions) -> None:
+def save(network: TrainedNetwork, path: Path, options: TransitionTraining) -> None:
     """Write the weights as float16, with the recipe in the file's metadata."""
     from safetensors.numpy import save_file
 
     tensors = {name: value.numpy().astype(np.float16) for name, value in network.state_dict().items()}
+    recipe = str(replace(options, start=options.start and Path(options.start.name)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"format": f"v2m.{NAME}/1", "recipe": str(options)})
+    save_file(tensors, path, metadata={"format": f"v2m.{NAME}/1", "recipe": recipe})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -161,11 +170,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("sources", nargs="+", type=Path, help="clips and photographs to train on")
     parser.add_argument("--check", nargs="*", type=Path, default=[], help="clips and photographs to check with")
     parser.add_argument("--out", type=Path, required=True, help="folder of transitions.safetensors")
-    parser.add_argument("--films", type=int, default=TrainOptions.films)
-    parser.add_argument("--epochs", type=int, default=TrainOptions.epochs)
-    parser.add_argument("--seed", type=int, default=TrainOptions.seed)
+    parser.add_argument("--films", type=int, default=TransitionTraining.films)
+    parser.add_argument("--epochs", type=int, default=TransitionTraining.epochs)
+    parser.add_argument("--seed", type=int, default=TransitionTraining.seed)
+    parser.add_argument("--rate", type=float, default=TransitionTraining.rate, help="highest learning rate")
+    parser.add_argument("--start", type=Path, help="go on from these weights")
     given = parser.parse_args(arguments)
-    options = TrainOptions(films=given.films, epochs=given.epochs, seed=given.seed)
+    options = TransitionTraining(given.films, given.epochs, rate=given.rate, seed=given.seed, start=given.start)
     network = train(make_films(read_material(given.sources), options.films, options.seed), options)
     if given.check:
         print_figures(network, make_films(read_material(given.check), max(1, options.films // 16), _CHECK_SEED))
