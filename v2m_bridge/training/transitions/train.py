@@ -145,13 +145,17 @@ def print_figures(network: TrainedNetwork, films: FilmSet) -> None:
     with torch.no_grad():
         rows = network(torch.from_numpy(films.features.astype(np.float32))).numpy()
     inside, odds = films.kind >= 0, rows[..., 0]
-    right_kind = (rows[..., 1:].argmax(-1) == films.kind)[inside].mean()
+    right_kind = _share(rows[..., 1:].argmax(-1) == films.kind, inside)
     for threshold in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8):
         found = odds > np.log(threshold / (1 - threshold))
-        hits = (found & inside).sum()
-        shares = ", ".join(f"{name} {found[films.kind == n].mean():.3f}" for n, name in enumerate(KINDS))
-        print(f"over {threshold}: precision {hits / found.sum():.3f}, recall {hits / inside.sum():.3f} ({shares})")
+        shares = ", ".join(f"{name} {_share(found, films.kind == n):.3f}" for n, name in enumerate(KINDS))
+        print(f"over {threshold}: precision {_share(inside, found):.3f}, recall {_share(found, inside):.3f} ({shares})")
     print(f"kind right in {right_kind:.3f} of the pictures of transitions")
+
+
+def _share(true: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> float:
+    """Share of ``among`` that is ``true``; 0 of nothing."""
+    return float((true & among).sum() / max(1, among.sum()))
 
 
 def save(network: TrainedNetwork, path: Path, options: TransitionTraining) -> None:
