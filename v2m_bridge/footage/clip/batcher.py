@@ -89,7 +89,7 @@ class LazyClip:
 
     def take_notes(self) -> list[str]:
         """What the encoder had to do otherwise since the last call; nothing before it is loaded."""
-        return self._encoder.take_notes() if self._encoder is not None else []
+        return self._encoder.take_notes() if isinstance(self._encoder, ClipEncoder) else []
 
 
 class ClipBatcher:

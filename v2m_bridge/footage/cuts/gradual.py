@@ -72,7 +72,21 @@ def _leads_elsewhere(trace: PictureTrace, cut: Cut, rate: Fraction) -> bool:
         return False
     if trace.brightness[:start].max() < DARK or trace.brightness[end:].max() < DARK:
         return False
+    if _nearest_moved(last, first) < RETURN_SHARE * change:
+        return False
     return all(float(np.abs(after - picture).mean(axis=(1, 2, 3)).min()) >= RETURN_SHARE * change for picture in before)
+
+
+def _nearest_moved(a: Float32Array, b: Float32Array) -> float:
+    """Least mean difference of two thumbnails when one is moved against the other, as a camera does; 0..255."""
+    rows, columns = a.shape[:2]
+    least = float(np.abs(a - b).mean())
+    for down in range(-2, 3):
+        for right in range(-4, 5):
+            one = a[max(0, down) : rows + min(0, down), max(0, right) : columns + min(0, right)]
+            two = b[max(0, -down) : rows + min(0, -down), max(0, -right) : columns + min(0, -right)]
+            least = min(least, float(np.abs(one - two).mean()))
+    return least
 
 
 def seen_transitions(seen: Inside) -> list[Cut]:
