@@ -44,6 +44,23 @@ def torch_device(name: str, batch: int = 1) -> str:
     return name
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch says that a device's memory is full; Apple's GPU says it in words only."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "out of memory" in str(error).lower()
+    )
+
+
+def free_memory() -> None:
+    """Give memory that torch holds in reserve back to the GPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Run torch on one thread, and on as many as before afterwards.

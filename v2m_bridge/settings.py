@@ -42,6 +42,13 @@ def models_folder() -> Path:
     return home() / "models"
 
 
+def shipped_models() -> Path:
+    """Folder of the checkpoints that come with the package: inside the wheel, else ``models/`` of the checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
 def state_folder(name: str) -> Path:
     """``home()/name``, created on first use.
 

@@ -82,8 +82,8 @@ def test_what_was_used_within_the_hour_stays(tmp_path: Path, monkeypatch: pytest
 
 def test_the_models_list_says_what_each_is_for(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row["name"]: row for row in told(capsys, "models", "list")["models"]}
-    assert list(rows) == ["chords", "dynamics", "alignment", "player", "baselines", "clip", "sounds"]
-    for name in ("chords", "dynamics", "alignment", "player", "baselines"):
+    assert list(rows) == ["chords", "dynamics", "alignment", "player", "transitions", "baselines", "clip", "sounds"]
+    for name in ("chords", "dynamics", "alignment", "player", "transitions", "baselines"):
         assert rows[name]["present"] and Path(rows[name]["path"]).stat().st_size == rows[name]["size_bytes"] > 1000
         assert len(rows[name]["does"]) > 20
     weights = own_home / "models" / "clip" / "open_clip_model.safetensors"

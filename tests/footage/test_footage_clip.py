@@ -381,3 +381,43 @@ def test_clip_takes_the_gpu_that_is_there(
         if not is_there:
             with pytest.raises(SetupError, match=f"no {name.upper()} device"):
                 _chosen_device(name)
+
+
+@pytest.mark.parametrize(("room", "said"), [(4, "4 pictures at once"), (0, "on the processor")])
+def test_a_full_gpu_gets_smaller_batches_and_then_gives_way(
+    pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, room: int, said: str
+) -> None:
+    stills = [still_of(picture, 0) for picture in pictures]
+    plain, tight = encoder_of(small_clip()), encoder_of(small_clip())
+    look = ClipEncoder._look
+
+    def crowded(encoder: ClipEncoder, part: list[np.ndarray]) -> torch.Tensor:
+        device = encoder._device
+        if device.type == "cuda" and len(part) > room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        encoder._device = torch.device("cpu")
+        features = look(encoder, part)
+        encoder._device = device
+        return features
+
+    expected = plain.encode(stills)
+    monkeypatch.setattr(ClipEncoder, "_look", crowded)
+    tight._device = torch.device("cuda")
+    for found, right in zip(tight.encode(stills), expected, strict=True):
+        assert np.allclose(found, right, atol=1e-4)
+    (note,) = tight.take_notes()
+    assert said in note
+    assert tight.take_notes() == []
+
+
+def test_another_error_of_the_gpu_is_not_taken_for_full_memory(
+    pictures: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(encoder: ClipEncoder, part: list[np.ndarray]) -> torch.Tensor:
+        raise RuntimeError("device-side assert triggered")
+
+    encoder = encoder_of(small_clip())
+    encoder._device = torch.device("cuda")
+    monkeypatch.setattr(ClipEncoder, "_look", broken)
+    with pytest.raises(RuntimeError, match="assert"):
+        encoder.encode([still_of(pictures[0], 0)])

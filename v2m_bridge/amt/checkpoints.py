@@ -19,6 +19,7 @@ from v2m_bridge.amt.network import BridgeNetwork, NetworkShape
 from v2m_bridge.amt.original import OriginalNetwork, OriginalShape
 from v2m_bridge.errors import CheckpointError
 from v2m_bridge.files.whole import write_whole
+from v2m_bridge.settings import shipped_models as shipped_models
 
 CHORDS_FORMAT = "v2m.chords/1"
 DYNAMICS_FORMAT = "v2m.dynamics/1"
@@ -28,13 +29,6 @@ DEFAULT_CHORDS = "chords.safetensors"
 DEFAULT_DYNAMICS = "dynamics.safetensors"
 
 _T = TypeVar("_T")
-
-
-def shipped_models() -> Path:
-    """Folder of the checkpoints that come with the package: inside the wheel, else ``models/`` of the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "models"
-    return installed if installed.is_dir() else package.parent / "models"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ SHIPPED = {
     "dynamics": "predicts note density and loudness",
     "alignment": "ranks candidate scores by how well they follow the film (score --candidates)",
     "player": "writes theme, counterline and texture note by note",
+    "transitions": "finds dissolves, fades, wipes and slides in a video",
     "baselines": "counts over the training songs that evaluate compares with; a score does without",
 }
 """Checkpoints that come with the package, and what each is for."""

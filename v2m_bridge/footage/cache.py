@@ -24,7 +24,7 @@ from v2m_bridge.errors import InputError
 from v2m_bridge.files.whole import PART_SUFFIX, whole_file
 from v2m_bridge.settings import cache_folder
 
-ANALYSIS_VERSION = 3
+ANALYSIS_VERSION = 4
 """Raise it whenever a measurement changes: older entries are then never found again, and :meth:`FeatureCache.put`
 drops them in time."""
 

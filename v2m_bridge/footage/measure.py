@@ -164,6 +164,7 @@ class _Measurement:
             self._measure_film(path, plans[0].take)
         else:
             self._measure_edit(plans)
+        self._warnings += self._clip.take_notes() if self._clip is not None else []
         speech = self._speech()
         self._progress("footage", 1.0)
         bursts = find_onsets(self._change, map(_span, self._timeline.cuts), self._timeline.rate, self._moving)

@@ -87,6 +87,10 @@ class LazyClip:
         self._encoder = self._encoder or self._load()
         return self._encoder
 
+    def take_notes(self) -> list[str]:
+        """What the encoder had to do otherwise since the last call; nothing before it is loaded."""
+        return self._encoder.take_notes() if isinstance(self._encoder, ClipEncoder) else []
+
 
 class ClipBatcher:
     """Collects one still a row and encodes them in batches.

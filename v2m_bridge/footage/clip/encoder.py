@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from v2m_bridge.devices import free_memory, is_out_of_memory
 from v2m_bridge.errors import CheckpointError, SetupError
 from v2m_bridge.footage.cache import media_identity
 from v2m_bridge.footage.model import SEMANTIC_SIZE, FloatArray
@@ -101,6 +102,7 @@ class ClipEncoder:
         from v2m_bridge.footage.clip.tower import make_lean
 
         self.identity = identity
+        self._precision, self._batch, self._notes = precision, BATCH, list[str]()
         self._device = torch.device(_chosen_device(device))
         self._dtype: torch.dtype = getattr(torch, _chosen_precision(precision, self._device.type))
         with torch.inference_mode():
@@ -117,16 +119,58 @@ class ClipEncoder:
 
         if not stills:
             return np.zeros((0, SEMANTIC_SIZE), np.float32), np.zeros((0, len(EMOTIONS)), np.float32)
-        features = []
+        features: list[torch.Tensor] = []
+        start = 0
         with torch.inference_mode():
-            for start in range(0, len(stills), BATCH):
-                batch = torch.from_numpy(np.stack(stills[start : start + BATCH])).to(self._device)
-                pixels = batch.permute(0, 3, 1, 2).float().div_(255).sub_(self._mean).div_(self._deviation)
-                features.append(self._visual(pixels.to(self._dtype)).float())
+            while start < len(stills):
+                part = stills[start : start + self._batch]
+                try:
+                    features.append(self._look(part))
+                except RuntimeError as error:
+                    if self._device.type == "cpu" or not is_out_of_memory(error):
+                        raise
+                    self._need_less_memory()
+                    if self._device.type == "cpu":
+                        features = [feature.cpu() for feature in features]
+                    continue
+                start += len(part)
             semantic = torch.cat(features)
             logits = torch.nn.functional.normalize(semantic, dim=-1) @ self._words
             emotion = logits.softmax(dim=-1)
         return semantic.cpu().numpy(), emotion.cpu().numpy()
+
+    def take_notes(self) -> list[str]:
+        """What had to be done otherwise since the last call, for the warnings of a score."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _look(self, stills: Sequence[UInt8Array]) -> torch.Tensor:
+        """[n, 768] float32 on the device."""
+        import torch
+
+        batch = torch.from_numpy(np.stack(stills)).to(self._device)
+        pixels = batch.permute(0, 3, 1, 2).float().div_(255).sub_(self._mean).div_(self._deviation)
+        features: torch.Tensor = self._visual(pixels.to(self._dtype)).float()
+        return features
+
+    def _need_less_memory(self) -> None:
+        """Halve the batch; a GPU that cannot hold a single picture gives way to the processor, for good."""
+        import torch
+
+        gpu = self._device.type.upper()
+        free_memory()
+        if self._batch > 1:
+            self._batch //= 2
+            self._notes = [f"the memory of the {gpu} device was full, so CLIP looked at {self._batch} pictures at once"]
+            return
+        self._device, self._batch = torch.device("cpu"), BATCH
+        self._dtype = getattr(torch, _chosen_precision(self._precision, "cpu"))
+        self._visual = self._visual.to(self._device, self._dtype)
+        self._words, self._mean, self._deviation = (
+            tensor.to(self._device) for tensor in (self._words, self._mean, self._deviation)
+        )
+        self._notes = [f"the memory of the {gpu} device was full, so CLIP looked at the pictures on the processor"]
+        free_memory()
 
 
 def load_encoder(weights: Path, *, device: str = "auto", precision: str = "auto") -> ClipEncoder:

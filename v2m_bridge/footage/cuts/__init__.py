@@ -1,1 +1,1 @@
-"""Cuts, fades and dissolves found in the picture. Doors: :mod:`.hard`, :mod:`.transitions`."""
+"""Cuts, fades, dissolves, wipes and slides found in the picture. Door: :mod:`.gradual`."""

@@ -40,6 +40,13 @@ SAME_PICTURE = 0.95
 
 RETURN_SHARE = 0.4
 """A picture is the same shot again when its difference is below this share of the jump."""
+MIXED_JUMP = 9.0
+"""Least difference of the pictures on either side of a single mixed picture (two fields, two blended frames)."""
+MIXED_DETOUR = 1.3
+"""The way by the mixed picture is at most so much longer than the way past it."""
+MIXED_SHARE = 0.12
+"""A mixed picture is at least this share of the way from both of its neighbours."""
+
 BLINK_FRAMES, FLASH_S = 3, 0.3
 """It is no cut when the old picture returns within this many frames, or, after a flash that makes everything brighter
 or everything darker, within this many seconds."""
@@ -113,16 +120,38 @@ def hard_cuts(proposals: Sequence[int], trace: PictureTrace, rate: Fraction) -> 
     )
     flash_frames = max(BLINK_FRAMES + 1, round(FLASH_S * float(rate)))
     check = _CutCheck(trace, flash_frames)
-    return [int(index) for index in np.flatnonzero(stands_out) if check.is_cut(int(index))]
+    plain = [int(index) for index in np.flatnonzero(stands_out) if check.is_cut(int(index) - 1, int(index))]
+    mixed = _mixed_cuts(trace, jumps, least, check)
+    return sorted({*plain, *(cut for cut in mixed if not any(abs(cut - other) <= NEIGHBOURS for other in plain))})
 
 
-def thumb_jumps(trace: PictureTrace) -> Float32Array:
-    """[N] mean absolute difference of each thumbnail to the one before, 0..255; 0 first."""
+def _mixed_cuts(trace: PictureTrace, jumps: Float32Array, least: Float32Array, check: _CutCheck) -> list[int]:
+    """Cuts over one picture that shows both shots: the pictures on either side of it are compared.
+
+    The cut is the mixed picture where it shows more of the new shot, else the one after it.
+    """
+    past = thumb_jumps(trace, 2)[2:]  # past[i]: from picture i to picture i + 2; i + 1 may be mixed
+    if len(past) < 2 * NEIGHBOURS + 3:
+        return []
+    padded = np.pad(past, NEIGHBOURS + 1)
+    sides = [padded[NEIGHBOURS + 1 + k : NEIGHBOURS + 1 + k + len(past)] for k in (-3, -2, 2, 3)]
+    around, before, after = np.maximum.reduce(sides), jumps[1:-1], jumps[2:]
+    mixed = (past >= MIXED_JUMP * least[1:-1]) & (past >= OWN_RATIO * around)
+    mixed &= (before + after <= MIXED_DETOUR * past) & (np.minimum(before, after) >= MIXED_SHARE * past)
+    found = []
+    for index in np.flatnonzero(mixed):
+        if check.is_cut(int(index), int(index) + 2):
+            found.append(int(index) + (1 if before[index] >= after[index] else 2))
+    return found
+
+
+def thumb_jumps(trace: PictureTrace, step: int = 1) -> Float32Array:
+    """[N] mean absolute difference of each thumbnail to the one ``step`` before, 0..255; 0 where there is none."""
     jumps = np.zeros(trace.length, np.float32)
     for start in range(0, trace.length, 4096):  # in pieces, or a feature film would need a gigabyte
-        piece = trace.thumbs[max(0, start - 1) : start + 4096].astype(np.int16)
-        part = np.abs(np.diff(piece, axis=0)).mean(axis=(1, 2, 3), dtype=np.float32)
-        jumps[max(1, start) : max(1, start) + len(part)] = part
+        piece = trace.thumbs[max(0, start - step) : start + 4096].astype(np.int16)
+        part = np.abs(piece[step:] - piece[:-step]).mean(axis=(1, 2, 3), dtype=np.float32)
+        jumps[max(step, start) : max(step, start) + len(part)] = part
     return jumps
 
 
@@ -146,25 +175,25 @@ class _CutCheck:
     def __init__(self, trace: PictureTrace, flash_frames: int) -> None:
         self._thumbs, self._flash_frames = trace.thumbs, flash_frames
 
-    def is_cut(self, index: int) -> bool:
-        """Whether another shot begins at ``index``."""
-        before, after = self._thumb(index - 1), self._thumb(index)
+    def is_cut(self, last: int, first: int) -> bool:
+        """Whether ``last`` ends a shot and ``first`` begins another one."""
+        before, after = self._thumb(last), self._thumb(first)
         if changed_share(before, after) < CHANGED_SHARE or same_but_brightness(before, after):
             return False
-        return not (self._comes_back(index) or self._came_back(index))
+        return not (self._comes_back(last, first) or self._came_back(last, first))
 
     def _thumb(self, index: int) -> Float32Array:
         return np.asarray(self._thumbs[index], np.float32)
 
-    def _comes_back(self, index: int) -> bool:
+    def _comes_back(self, last: int, first: int) -> bool:
         """Whether a flash begins here: the old picture returns soon."""
-        last = min(len(self._thumbs), index + self._flash_frames + 1)
-        return self._finds(index - 1, index, range(index + 1, last))
+        until = min(len(self._thumbs), first + self._flash_frames + 1)
+        return self._finds(last, first, range(first + 1, until))
 
-    def _came_back(self, index: int) -> bool:
+    def _came_back(self, last: int, first: int) -> bool:
         """Whether a flash ends here: the picture is that of a moment ago."""
-        first = max(-1, index - 2 - self._flash_frames)
-        return self._finds(index, index - 1, range(index - 2, first, -1))
+        until = max(-1, last - 1 - self._flash_frames)
+        return self._finds(first, last, range(last - 1, until, -1))
 
     def _finds(self, inside: int, outside: int, others: range) -> bool:
         """Whether one of ``others`` shows the shot of ``inside`` again; ``outside`` is beyond the jump."""

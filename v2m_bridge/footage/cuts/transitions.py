@@ -63,12 +63,13 @@ def soft_cuts(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[
         return []
     found = _fades(trace, hard, rate)
     for cut in _dissolves(trace, hard, rate):
-        if not any(_overlap(cut, other) for other in found):
+        if not any(overlap(cut, other) for other in found):
             found.append(cut)
     return sorted(found, key=lambda cut: cut.frame)
 
 
-def _overlap(a: Cut, b: Cut) -> bool:
+def overlap(a: Cut, b: Cut) -> bool:
+    """Whether the spans of two transitions have a picture in common."""
     a_start, a_end, b_start, b_end = a.span_start_frame, a.span_end_frame, b.span_start_frame, b.span_end_frame
     if a_start is None or a_end is None or b_start is None or b_end is None:
         return a.frame == b.frame
@@ -82,14 +83,14 @@ def _fades(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list[Cut
     brightness = trace.brightness
     found: list[Cut] = []
     for level in (brightness, 255 - brightness):
-        for start, end in _runs(level < DARK):
+        for start, end in runs(level < DARK):
             cut = _fade_at(trace, level, start, end, hard, rate)
-            if cut is not None and not any(_overlap(cut, other) for other in found):
+            if cut is not None and not any(overlap(cut, other) for other in found):
                 found.append(cut)
     return found
 
 
-def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Runs of True, ``[start, end)``."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
@@ -150,7 +151,7 @@ def _dissolves(trace: PictureTrace, hard: Sequence[int], rate: Fraction) -> list
     chosen: list[Cut] = []
     for _, start, end in sorted(candidates):
         cut = Cut((start + end) // 2, CutKind.DISSOLVE, start, end)
-        if not any(_overlap(cut, other) for other in chosen) and not any(start - 2 <= h <= end + 2 for h in hard):
+        if not any(overlap(cut, other) for other in chosen) and not any(start - 2 <= h <= end + 2 for h in hard):
             chosen.append(cut)
     return chosen
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from v2m_bridge.footage.cache import NO_CACHE, ArrayCache, Arrays, entry_key, media_identity
-from v2m_bridge.footage.cuts.hard import CutFinder, hard_cuts
-from v2m_bridge.footage.cuts.transitions import soft_cuts
+from v2m_bridge.footage.cuts.gradual import find_all_cuts
+from v2m_bridge.footage.cuts.hard import CutFinder
 from v2m_bridge.footage.passes.stills import still_of
 from v2m_bridge.footage.video.motion import RgbReader, SecondPicture, SecondSampler, pair_motion
 from v2m_bridge.footage.video.source import MediaInfo, VideoSource
@@ -204,6 +204,7 @@ class _FilmPass:
         self._finder = CutFinder(self._info.rate)
         self._sampler, self._reader = SecondSampler(), RgbReader()
         self._motion: list[float] = []
+        self._interlaced = 0
 
     def run(self, progress: Progress) -> FilmScan:
         """Decode to the end and put the results together."""
@@ -212,6 +213,7 @@ class _FilmPass:
             small, thumb = self._reducer.reduce(picture.frame)
             self._recorder.add(picture.seconds, small, thumb)
             self._finder.add(small)
+            self._interlaced += picture.frame.interlaced_frame
             for pair in self._sampler.add(picture):
                 self._take(pair)
                 progress("footage", min(0.99, picture.seconds / (self._info.duration_s or math.inf)))
@@ -229,6 +231,16 @@ class _FilmPass:
         if self._stills is not None and rgb is not None:
             self._stills(pair.second, still_of(rgb, self._info.rotation_deg))
 
+    def _fields_note(self, pictures: int) -> list[str]:
+        """A warning where the film is stored in fields; they are not taken apart."""
+        if not self._interlaced:
+            return []
+        name = self._source.path.name
+        return [
+            f"{name} is interlaced: {self._interlaced} of {pictures} pictures hold two fields, measured as one; "
+            "a cut between two fields counts at the nearer picture"
+        ]
+
     def _finish(self, end_s: float) -> FilmScan:
         trace, info = self._recorder.finish(), self._info
         frames = np.rint(trace.seconds * float(info.rate)).astype(np.int64)
@@ -242,15 +254,14 @@ class _FilmPass:
             trace,
             np.array(motion, np.float32),
             _cuts(trace, self._finder.proposals, info, frames),
-            tuple(self._source.notes()),
+            (*self._source.notes(), *self._fields_note(trace.length)),
             info.picture_start_s,
         )
 
 
 def _cuts(trace: PictureTrace, proposals: list[int], info: MediaInfo, frames: npt.NDArray[np.int64]) -> tuple[Cut, ...]:
     """Hard and soft cuts, moved from picture index to frame; in order, at most one a frame."""
-    hard = hard_cuts(proposals, trace, info.rate)
-    by_index = [Cut(index) for index in hard] + soft_cuts(trace, hard, info.rate)
+    by_index = find_all_cuts(trace, proposals, info.rate)
     last = len(frames) - 1
 
     def frame_at(index: int | None) -> Any:
