@@ -170,6 +170,19 @@ def test_chords_change_on_bars_and_cuts_rather_than_inside_of_bars() -> None:
     assert kept(1) > 0 > kept(2) and kept(3) == 0
 
 
+def test_a_long_chord_waits_for_the_bar_but_not_for_ever() -> None:
+    bars = np.zeros(9, dtype=np.bool_)
+    bars[3] = True
+    rule = LongestRun(2, [dataclasses.replace(empty_conditioning(9), bars=bars)])
+
+    def may_stay(run: int, index: int) -> bool:
+        return math.isfinite(float(rule(zeros(), step([[C] * index], [run]))[0, C]))
+
+    assert may_stay(2, 2) and not may_stay(3, 3) and not may_stay(4, 4)
+    unknown = LongestRun(2, [empty_conditioning(9)])
+    assert math.isinf(float(unknown(zeros(), step([[C, C]], [2]))[0, C]))
+
+
 def test_going_back_to_the_chord_before_the_last_costs() -> None:
     a, b = parse_label("A:min").id, parse_label("F:maj").id
     scores = FewSeesaws()(zeros(), step([[C, a, a, b, b]], [2]))[0]

@@ -181,7 +181,7 @@ def _filters(films: Sequence[Conditioning], options: DecodeOptions, locked: Mapp
     if options.end:
         filters.append(Ending(modes, films[0].length - 1))
     if options.longest_run is not None:
-        filters.append(LongestRun(options.longest_run))
+        filters.append(LongestRun(options.longest_run, films))
     if options.longest_alternation is not None:
         filters.append(LongestAlternation(options.longest_alternation))
     filters.append(OnlyChords(options.allow_no_chord))

@@ -95,17 +95,24 @@ class OnlyChords:
 
 
 class LongestRun:
-    """A chord may last at most ``slots`` slots."""
+    """A chord may last at most ``slots`` slots; where bars are known it may wait for one, up to twice as long.
 
-    def __init__(self, slots: int) -> None:
+    Else the limit, and not the bar, would say where chords change in slow music.
+    """
+
+    def __init__(self, slots: int, films: Sequence[Conditioning] = ()) -> None:
         if slots < 1:
             raise InputError(f"longest repetition is {slots} slots", "it must be at least 1")
         self._slots = slots
+        places = [np.ones(film.length, np.bool_) if film.bars is None else film.bars | film.on_cut for film in films]
+        self._place = torch.from_numpy(np.stack(places)) if places else None
 
     def __call__(self, scores: Tensor, step: DecodeStep) -> Tensor:
         if step.index < self._slots:
             return scores
         over = step.run >= self._slots
+        if self._place is not None:
+            over &= self._place[:, step.index] | (step.run >= 2 * self._slots)
         scores = scores.clone()
         rows = torch.nonzero(over)[:, 0]
         scores[rows, step.chords[rows, -1]] = -math.inf

@@ -11,7 +11,6 @@ import typer
 
 from v2m_bridge.cli.open_console import open_console
 from v2m_bridge.cli.read_input import DEVICE
-from v2m_bridge.settings import LOGS
 
 if TYPE_CHECKING:
     from v2m_bridge.daemon.config import DaemonConfig
@@ -85,7 +84,7 @@ def serve(
 def _begin_log(level: str) -> None:
     from v2m_bridge.daemon import logs
     from v2m_bridge.errors import InputError
-    from v2m_bridge.settings import home
+    from v2m_bridge.settings import LOGS, home
     from v2m_bridge.windows import refuse_python_of_the_store
 
     if level.lower() not in logs.LEVELS:
