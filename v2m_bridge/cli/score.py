@@ -119,11 +119,15 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from v2m_bridge.cli.terminal import counted
+
     summary = result.fit.summary
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column()
-    table.add_row("film", f"{result.timeline.title}, {len(result.timeline.shots)} shots, {_duration(result)}")
+    table.add_row(
+        "film", f"{result.timeline.title}, {counted(len(result.timeline.shots), 'shot')}, {_duration(result)}"
+    )
     table.add_row("key", result.key)
     table.add_row("tempo", _tempo_line(result))
     table.add_row("hits", _hit_line(result))
@@ -137,7 +141,7 @@ def print_summary(result: Score, files: Mapping[str, str]) -> None:
             f"{len(ranking.candidates)} scores: no. {ranking.alignment_rank} in following the film, "
             f"no. {ranking.likelihood_rank} in likelihood",
         )
-    table.add_row("parts", ", ".join(f"{part.name} ({len(part.notes)} notes)" for part in result.parts))
+    table.add_row("parts", ", ".join(f"{part.name} ({counted(len(part.notes), 'note')})" for part in result.parts))
     if result.preview is not None:
         table.add_row("preview", _preview_line(result.preview))
     Console().print(table)
