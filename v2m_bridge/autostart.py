@@ -9,7 +9,7 @@ import os
 import plistlib
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from xml.sax.saxutils import escape
@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from v2m_bridge.errors import SetupError
 from v2m_bridge.files.rename import remove
 from v2m_bridge.files.whole import write_whole
-from v2m_bridge.windows import no_window
+from v2m_bridge.windows import Run, run_command
 
 UNIT = "v2m-bridge.service"
 AGENT = "com.v2m-bridge.daemon"
@@ -27,15 +27,6 @@ TASK_FILE = "logon-task.xml"
 
 STOP_WITHIN_S = 15
 """Systemd and launchd wait so long before they kill; the daemon ends within 12 seconds."""
-
-WAIT_S = 60
-
-Run = Callable[[Sequence[str]], None]
-"""Runs a command; raises ``OSError`` or ``subprocess.SubprocessError`` when it cannot or fails."""
-
-
-def _run(command: Sequence[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S, creationflags=no_window())
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,7 @@ class Computer:
     environ: Mapping[str, str]
     python: str
     account: str
-    run: Run = field(default=_run, compare=False)
+    run: Run = field(default=run_command, compare=False)
 
     @staticmethod
     def this() -> Computer:
@@ -95,18 +86,18 @@ class _Entry:
     after: tuple[tuple[str, ...], ...] = ()
 
 
-def install(home: Path, arguments: Sequence[str] = (), computer: Computer | None = None) -> AutostartReport:
+def install(home: Path, media_roots: Sequence[Path] = (), computer: Computer | None = None) -> AutostartReport:
     """Start the daemon now and whenever this user logs in. A second call renews it.
 
     Args:
         home: the state folder; named in the entry where it is not the usual one.
-        arguments: of ``v2m-bridge serve``, such as ``--media-root``.
+        media_roots: folders that the daemon may read edits and media from.
 
     Raises:
         SetupError: the file cannot be written.
     """
     computer = computer or Computer.this()
-    entry = _entry(home, arguments, computer)
+    entry = _entry(home, media_roots, computer)
     report = AutostartReport(entry.file)
     try:
         for folder in (home, entry.file.parent):
@@ -151,11 +142,6 @@ def uninstall(home: Path, computer: Computer | None = None) -> AutostartReport:
     return report
 
 
-def entry_file(home: Path, computer: Computer | None = None) -> Path:
-    """Where the entry lies if there is one."""
-    return _entry(home, (), computer or Computer.this()).file
-
-
 def _try(computer: Computer, command: Sequence[str]) -> bool:
     try:
         computer.run(command)
@@ -168,7 +154,8 @@ def _quoted(command: Sequence[str]) -> list[str]:
     return [f'"{part}"' if " " in part else part for part in command]
 
 
-def _entry(home: Path, arguments: Sequence[str], computer: Computer) -> _Entry:
+def _entry(home: Path, media_roots: Sequence[Path], computer: Computer) -> _Entry:
+    arguments = [part for root in media_roots for part in ("--media-root", str(root))]
     if computer.platform == "win32":
         return _logon_task(home, arguments, computer)
     if computer.platform == "darwin":

@@ -122,11 +122,15 @@ def is_disk_full(error: BaseException) -> bool:
     return error.errno in _NO_ROOM or getattr(error, "winerror", None) in _NO_ROOM_WINDOWS
 
 
+def held_open(what: object) -> FileHeld:
+    """The error to raise when another program has ``what`` (a path or a name) open."""
+    return FileHeld(f"another program has {what} open", "close it there (a player?), then try again")
+
+
 def cannot_write(what: object, error: OSError, hint: str | None = None) -> InputError:
     """The error to raise when ``what`` (a path or a name) cannot be written."""
     if is_disk_full(error):
         return DiskFull(f"the disk is full: {what} cannot be written", "make room, then try again")
     if is_held(error):
-        held = error.filename or what
-        return FileHeld(f"another program has {held} open", "close it there (a player?), then try again")
+        return held_open(error.filename or what)
     return InputError(f"cannot write {what}: {error.strerror or error}", hint)

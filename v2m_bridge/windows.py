@@ -17,7 +17,7 @@ CREATE_NO_WINDOW = 0x08000000
 """Flag of CreateProcess: a console program gets no window. ``subprocess`` has the name on Windows only."""
 
 SYSTEM, ADMINISTRATORS = "S-1-5-18", "S-1-5-32-544"
-WAIT_S = 20
+WAIT_S = 60
 
 Run = Callable[[Sequence[str]], bytes]
 """Runs a command and gives what it wrote on stdout; raises ``OSError`` or ``subprocess.SubprocessError``."""

@@ -22,10 +22,11 @@ class Host:
         self.commands: list[str] = []
         self._refuses = refuses
 
-    def run(self, command: Sequence[str]) -> None:
+    def run(self, command: Sequence[str]) -> bytes:
         self.commands.append(" ".join(command))
         if self._refuses and self.commands[-1].startswith(self._refuses):
             raise subprocess.CalledProcessError(1, command)
+        return b""
 
 
 def computer(tmp_path: Path, platform: str, host: Host, **environ: str) -> Computer:
@@ -34,7 +35,7 @@ def computer(tmp_path: Path, platform: str, host: Host, **environ: str) -> Compu
     return Computer(platform, tmp_path / "user", environ, python, account, host.run)
 
 
-ROOTS = ("--media-root", "/Volumes/Media & 100% of it")
+ROOTS = (Path("/Volumes/Media & 100% of it"),)
 
 
 def test_a_systemd_unit(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_a_launchd_agent(tmp_path: Path) -> None:
     report = install(tmp_path / "state", ROOTS, here)
     agent = plistlib.loads(report.file.read_bytes())
     assert report.file == tmp_path / "user/Library/LaunchAgents/com.v2m-bridge.daemon.plist"
-    assert agent["ProgramArguments"] == [here.python, "-m", "v2m_bridge", "serve", *ROOTS]
+    assert agent["ProgramArguments"] == [here.python, "-m", "v2m_bridge", "serve", "--media-root", str(ROOTS[0])]
     assert agent["KeepAlive"] == {"SuccessfulExit": False}
     assert agent["EnvironmentVariables"] == {"V2M_HOME": str(tmp_path / "state")}
     assert agent["Umask"] == 0o077
@@ -82,7 +83,7 @@ def test_a_launchd_agent(tmp_path: Path) -> None:
 def test_a_logon_task(tmp_path: Path) -> None:
     host = Host()
     here = computer(tmp_path, "win32", host)
-    report = install(tmp_path / "state", ("--media-root", r"D:\My Footage"), here)
+    report = install(tmp_path / "state", (Path(r"D:\My Footage"),), here)
     task = ET.fromstring(report.file.read_bytes())
 
     def value(path: str) -> str | None:

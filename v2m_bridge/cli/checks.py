@@ -26,7 +26,7 @@ from v2m_bridge.resolve.install import (
     our_entries,
     stamped_port,
 )
-from v2m_bridge.settings import Settings
+from v2m_bridge.settings import Settings, shipped_models
 from v2m_bridge.windows import STORE_REFUSAL, STORE_REMEDY, python_of_the_store
 
 State = Literal["ok", "unused", "warning", "failed"]
@@ -283,9 +283,7 @@ def check_last_message(site: Site) -> Check:
 
 def check_models(site: Site) -> Check:
     """Chord network and CLIP weights."""
-    package = Path(__file__).parent.parent
-    shipped = [folder for folder in (package / "models", package.parent / "models") if folder.is_dir()]
-    found = sorted({file.stem for folder in shipped[:1] for file in folder.glob("*.safetensors")})
+    found = sorted(file.stem for file in shipped_models().glob("*.safetensors"))
     if "chords" not in found:
         return Check("models", "failed", "the chord network is missing from this installation", "install it again")
     clip = Settings().clip_weights

@@ -36,19 +36,18 @@ def doctor(
 
 
 def _show(checks: list[Check]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from v2m_bridge.cli.terminal import print_findings
 
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for _ in range(3):
-        table.add_column(overflow="fold")  # a path is never cut short
-    for check in checks:
-        style = "dim" if check.state == "unused" else "bold"
-        text = escape(check.text) + (f"\n[{style}]-> {escape(check.remedy)}[/]" if check.remedy else "")
-        table.add_row(MARKS[check.state], escape(check.name), text)
-    Console().print(table)
+    print_findings(_row(check) for check in checks)
     print(_verdict(checks))
+
+
+def _row(check: Check) -> tuple[str, str, str]:
+    from rich.markup import escape
+
+    style = "dim" if check.state == "unused" else "bold"
+    text = escape(check.text) + (f"\n[{style}]-> {escape(check.remedy)}[/]" if check.remedy else "")
+    return MARKS[check.state], escape(check.name), text
 
 
 def _verdict(checks: list[Check]) -> str:

@@ -11,15 +11,23 @@ if TYPE_CHECKING:
     from v2m_bridge.autostart import AutostartReport
 
 
+DAEMON_ROOTS = typer.Option(
+    [], "--media-root", help="Folder that the daemon may read edits and media from. Repeatable."
+)
+
+
+def absolute(folders: list[Path]) -> list[Path]:
+    """Folders as a daemon needs them, which starts somewhere else."""
+    return [folder.expanduser().absolute() for folder in folders]
+
+
 def register(install_app: typer.Typer) -> None:
     """Add the command to the group."""
     install_app.command("service")(service)
 
 
 def service(
-    media_root: list[Path] = typer.Option(
-        [], "--media-root", help="Folder that the daemon may read edits and media from. Repeatable."
-    ),
+    media_root: list[Path] = DAEMON_ROOTS,
     remove: bool = typer.Option(False, "--remove", help="Stop the daemon and take the autostart out instead."),
     as_json: bool = typer.Option(False, "--json", help="Print what was done as one JSON object and nothing else."),
 ) -> None:
@@ -34,8 +42,7 @@ def service(
         report = uninstall(state)
     else:
         refuse_python_of_the_store()
-        roots = [part for root in media_root for part in ("--media-root", str(root.expanduser().absolute()))]
-        report = install(state, roots)
+        report = install(state, absolute(media_root))
     if as_json:
         print_json(as_document(report))
         return

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import typer
 
+from v2m_bridge.cli.install_service import DAEMON_ROOTS, absolute
+
 
 @dataclass
 class Step:
@@ -35,9 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def setup(
-    media_root: list[Path] = typer.Option(
-        [], "--media-root", help="Folder that the daemon may read edits and media from. Repeatable."
-    ),
+    media_root: list[Path] = DAEMON_ROOTS,
     service: bool = typer.Option(True, "--service/--no-service", help="Start the daemon now and at every login."),
     console: bool = typer.Option(True, "--console/--no-console", help="Open the console in the browser."),
     remove: bool = typer.Option(False, "--remove", help="Take all of it out again; scores and weights stay."),
@@ -118,8 +118,7 @@ def _service(media_roots: list[Path]) -> Step:
     from v2m_bridge.autostart import install
     from v2m_bridge.settings import home
 
-    roots = [part for root in media_roots for part in ("--media-root", str(root.expanduser().absolute()))]
-    done = install(home().expanduser().absolute(), roots)
+    done = install(home().expanduser().absolute(), absolute(media_roots))
     text = "the daemon runs and starts at every login" if done.started else f"{done.file} is written"
     return Step("service", "done" if done.started else "failed", text, [*done.warnings, *done.steps])
 
@@ -191,14 +190,15 @@ def _open_console() -> Step:
 
 
 def _show(steps: list[Step]) -> None:
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for step in steps:
-        text = "\n".join([escape(step.text), *(f"[dim]-> {escape(note)}[/]" for note in step.notes)])
-        table.add_row(MARKS[step.state], escape(step.name), text)
-    Console().print(table)
+    from v2m_bridge.cli.terminal import print_findings
+
+    print_findings(
+        (
+            MARKS[step.state],
+            escape(step.name),
+            "\n".join([escape(step.text), *(f"[dim]-> {escape(note)}[/]" for note in step.notes)]),
+        )
+        for step in steps
+    )

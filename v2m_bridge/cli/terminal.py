@@ -22,6 +22,19 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
+def print_findings(rows: Iterable[tuple[str, str, str]]) -> None:
+    """A table of mark, name and text, all in rich's markup; a path is never cut short."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
 def print_warnings(warnings: Iterable[str]) -> None:
     """One line each on stderr."""
     for warning in warnings:

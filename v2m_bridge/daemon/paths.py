@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from v2m_bridge.errors import FileHeld, InputError, cannot_write, is_disk_full, is_held
+from v2m_bridge.errors import InputError, cannot_write, held_open, is_disk_full, is_held
 from v2m_bridge.files.within import DEVICE_NAME, AllowedFolders
 from v2m_bridge.timeline.model import Timeline
 
@@ -115,7 +115,7 @@ def adopt(source: Path, folder: Path, name: str | None = None) -> Path:
         if is_disk_full(error) or os.strerror(errno.ENOSPC) in str(error):  # copytree gathers texts of errors
             raise cannot_write(f"a copy of {source.name}", OSError(errno.ENOSPC, "")) from error
         if is_held(error):
-            raise FileHeld(f"another program has {source.name} open", "close it there, then try again") from error
+            raise held_open(source.name) from error
         raise InputError(f"cannot read {source.name}: {getattr(error, 'strerror', None) or 'copy failed'}") from error
     return target
 

@@ -6,9 +6,11 @@ import hashlib
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
-from v2m_bridge.errors import DownloadError
+from v2m_bridge.errors import DownloadError, cannot_write
+from v2m_bridge.files.whole import whole_file
 from v2m_bridge.progress import Progress, silent
 
 _TIMEOUT_S = 60
@@ -36,6 +38,21 @@ class Download:
     def failed(self, reason: str) -> DownloadError:
         """The error to raise."""
         return DownloadError(f"{self.what} could not be downloaded: {reason}", self.remedy)
+
+    def fetch(self, target: Path, progress: Progress = silent) -> Path:
+        """Put the file at ``target``, whole or not at all; its folder is made.
+
+        Raises:
+            DownloadError: as of :meth:`receive`; nothing is kept.
+            InputError: it cannot be written.
+        """
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(target) as file:
+                self.receive(file, progress)
+        except OSError as error:
+            raise cannot_write(target, error) from error
+        return target
 
     def receive(self, file: BinaryIO, progress: Progress = silent) -> None:
         """Write the content to ``file`` and check it.

@@ -7,6 +7,7 @@ it within a moment. Other systems rename at once, and their refusals are final.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from v2m_bridge.errors import is_held
@@ -27,14 +28,7 @@ def rename(source: Path, target: Path, tries: int = TRIES) -> None:
     Raises:
         OSError: as of :meth:`pathlib.Path.replace`; nothing was moved.
     """
-    for left in reversed(range(tries)):
-        try:
-            source.replace(target)
-            return
-        except OSError as error:
-            if not left or not is_held(error):
-                raise
-            time.sleep(WAIT_S)
+    _patiently(lambda: source.replace(target), tries)
 
 
 def remove(path: Path, tries: int = TRIES) -> None:
@@ -43,9 +37,13 @@ def remove(path: Path, tries: int = TRIES) -> None:
     Raises:
         OSError: as of :meth:`pathlib.Path.unlink`.
     """
+    _patiently(lambda: path.unlink(missing_ok=True), tries)
+
+
+def _patiently(act: Callable[[], object], tries: int) -> None:
     for left in reversed(range(tries)):
         try:
-            path.unlink(missing_ok=True)
+            act()
             return
         except OSError as error:
             if not left or not is_held(error):

@@ -27,10 +27,7 @@ def hours_of_timecode(rate: Fraction) -> tuple[Fraction, ...]:
     [3603.6]
     """
     whole = Fraction(3600 * nominal_fps(rate)) / rate
-    if not can_drop_frames(rate):
-        return (whole,)
-    dropped = 54 * round(Fraction(nominal_fps(rate), 15))  # 2 numbers a minute at 30, but for every tenth
-    return whole, (3600 * nominal_fps(rate) - dropped) / rate
+    return (whole, parse_timecode("01:00:00;00", rate) / rate) if can_drop_frames(rate) else (whole,)
 
 
 def format_timecode(frame: int, rate: Fraction, drop_frame: bool = False) -> str:

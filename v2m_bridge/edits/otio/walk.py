@@ -197,8 +197,9 @@ class OtioWalk:
         Some hosts count it in the nested timeline's own timecode, which begins at a full hour as a rule. Then all of
         the range lies behind the end of the content.
         """
-        whole = {key: value for key, value in item.items() if key != "source_range"}
-        content_s = self._length(whole, place.name, place.depth)
+        if source.start_s <= 0:
+            return source
+        content_s = self._content_s(item, place)
         if content_s <= 0 or source.start_s < content_s:
             return source
         for base_s in self._starts_before(item, source):
@@ -208,6 +209,11 @@ class OtioWalk:
             f"{place.name}: the part that is used begins behind the end of the nested edit; nothing of it shows"
         )
         return source
+
+    def _content_s(self, item: Json, place: OtioPlace) -> Fraction:
+        """Length of all that a nested edit holds, whatever part of it is used."""
+        whole = {key: value for key, value in item.items() if key != "source_range"}
+        return self._length(whole, place.name, place.depth)
 
     def _starts_before(self, item: Json, source: TimeRange) -> list[Fraction]:
         """Start times that the nested timeline may have: the one it names, then the last full hour of timecode."""
@@ -223,8 +229,7 @@ class OtioWalk:
 
     def _without_black_at_end(self, item: Json, place: OtioPlace, source: TimeRange, retime: Retime) -> Retime:
         """Hosts round speeds, so that a nested edit ends up to a frame early: then it is stretched over that frame."""
-        whole = {key: value for key, value in item.items() if key != "source_range"}
-        content_s = self._length(whole, place.name, place.depth) - source.start_s
+        content_s = self._content_s(item, place) - source.start_s
         missing_s = source.duration_s * retime.speed - content_s
         if content_s > 0 and 0 < missing_s < Fraction(3, 2) / self._draft.rate:
             return replace(retime, speed=content_s / source.duration_s)

@@ -11,11 +11,12 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from v2m_bridge.errors import InputError, cannot_write
+from v2m_bridge.errors import InputError
 from v2m_bridge.files.download import Download
-from v2m_bridge.files.whole import whole_file
+from v2m_bridge.files.whole import write_whole
 from v2m_bridge.footage.clip.encoder import CLIP_MODEL, WEIGHT_SUFFIXES, clip_folder
 from v2m_bridge.progress import Progress, silent
+from v2m_bridge.settings import make_folder
 
 if TYPE_CHECKING:
     import torch
@@ -38,24 +39,20 @@ def pull_clip(progress: Progress = silent) -> Path:
 
     Raises:
         DownloadError: the server cannot be reached, or what came is not the published file; nothing is kept.
-        InputError: the state folder cannot be written.
+        InputError: the weights cannot be written.
+        SetupError: their folder cannot be made.
     """
+    from safetensors.torch import save
+
     folder = clip_folder()
     there = sorted(path for path in folder.glob("*") if path.suffix in WEIGHT_SUFFIXES)
     if there:
         return there[0]
     target = folder / NAME
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder) as fresh:
-            archive = Path(fresh) / "archive.pt"
-            with archive.open("wb") as file:
-                _published().receive(file, progress)
-            weights = _tensors(archive)
-            with whole_file(target) as file:
-                file.write(_as_safetensors(weights))
-    except OSError as error:
-        raise cannot_write(target, error) from error
+    make_folder(folder)
+    with tempfile.TemporaryDirectory(prefix=".pull-", dir=folder) as fresh:
+        archive = _published().fetch(Path(fresh) / "archive.pt", progress)
+        write_whole(target, save(_tensors(archive)))
     return target
 
 
@@ -74,9 +71,3 @@ def _tensors(archive: Path) -> dict[str, torch.Tensor]:
         except RuntimeError as error:
             raise InputError(f"the CLIP weights cannot be opened: {str(error).splitlines()[0]}") from error
         return {name: tensor.contiguous() for name, tensor in module.state_dict().items() if name not in NO_WEIGHTS}
-
-
-def _as_safetensors(weights: dict[str, torch.Tensor]) -> bytes:
-    from safetensors.torch import save
-
-    return save(weights)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from v2m_bridge.errors import cannot_write
 from v2m_bridge.files.download import Download
-from v2m_bridge.files.whole import whole_file
 from v2m_bridge.progress import Progress, silent
 from v2m_bridge.settings import models_folder
 
@@ -30,15 +28,7 @@ def pull_sounds(progress: Progress = silent) -> Path:
         InputError: the state folder cannot be written.
     """
     target = sounds_folder() / NAME
-    if target.is_file():
-        return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as file:
-            _published().receive(file, progress)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    return target
+    return target if target.is_file() else _published().fetch(target, progress)
 
 
 def _published() -> Download:
